@@ -1,0 +1,393 @@
+"""The answer: a derivative that prints itself, evaluates itself, and can be checked and differentiated again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from matgrad.answer.formula import Formula, Where
+from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed
+from matgrad.dims import Dim
+from matgrad.differentiate.conditions import conditions
+from matgrad.differentiate.transpose import derivatives
+from matgrad.errors import MatgradError, NotSupported, UnknownName
+from matgrad.formula.latex import to_latex
+from matgrad.formula.syntax import Expr, Program, walk
+from matgrad.formula.unicode import to_unicode
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Node, Symbol
+from matgrad.tensor.rebuild import rebuild
+from matgrad.translate.algebra import of_order
+from matgrad.translate.kronecker import kronecker
+from matgrad.translate.recover import Recovery, has_closed_form
+
+SYMMETRIC = ("projected", "entries", "ignore")
+
+
+class Derivative:
+    """The derivative of a formula in one or more variables, in a layout.
+
+    ``text`` and ``latex`` can be read back; ``short`` keeps the formula's named intermediates. Called with
+    arrays by name, it gives an array. Made by :func:`matgrad.derive`.
+    """
+
+    def __init__(
+        self,
+        formula: Formula,
+        wrt: tuple[str, ...],
+        layout: str = "mixed",
+        symmetric: str = "projected",
+        *,
+        node: Node | None = None,
+        below: Node | None = None,
+    ) -> None:
+        self.formula = formula
+        self.wrt = wrt
+        self.layout = layout
+        self.symmetric = symmetric
+        self._below = below if below is not None else _chain(formula, wrt[:-1], symmetric)
+        self._node = node if node is not None else _one_more(formula, self._below, wrt[-1], symmetric)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.formula, self.wrt, self.layout, self.symmetric))
+
+    # -- what it is
+
+    @property
+    def order(self) -> int:
+        return len(self.wrt)
+
+    @property
+    def outputs(self) -> int:
+        """The number of axes that are not of the last variable."""
+        return len(self._below.shape)
+
+    @cached_property
+    def _recovery(self) -> Recovery:
+        return self.formula.recovery()
+
+    @cached_property
+    def expr(self) -> Expr:
+        """The formula tree of ``text``, with named intermediates replaced by their values."""
+        return self._laid_out(rebuild(self._node, {}, expand=True))
+
+    @cached_property
+    def short_expr(self) -> Expr:
+        """The formula tree of ``short``."""
+        return self._laid_out(self._node)
+
+    def _laid_out(self, node: Node) -> Expr:
+        return laid_out(node, self.outputs, self.layout, self._recovery, self._size)
+
+    def _size(self, dim: Dim) -> Expr:
+        return self._recovery.formula(b.size(dim))
+
+    @property
+    def text(self) -> str:
+        """In matgrad's own notation; it can be read back."""
+        return self.formula.print(self.expr)
+
+    @property
+    def short(self) -> str:
+        """Like ``text``, in terms of the formula's named intermediates."""
+        return self.formula.print(self.short_expr)
+
+    @property
+    def unicode(self) -> str:
+        """For reading in a terminal."""
+        return to_unicode(self.short_expr)
+
+    @property
+    def latex(self) -> str:
+        return to_latex(self.expr)
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex}$"
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """The names of the dimensions of the array."""
+        return tuple(str(d) for d in self.expr.dims)
+
+    @property
+    def described(self) -> str:
+        """What it is called, and its shape: "gradient, shape (n)"."""
+        return f"{self.called}, {described(self.expr)}"
+
+    @property
+    def called(self) -> str:
+        """Gradient, Jacobian, Hessian or derivative."""
+        scalar = not self.formula.node.shape
+        variables = self._variable_orders
+        if scalar and self.order == 1:
+            return "gradient" if variables[0] else "derivative"
+        if scalar and self.order == 2 and all(variables):
+            return "Hessian" if self.wrt[0] == self.wrt[1] else "mixed second derivative"
+        if self.order == 1 and len(self.formula.node.shape) == 1 and variables[0] == 1:
+            return "Jacobian"
+        return "derivative" if self.order == 1 else f"derivative of order {self.order}"
+
+    @cached_property
+    def _variable_orders(self) -> tuple[int, ...]:
+        return tuple(len(_variable(self.formula, name).shape) for name in self.wrt)
+
+    @cached_property
+    def closed_form(self) -> bool:
+        """Whether it is in matrix notation; False where only index notation exists."""
+        return has_closed_form(self.expr)
+
+    @cached_property
+    def conditions(self) -> tuple[str, ...]:
+        """Under which the derivative holds, from the formula as typed."""
+        return conditions(self.formula.program, self.wrt, self.formula.node_of, self.formula.print)
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """What was assumed about names that are neither declared nor forced."""
+        return self.formula.assumed
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The intermediates that ``short`` uses, with their definitions."""
+        return {name: self.formula.print(value) for name, value in self._definitions()}
+
+    def _definitions(self) -> list[tuple[str, Expr]]:
+        """The definitions that ``short`` needs, directly or not, in order."""
+        wanted = {n.value for n in walk(self.short_expr) if n.op == "name"}
+        needed: list[tuple[str, Expr]] = []
+        for name, value in reversed(self.formula.program.definitions):
+            if name in wanted:
+                needed.append((name, value))
+                wanted |= {n.value for n in walk(value) if n.op == "name"}
+        return needed[::-1]
+
+    @cached_property
+    def kronecker(self) -> str | None:
+        """With more than two axes: the matrix that acts on vec, where there is one."""
+        if len(self._node.shape) < 3:
+            return None
+        node = rebuild(self._node, {}, expand=True)
+        try:
+            found = kronecker(node, self.outputs, self._recovery.formula, self._size)
+        except NotSupported:
+            return None
+        return None if found is None else self.formula.print(found)
+
+    @cached_property
+    def matvec(self) -> Action:
+        """The action on a direction, as a formula that never forms the derivative."""
+        return Action(self)
+
+    # -- what can be done with it
+
+    def derive(self, wrt: str) -> Derivative:
+        """The next derivative, or a mixed one."""
+        return Derivative(self.formula, (*self.wrt, wrt), "mixed", self.symmetric, below=self._node)
+
+    def program(self) -> Program:
+        """The derivative in terms of the formula's intermediates, as a program."""
+        return Program(tuple(self._definitions()), self.short_expr)
+
+    def code(self, backend: str = "numpy") -> str:
+        """The source of a function of named arrays."""
+        from matgrad.codegen.numpy_code import to_numpy
+
+        if backend != "numpy":
+            raise NotSupported(f"there is no code for {backend} yet", hint='code("numpy")')
+        name = self.called.split()[-1].lower() if self.called in ("gradient", "Jacobian", "Hessian") else "derivative"
+        typed = self.formula.typed
+        return to_numpy(
+            name,
+            self.short_expr,
+            definitions=self._definitions(),
+            variables=typed.variables.values(),
+            functions=typed.functions,
+        )
+
+    @cached_property
+    def _compiled(self) -> Any:
+        from matgrad.codegen.numpy_code import compile_source
+
+        return compile_source(self.code())
+
+    def __call__(self, /, **arrays: Any) -> Any:
+        """The derivative at arrays given by name, as an array of its shape (a float for a scalar)."""
+        from matgrad.answer.evaluation import value
+
+        return value(self.formula, self._compiled, arrays)
+
+    def verify(self, points: int = 8, seed: int = 0) -> Any:
+        """Compare with a numerical derivative of the formula, or of the printed derivative below, at random points."""
+        from matgrad.answer.evaluation import check
+        from matgrad.checking.sampling import Subject
+
+        variable = _variable(self.formula, self.wrt[-1])
+        traits = variable.traits if isinstance(variable, Symbol) else frozenset()
+        wrt = Subject(self.wrt[-1], of_order(variable.shape), traits)
+        printed = Program(self.formula.program.definitions, self.expr)
+        arrange = to_mixed(self.layout, self.outputs)
+        return check(self.formula, self.below_program, printed, wrt, self.symmetric, arrange, points, seed)
+
+    @property
+    def below_program(self) -> Program:
+        """What this is the derivative of, as printed: the formula, or the derivative of the order below."""
+        if self.order == 1:
+            return self.formula.program
+        return Program(self.formula.program.definitions, self._recovery.formula(self._below))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain data for JSON."""
+        return {
+            "formula": self.formula.text,
+            "wrt": list(self.wrt),
+            "order": self.order,
+            "called": self.called,
+            "text": self.text,
+            "short": self.short,
+            "unicode": self.unicode,
+            "latex": self.latex,
+            "shape": list(self.shape),
+            "layout": self.layout,
+            "symmetric": self.symmetric,
+            "closed_form": self.closed_form,
+            "kronecker": self.kronecker,
+            "matvec": str(self.matvec) if self.matvec.available else None,
+            "conditions": list(self.conditions),
+            "assumed": list(self.assumed),
+            "names": self.names,
+            "variables": self.formula.variables,
+        }
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<{self.described}: {self.text}>"
+
+
+class Action:
+    """The derivative applied to a direction in its last variable: text, and a function of arrays.
+
+    >>> from matgrad.answer.derivative import Derivative
+    >>> print(Derivative(Formula("A*X*B", "X: matrix(m, n)"), ("X",)).matvec)
+    dX ↦ A*dX*B
+    """
+
+    def __init__(self, derivative: Derivative) -> None:
+        self._of = derivative
+        self.direction = _fresh("d" + derivative.wrt[-1], derivative.formula)
+
+    @cached_property
+    def expr(self) -> Expr:
+        d = self._of
+        variable = _variable(d.formula, d.wrt[-1])
+        direction = b.symbol(self.direction, variable.shape, variable.traits & _SPACE if isinstance(variable, Symbol) else frozenset())
+        node = rebuild(d._node, {}, expand=True)
+        axes = tuple(range(len(node.shape)))
+        return d._recovery.formula(b.einsum([(node, axes), (direction, axes[d.outputs :])], axes[: d.outputs]))
+
+    @property
+    def available(self) -> bool:
+        try:
+            return self.expr is not None
+        except MatgradError:
+            return False
+
+    @property
+    def text(self) -> str:
+        return self._of.formula.print(self.expr)
+
+    @property
+    def latex(self) -> str:
+        return to_latex(self.expr)
+
+    def __str__(self) -> str:
+        return f"{self.direction} ↦ {self.text}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __call__(self, direction: Any, /, **arrays: Any) -> Any:
+        from matgrad.answer.evaluation import action
+
+        type_ = of_order(_variable(self._of.formula, self._of.wrt[-1]).shape)
+        return action(self._of.formula, self.expr, self.direction, type_, direction, arrays)
+
+
+_SPACE = frozenset({"symmetric", "diagonal", "lower", "upper"})
+
+
+def _fresh(name: str, formula: Formula) -> str:
+    taken = {*formula.typed.variables, *formula.intermediates, *formula.typed.dimensions}
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _variable(formula: Formula, name: str) -> Node:
+    """The node that a name in ``wrt`` stands for."""
+    found = formula.symbols.get(name) or formula.intermediates.get(name)
+    if found is None:
+        from difflib import get_close_matches
+
+        known = [*formula.symbols, *formula.intermediates]
+        if name in formula.typed.dimensions:
+            raise UnknownName(f"{name} is a dimension: it cannot be differentiated in", hint=", ".join(known))
+        if name in formula.typed.functions:
+            raise UnknownName(f"{name} is a function: it cannot be differentiated in", hint=", ".join(known))
+        close = get_close_matches(name, known, 1)
+        raise UnknownName(
+            f"{name} does not occur in the formula",
+            details=f"its names are {', '.join(known) or 'none'}",
+            hint=f"--wrt {close[0]}" if close else None,
+        )
+    return found
+
+
+def _one_more(formula: Formula, node: Node, wrt: str, symmetric: str) -> Node:
+    return one_pass(formula, node, [wrt], symmetric)[0]
+
+
+def one_pass(formula: Formula, node: Node, wrt: Sequence[str], symmetric: str) -> list[Node]:
+    """The derivatives of a node in several variables, from one backward pass."""
+    variables = [_variable(formula, name) for name in wrt]
+    if symmetric != "ignore":
+        return derivatives(node, variables, symmetric)
+    # Unconstrained: the facts of the variables may be used only after differentiating.
+    free = {v: b.symbol(v.name, v.shape) for v in variables if isinstance(v, Symbol) and v.traits}
+    results = derivatives(rebuild(node, free), [free.get(v, v) for v in variables], symmetric)
+    back = {new: old for old, new in free.items()}
+    return [rebuild(result, back) for result in results]
+
+
+def _chain(formula: Formula, wrt: tuple[str, ...], symmetric: str) -> Node:
+    node = formula.node
+    for name in wrt:
+        node = _one_more(formula, node, name, symmetric)
+    return node
+
+
+def check_options(layout: str, symmetric: str, order: int) -> None:
+    """Refuse unknown options, naming the known ones."""
+    if layout not in LAYOUTS:
+        raise MatgradError(f"unknown layout {layout!r}", hint=", ".join(LAYOUTS))
+    if symmetric not in SYMMETRIC:
+        raise MatgradError(f"unknown convention {symmetric!r} for symmetric variables", hint=", ".join(SYMMETRIC))
+    if not isinstance(order, int) or isinstance(order, bool) or not 1 <= order <= 4:
+        raise MatgradError(f"the order of a derivative is 1, 2, 3 or 4, not {order!r}")
+    if symmetric == "entries" and order > 1:
+        raise NotSupported('symmetric="entries" is defined for gradients only', hint='symmetric="projected"')
+
+
+def derivative_of(source: str, wrt: Sequence[str], where: Where, order: int, layout: str, symmetric: str) -> list[Derivative]:
+    """One formula, its derivatives in several names."""
+    check_options(layout, symmetric, order)
+    formula = Formula(source, where)
+    nodes = one_pass(formula, formula.node, wrt, symmetric) if order == 1 else [None] * len(wrt)
+    below = formula.node if order == 1 else None
+    return [
+        Derivative(formula, (name,) * order, layout, symmetric, node=node, below=below)
+        for name, node in zip(wrt, nodes, strict=True)
+    ]
+

@@ -1,0 +1,67 @@
+"""Numbers for answers: evaluation at arrays, and the check. Imported on first use, since it needs NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from matgrad.answer.formula import Formula
+from matgrad.checking.sampling import Subject
+from matgrad.checking.verify import Check, Claim, verify
+from matgrad.errors import DataError
+from matgrad.formula.binding import Bound, bind
+from matgrad.formula.reference import evaluate
+from matgrad.formula.syntax import Expr, Program, Type
+
+
+def bound(formula: Formula, arrays: Mapping[str, Any]) -> Bound:
+    """The user's arrays, checked against the formula's variables."""
+    typed = formula.typed
+    return bind(
+        typed.variables.values(), arrays, functions=typed.functions, dimensions=formula.sizes_needed()
+    )
+
+
+def value(formula: Formula, compiled: Callable[..., Any], arrays: Mapping[str, Any]) -> Any:
+    """Run generated code at the user's arrays: an array, or a float for a scalar."""
+    checked = bound(formula, arrays)
+    with np.errstate(all="ignore"):
+        found = np.asarray(compiled(**checked.arrays, **_sizes_for(compiled, checked)))
+    return found if found.ndim else float(found)
+
+
+def _sizes_for(compiled: Callable[..., Any], checked: Bound) -> dict[str, int]:
+    """The sizes that the code asks for as arguments, since no array shows them."""
+    wanted = getattr(compiled, "sizes", ())
+    return {name: checked.sizes[name] for name in wanted}
+
+
+def action(formula: Formula, expr: Expr, name: str, type_: Type, direction: Any, arrays: Mapping[str, Any]) -> Any:
+    """The action on a direction, by the reference evaluator."""
+    checked = bound(formula, arrays)
+    given = np.asarray(direction, dtype=float)
+    shape = tuple(d.evaluate(checked.sizes) for d in type_.dims)
+    if given.shape != shape:
+        raise DataError(f"the direction has the shape {given.shape}, not {shape}")
+    found = np.asarray(evaluate(expr, {**checked.arrays, name: given}, checked.sizes))
+    return found if found.ndim else float(found)
+
+
+def check(
+    formula: Formula,
+    function: Program,
+    derivative: Program,
+    wrt: Subject,
+    symmetric: str,
+    to_mixed: Callable[[Any, tuple[int, ...]], Any],
+    points: int,
+    seed: int,
+) -> Check:
+    """Compare a printed derivative with a numerical one of what it is the derivative of."""
+    subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in formula.typed.variables.items()]
+    claim = Claim(
+        formula.program, function, derivative, wrt, subjects, sorted(formula.typed.functions), symmetric, to_mixed
+    )
+    return verify(claim, points, seed)

@@ -1,0 +1,150 @@
+"""A formula as the user holds it: read, typed, printed and evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matgrad.formula.infer import Typed, read
+from matgrad.formula.latex import to_latex
+from matgrad.formula.parser import writes_decimals
+from matgrad.formula.syntax import Expr, Program, Type, walk
+from matgrad.formula.text import to_text, type_text
+from matgrad.formula.unicode import to_unicode
+from matgrad.tensor import builders as b
+from matgrad.tensor import laws as _laws  # noqa: F401  (arms the normal form)
+from matgrad.tensor.nodes import Node
+from matgrad.translate.algebra import call
+from matgrad.translate.lower import lower, lower_expression
+from matgrad.translate.recover import Recovery
+
+Where = str | Mapping[str, str] | None
+
+
+class Formula:
+    """A typed formula, with its variables and named intermediates.
+
+    >>> f = Formula("norm2(A*x - b)^2")
+    >>> f.text, f.kind, f.variables["b"]
+    ('norm2(A*x - b)^2', 'scalar', 'vector(m)')
+    """
+
+    def __init__(self, source: str, where: Where = None, context: Typed | None = None) -> None:
+        self.source = source
+        self.where = where if isinstance(where, str) or where is None else dict(where)
+        self._context = context
+        self.typed = read(source, where, context=context)
+        self.decimals = writes_decimals(source) or "/" not in source
+        self.symbols: dict[str, Node] = {
+            name: b.symbol(name, v.type.dims, frozenset(v.traits)) for name, v in self.typed.variables.items()
+        }
+        self.node, self.intermediates = lower(self.typed.program, self.symbols)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.source, self.where, self._context))
+
+    # -- printing
+
+    def print(self, expr: Expr) -> str:
+        """Text in the user's way of writing numbers."""
+        return to_text(expr, decimals=self.decimals)
+
+    @property
+    def program(self) -> Program:
+        return self.typed.program
+
+    @property
+    def text(self) -> str:
+        steps = [f"{name} = {self.print(value)}" for name, value in self.program.definitions]
+        return "; ".join([*steps, self.print(self.program.body)])
+
+    @property
+    def unicode(self) -> str:
+        steps = [f"{to_unicode(_name(name, value))} = {to_unicode(value)}" for name, value in self.program.definitions]
+        return "; ".join([*steps, to_unicode(self.program.body)])
+
+    @property
+    def latex(self) -> str:
+        steps = [f"{to_latex(_name(name, value))} = {to_latex(value)}" for name, value in self.program.definitions]
+        return r",\quad ".join([*steps, to_latex(self.program.body)])
+
+    def _repr_latex_(self) -> str:
+        return f"${self.latex}$"
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Formula({self.text!r})"
+
+    @property
+    def type(self) -> Type:
+        assert self.program.body.type is not None
+        return self.program.body.type
+
+    @property
+    def kind(self) -> str:
+        return self.type.kind
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        return tuple(str(d) for d in self.type.dims)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Each variable with its declaration."""
+        return {name: type_text(v.type, frozenset(v.traits)) for name, v in self.typed.variables.items()}
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """What was neither declared nor forced, in words."""
+        return tuple(self.typed.assumed)
+
+    # -- use
+
+    def __call__(self, /, **arrays: Any) -> Any:
+        """The value at arrays given by name."""
+        from matgrad.formula.binding import bind
+        from matgrad.formula.reference import evaluate
+
+        bound = bind(
+            self.typed.variables.values(), arrays, functions=self.typed.functions, dimensions=self.sizes_needed()
+        )
+        value = evaluate(self.program, bound.arrays, bound.sizes)
+        return value if getattr(value, "ndim", 0) else float(value)
+
+    def sizes_needed(self) -> frozenset[str]:
+        """Dimension names that occur in the formula."""
+        parts = [*(d for _, d in self.program.definitions), self.program.body]
+        return frozenset(n for part in parts for e in walk(part) if e.type for d in e.type.dims for n in d.names)
+
+    def node_of(self, expr: Expr) -> Node:
+        """The graph of a part of the formula."""
+        return lower_expression(expr, {**self.symbols, **self.intermediates})
+
+    def recovery(self) -> Recovery:
+        """How graphs are read back in this formula's words."""
+        order = list(dict.fromkeys([*self._reading_order(), *self.symbols]))
+        return Recovery(order, self._size_names())
+
+    def _reading_order(self) -> list[str]:
+        parts = [*(d for _, d in self.program.definitions), self.program.body]
+        return [n.value for part in parts for n in walk(part) if n.op == "name"]
+
+    def _size_names(self) -> dict[str, Expr]:
+        """Each dimension as an expression: its declared name, or the size of a variable that has it."""
+        found: dict[str, Expr] = {}
+        scalar = Type("scalar", ())
+        for name in self.typed.dimensions:
+            found[name] = Expr("name", value=name, type=scalar)
+        for name, variable in self.typed.variables.items():
+            functions = ("length",) if len(variable.type.dims) == 1 else ("rows", "cols")
+            for function, dim in zip(functions, variable.type.dims, strict=False):
+                if len(dim.names) == 1 and str(dim) in dim.names:
+                    arg = Expr("name", value=name, type=variable.type)
+                    found.setdefault(str(dim), call(function, arg, type=scalar))
+        return found
+
+
+def _name(name: str, value: Expr) -> Expr:
+    return Expr("name", value=name, type=value.type)

@@ -1,0 +1,159 @@
+"""The public functions: each takes text and gives an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import overload
+
+from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.formula import Formula, Where
+from matgrad.errors import MatgradError, NotScalar
+
+
+@overload
+def derive(
+    formula: str, wrt: str, *, where: Where = None, order: int = 1, layout: str = "mixed", symmetric: str = "projected"
+) -> Derivative: ...
+@overload
+def derive(
+    formula: str,
+    wrt: Sequence[str],
+    *,
+    where: Where = None,
+    order: int = 1,
+    layout: str = "mixed",
+    symmetric: str = "projected",
+) -> dict[str, Derivative]: ...
+def derive(
+    formula: str,
+    wrt: str | Sequence[str],
+    *,
+    where: Where = None,
+    order: int = 1,
+    layout: str = "mixed",
+    symmetric: str = "projected",
+) -> Derivative | dict[str, Derivative]:
+    """The derivative of a formula in a variable or a named intermediate, in closed matrix notation.
+
+    A scalar's derivative has the variable's shape; otherwise output axes come first, then variable axes
+    (``layout="mixed"``; or ``"numerator"``, ``"denominator"``, ``"vec"``). A sequence of names gives a mapping.
+    Raises MatgradError for what cannot be read, typed or derived.
+
+    >>> derive("norm2(A*x - b)^2", "x").text
+    "2*A'*(A*x - b)"
+    >>> derive("tr(A*X*B*X')", "X").text
+    "A*X*B + A'*X*B'"
+    >>> {name: d.text for name, d in derive("a'*x", ["a", "x"]).items()}
+    {'a': 'x', 'x': 'a'}
+    """
+    names = _names(wrt)
+    found = derivative_of(_text(formula), names, where, order, layout, symmetric)
+    return found[0] if isinstance(wrt, str) else dict(zip(names, found, strict=True))
+
+
+@overload
+def gradient(formula: str, wrt: str, *, where: Where = None, symmetric: str = "projected") -> Derivative: ...
+@overload
+def gradient(
+    formula: str, wrt: Sequence[str], *, where: Where = None, symmetric: str = "projected"
+) -> dict[str, Derivative]: ...
+def gradient(
+    formula: str, wrt: str | Sequence[str], *, where: Where = None, symmetric: str = "projected"
+) -> Derivative | dict[str, Derivative]:
+    """All partial derivatives of a scalar formula, in the shape of ``wrt``: g[i, …] = ∂f/∂x[i, …].
+
+    Raises NotScalar if the formula is a vector or matrix: use :func:`jacobian`.
+
+    >>> gradient("x'*A*x", "x").text
+    "(A + A')*x"
+    """
+    names = _names(wrt)
+    found = derivative_of(_text(formula), names, where, 1, "mixed", symmetric)
+    _require_scalar(found[0].formula, "gradient")
+    return found[0] if isinstance(wrt, str) else dict(zip(names, found, strict=True))
+
+
+@overload
+def jacobian(formula: str, wrt: str, *, where: Where = None, layout: str = "mixed") -> Derivative: ...
+@overload
+def jacobian(
+    formula: str, wrt: Sequence[str], *, where: Where = None, layout: str = "mixed"
+) -> dict[str, Derivative]: ...
+def jacobian(
+    formula: str, wrt: str | Sequence[str], *, where: Where = None, layout: str = "mixed"
+) -> Derivative | dict[str, Derivative]:
+    """The Jacobian of a vector or matrix formula: J[i, …, j, …] = ∂f[i, …]/∂x[j, …].
+
+    Raises NotScalar if the formula is a scalar: use :func:`gradient`.
+
+    >>> jacobian("sin(A*x)", "x").text
+    'diag(cos(A*x))*A'
+    """
+    names = _names(wrt)
+    found = derivative_of(_text(formula), names, where, 1, layout, "projected")
+    if not found[0].formula.node.shape:
+        raise NotScalar("the formula is a scalar: its derivative is a gradient", hint="matgrad.gradient(…)")
+    return found[0] if isinstance(wrt, str) else dict(zip(names, found, strict=True))
+
+
+@overload
+def hessian(formula: str, wrt: str, *, where: Where = None, symmetric: str = "projected") -> Derivative: ...
+@overload
+def hessian(
+    formula: str, wrt: Sequence[str], *, where: Where = None, symmetric: str = "projected"
+) -> dict[tuple[str, str], Derivative]: ...
+def hessian(
+    formula: str, wrt: str | Sequence[str], *, where: Where = None, symmetric: str = "projected"
+) -> Derivative | dict[tuple[str, str], Derivative]:
+    """The second derivatives of a scalar formula; for several variables, a mapping from pairs to blocks.
+
+    H[i, …, j, …] = ∂²f/∂x[i, …]∂y[j, …] is the block ("x", "y"). Raises NotScalar if the formula is not a scalar.
+
+    >>> hessian("x'*A*x", "x").text
+    "A + A'"
+    >>> {pair: block.text for pair, block in hessian("a'*x", ["a", "x"]).items()}[("a", "x")]
+    'eye'
+    """
+    names = _names(wrt)
+    first = derivative_of(_text(formula), names, where, 1, "mixed", symmetric)
+    _require_scalar(first[0].formula, "Hessian")
+    if isinstance(wrt, str):
+        return first[0].derive(wrt)
+    return {(a, b): d.derive(b) for a, d in zip(names, first, strict=True) for b in names}
+
+
+def parse(text: str, *, where: Where = None, context: Formula | Derivative | None = None) -> Formula:
+    """Read and type a formula; ``context`` gives the variables, to read printed answers back.
+
+    >>> parse("A*x - b").shape
+    ('m',)
+    """
+    known = context.formula if isinstance(context, Derivative) else context
+    return Formula(_text(text), where, None if known is None else known.typed)
+
+
+def _text(formula: object) -> str:
+    if not isinstance(formula, str):
+        raise MatgradError(f"a formula is text, not {type(formula).__name__}", hint='derive("x\'*A*x", "x")')
+    return formula
+
+
+def _names(wrt: object) -> list[str]:
+    if isinstance(wrt, str):
+        return [wrt]
+    if isinstance(wrt, Mapping) or not isinstance(wrt, Sequence) or not all(isinstance(n, str) for n in wrt):
+        raise MatgradError(f"wrt is a name or a sequence of names, not {wrt!r}")
+    if not wrt:
+        raise MatgradError("wrt names no variable")
+    if len(set(wrt)) != len(wrt):
+        raise MatgradError(f"wrt names a variable twice: {', '.join(wrt)}")
+    return list(wrt)
+
+
+def _require_scalar(formula: Formula, what: str) -> None:
+    if formula.node.shape:
+        shape = ", ".join(formula.shape)
+        raise NotScalar(
+            f"a {what} is of a scalar, but the formula is a {formula.kind} of shape ({shape})",
+            hint=f"matgrad.jacobian(…), or a scalar such as sum({formula.text})",
+        )

@@ -1,0 +1,146 @@
+"""Random points for checks: distinct dimensions, non-symmetric data, inside the domain of the formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from matgrad.errors import MatgradError
+from matgrad.formula.reference import evaluate
+from matgrad.formula.syntax import MATRIX, Expr, Program, Type, walk
+
+Array = Any
+POOL = (3, 4, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
+"""Sizes of dimensions: all different, so that no transpose goes unseen."""
+CONDITION = 1e6
+"""Matrices that are inverted at a point are better conditioned than this."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One variable to be drawn."""
+
+    name: str
+    type: Type
+    traits: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Point:
+    arrays: dict[str, Any]
+    sizes: dict[str, int]
+
+
+def points(
+    program: Program, subjects: Sequence[Subject], functions: Iterable[str], seed: int, attempts: int = 400
+) -> Iterator[Point]:
+    """Points at which the formula is finite and its matrices are far from singular; as many as are found."""
+    rng = np.random.default_rng(seed)
+    dims = sorted({n for s in subjects for d in s.type.dims for n in d.names} | _sizes_in(program))
+    inverted = [list(_inverted(part)) for part in (*(d for _, d in program.definitions), program.body)]
+    least = _least_size(program)
+    for attempt in range(attempts):
+        pool = [size + least for size in POOL[: max(4, len(dims))]]
+        sizes = dict(zip(dims, rng.permutation(pool)[: len(dims)].tolist(), strict=True))
+        bold = attempt % 8 < 4 and attempt < attempts // 2
+        arrays: dict[str, Any] = {
+            s.name: draw(s, sizes, rng, _PLAIN if bold else _STYLES[rng.integers(len(_STYLES))]) for s in subjects
+        }
+        arrays |= {name: smooth_function(rng) for name in functions}
+        if _inside(program, arrays, sizes, inverted):
+            yield Point(arrays, sizes)
+
+
+def _sizes_in(program: Program) -> set[str]:
+    parts = [*(d for _, d in program.definitions), program.body]
+    return {n for part in parts for e in walk(part) if e.type for d in e.type.dims for n in d.names}
+
+
+def _least_size(program: Program) -> int:
+    """Slices with literal bounds need dimensions that are long enough."""
+    last = 0
+    for part in (*(d for _, d in program.definitions), program.body):
+        for node in walk(part):
+            if node.op == "index":
+                for item in node.value:
+                    last = max(last, item if isinstance(item, int) else item[1] if item else 0)
+            if node.op == "call" and node.value.name == "unit" and node.args[0].op == "number":
+                last = max(last, int(node.args[0].value))
+    return max(0, last - 2)
+
+
+def _inverted(part: Expr) -> Iterator[Expr]:
+    for node in walk(part):
+        if node.op == "call" and node.value.name in ("inv", "logdet", "det", "adj") and node.args[0].kind == MATRIX:
+            yield node.args[0]
+        elif node.op == "power" and node.value == "^" and node.args[0].kind == MATRIX and node.args[1].op == "neg":
+            yield node.args[0]
+
+
+def _inside(
+    program: Program, arrays: dict[str, Any], sizes: Mapping[str, int], inverted: Sequence[Sequence[Expr]]
+) -> bool:
+    known = dict(arrays)
+    try:
+        steps = [*program.definitions, ("", program.body)]
+        for (name, part), matrices in zip(steps, inverted, strict=True):
+            for matrix in matrices:
+                if not np.linalg.cond(evaluate(matrix, known, sizes)) < CONDITION:
+                    return False
+            value = evaluate(part, known, sizes)
+            if not np.all(np.isfinite(value)) or np.iscomplexobj(value):
+                return False
+            known[name] = value
+    except (MatgradError, np.linalg.LinAlgError, ArithmeticError, IndexError, ValueError):
+        return False
+    return True
+
+
+# -- drawing --------------------------------------------------------------------------------------
+
+Style = Callable[[np.random.Generator, tuple[int, ...]], Array]
+_PLAIN: Style = lambda rng, shape: rng.standard_normal(shape)  # noqa: E731
+_STYLES: tuple[Style, ...] = (
+    _PLAIN,
+    lambda rng, shape: rng.uniform(0.5, 2, shape),
+    lambda rng, shape: rng.uniform(0.1, 0.9, shape),
+    lambda rng, shape: 0.3 * rng.standard_normal(shape),
+    lambda rng, shape: np.eye(*shape) * 2 + 0.3 * rng.standard_normal(shape) if len(shape) == 2 else rng.random(shape),
+    lambda rng, shape: rng.uniform(1.1, 3, shape),
+)
+
+
+def draw(subject: Subject, sizes: Mapping[str, int], rng: np.random.Generator, style: Style) -> Array:
+    """A value of a variable, of its declared structure."""
+    shape = tuple(d.evaluate(sizes) for d in subject.type.dims)
+    traits = subject.traits
+    if traits & {"positive", "nonnegative"}:
+        return rng.uniform(0.5, 2, shape)
+    value = style(rng, shape)
+    if "orthogonal" in traits:
+        return np.linalg.qr(rng.standard_normal(shape))[0]
+    if "diagonal" in traits:
+        return np.diag(np.diag(value))
+    if "psd" in traits:
+        other = rng.standard_normal(shape)
+        return other @ other.T / shape[0] + ("spd" in traits) * np.eye(shape[0])
+    if "symmetric" in traits:
+        return (value + value.T) / 2
+    if traits & {"lower", "upper"}:
+        return np.tril(value) if "lower" in traits else np.triu(value)
+    return value
+
+
+def smooth_function(rng: np.random.Generator) -> tuple[Callable[[Array], Array], ...]:
+    """A random smooth function and its first derivatives: c·sin(a x + b) + d x², safe for a complex step."""
+    a, b, c, d = rng.uniform(0.5, 1.5, 4)
+
+    def derivative(k: int) -> Callable[[Array], Array]:
+        polynomial = [lambda x: d * x * x, lambda x: 2 * d * x, lambda x: 2 * d + 0 * x]
+        tail = polynomial[k] if k < len(polynomial) else (lambda x: 0 * x)
+        return lambda x: c * a**k * np.sin(a * x + b + k * np.pi / 2) + tail(x)
+
+    return tuple(derivative(k) for k in range(8))

@@ -1,0 +1,211 @@
+"""The independent check: the printed derivative against a numerical one of what it is the derivative of.
+
+Nothing is shared with what made the derivative: both sides are evaluated by the reference evaluator, from
+the formula as typed (order 1) or as printed (the order below). Each entry of the variable is stepped along
+its own space by a complex step; where that is impossible, by central differences, extrapolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from matgrad.checking.sampling import Point, Subject, points
+from matgrad.formula.reference import evaluate
+from matgrad.formula.syntax import Expr, Program
+
+Array = Any
+COMPLEX, DIFFERENCES = "complex-step differentiation", "extrapolated central differences"
+TOLERANCE = {COMPLEX: 1e-9, DIFFERENCES: 1e-6}
+_STEP = 1e-30
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether a derivative agreed with a numerical one; ``passed`` is None where no point could be found."""
+
+    passed: bool | None
+    method: str
+    points: int
+    max_relative_error: float
+
+    def __str__(self) -> str:
+        if self.passed is None:
+            return "undecided: no point was found at which the formula and its derivative are finite"
+        where = f"{self.points} random point{'s' if self.points != 1 else ''}"
+        verdict = "" if self.passed else "FAILED: "
+        return f"{verdict}relative error {self.max_relative_error:.0e} against {self.method} at {where}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That ``derivative`` is the derivative of ``function`` in ``wrt``; both typed, in the same names.
+
+    ``formula`` is the formula as typed, whose domain the points are drawn from. An intermediate in ``wrt``
+    is perturbed at its own definition. ``symmetric`` is the convention of the answer, and ``to_mixed`` takes
+    an array in its layout, and the shape in mixed layout, to mixed layout.
+    """
+
+    formula: Program
+    function: Program
+    derivative: Program
+    wrt: Subject
+    subjects: Sequence[Subject]
+    functions: Sequence[str]
+    symmetric: str
+    to_mixed: Callable[[Array, tuple[int, ...]], Array]
+
+
+def verify(claim: Claim, wanted: int = 8, seed: int = 0) -> Check:
+    """Compare at random points; the error is relative to the largest term of the derivative."""
+    worst, count, method = 0.0, 0, COMPLEX
+    for point in points(claim.formula, claim.subjects, claim.functions, seed):
+        try:
+            error, how = _compare(claim, point)
+        except (np.linalg.LinAlgError, ArithmeticError):
+            continue
+        if error is None:
+            continue
+        method = how if how == DIFFERENCES else method
+        worst, count = max(worst, error), count + 1
+        if count == wanted:
+            break
+    return Check(worst < TOLERANCE[method] if count else None, method, count, worst)
+
+
+def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
+    arrays, sizes = point.arrays, point.sizes
+    printed = np.asarray(evaluate(claim.derivative, arrays, sizes), dtype=float)
+    if not np.all(np.isfinite(printed)):
+        return None, COMPLEX
+    at = np.asarray(_value_of(claim, point), dtype=float)
+    function = _perturbed(claim, point)
+    value = np.asarray(function(at))
+    if not np.all(np.isfinite(value)):
+        return None, COMPLEX
+    shape = value.shape + at.shape
+    printed = claim.to_mixed(printed, shape)
+    if printed.shape != shape:
+        raise ValueError(f"the derivative has the shape {printed.shape}, not {shape}")
+    method = COMPLEX
+    columns = []
+    directions = list(_directions(at.shape, claim.wrt.traits, claim.symmetric))
+    for direction in directions:
+        slope = _complex_step(function, at, direction) if method == COMPLEX else None
+        if slope is None:
+            method = DIFFERENCES
+            slope = _differences(function, at, direction)
+        columns.append(slope)
+    numeric = np.array(columns)
+    if not np.all(np.isfinite(numeric)):
+        return None, method
+    axes = tuple(range(value.ndim, printed.ndim))
+    ours = np.array([_along(printed, d, axes, claim.symmetric) for d in directions])
+    scale = max(_scale(claim, point), float(np.max(np.abs(numeric), initial=0)))
+    if scale == 0:
+        scale = max(1.0, float(np.max(np.abs(value), initial=0)))
+    off = max(float(np.max(np.abs(ours - numeric), initial=0)), _outside(printed, claim.wrt.traits, claim.symmetric))
+    return off / scale, method
+
+
+def _value_of(claim: Claim, point: Point) -> Array:
+    """The variable's value, or the intermediate's."""
+    if claim.wrt.name in point.arrays:
+        return point.arrays[claim.wrt.name]
+    known = dict(point.arrays)
+    for name, definition in claim.function.definitions:
+        known[name] = evaluate(definition, known, point.sizes)
+        if name == claim.wrt.name:
+            return known[name]
+    raise KeyError(claim.wrt.name)
+
+
+def _perturbed(claim: Claim, point: Point) -> Callable[[Array], Array]:
+    """The function of the variable alone; an intermediate is overwritten after its definition."""
+
+    def function(value: Array) -> Array:
+        known = {**point.arrays, claim.wrt.name: value}
+        for name, definition in claim.function.definitions:
+            if name != claim.wrt.name:
+                known[name] = evaluate(definition, known, point.sizes)
+        return evaluate(claim.function.body, known, point.sizes)
+
+    return function
+
+
+def _complex_step(function: Callable[[Array], Array], at: Array, direction: Array) -> Array | None:
+    try:
+        value = np.asarray(function(at + 1j * _STEP * direction))
+    except (TypeError, ValueError, np.linalg.LinAlgError):
+        return None
+    if not np.all(np.isfinite(value)):
+        return None
+    return value.imag / _STEP
+
+
+def _differences(function: Callable[[Array], Array], at: Array, direction: Array) -> Array:
+    """Richardson's extrapolation of central differences, to the sixth order."""
+    step = 1e-2 * max(1.0, float(np.max(np.abs(at), initial=0)))
+    table = []
+    for k in range(4):
+        h = step / 2**k
+        table.append((np.asarray(function(at + h * direction)) - np.asarray(function(at - h * direction))) / (2 * h))
+    for order in range(1, 4):
+        table = [(4**order * b - a) / (4**order - 1) for a, b in zip(table, table[1:], strict=False)]
+    return table[0]
+
+
+def _directions(shape: tuple[int, ...], traits: frozenset[str], symmetric: str) -> Iterator[Array]:
+    """A basis of the space that the variable lives in."""
+    for index in np.ndindex(*shape):
+        direction = np.zeros(shape)
+        direction[index] = 1
+        if len(shape) == 2 and symmetric != "ignore":
+            row, col = index
+            if ("diagonal" in traits and row != col) or ("lower" in traits and row < col):
+                continue
+            if "upper" in traits and row > col:
+                continue
+            if "symmetric" in traits:
+                if row > col:
+                    continue
+                direction[col, row] = 1
+        yield direction
+
+
+def _along(printed: Array, direction: Array, axes: tuple[int, ...], symmetric: str) -> Array:
+    """The printed derivative in a direction; in the convention of entries, the entry itself."""
+    if symmetric == "entries" and direction.ndim == 2:
+        direction = np.triu(direction)
+    return np.tensordot(printed, direction, axes=(axes, tuple(range(direction.ndim))))
+
+
+def _outside(printed: Array, traits: frozenset[str], symmetric: str) -> float:
+    """How far the derivative leaves the space of the variable."""
+    if symmetric == "ignore" or printed.ndim < 2:
+        return 0.0
+    if "diagonal" in traits:
+        n = printed.shape[-1]
+        return float(np.max(np.abs(printed * (1 - np.eye(n))), initial=0))
+    if "symmetric" in traits:
+        return float(np.max(np.abs(printed - np.swapaxes(printed, -1, -2)), initial=0))
+    if "lower" in traits:
+        return float(np.max(np.abs(np.triu(printed, 1)), initial=0))
+    if "upper" in traits:
+        return float(np.max(np.abs(np.tril(printed, -1)), initial=0))
+    return 0.0
+
+
+def _scale(claim: Claim, point: Point) -> float:
+    """The size of the largest term of the printed derivative: the whole may vanish by cancellation."""
+    known: dict[str, Any] = dict(point.arrays)
+    for name, definition in claim.derivative.definitions:
+        known[name] = evaluate(definition, known, point.sizes)
+    terms: Sequence[Expr] = claim.derivative.body.args if claim.derivative.body.op == "add" else (claim.derivative.body,)
+    return max(float(np.max(np.abs(evaluate(t, known, point.sizes)), initial=0)) for t in terms)
+
+
+

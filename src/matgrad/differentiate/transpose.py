@@ -1,0 +1,71 @@
+"""Pass 2: the transposed linear graph, from the identity on the output's axes back to the variable.
+
+This is backpropagation. Every node is visited once, so the cost is linear in the size of the graph.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from matgrad.differentiate.linearise import Edge, edges
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Node, Symbol, topological
+
+
+def derivative(root: Node, wrt: Node, symmetric: str = "projected") -> Node:
+    """∂root/∂wrt: axes of the root first, then those of ``wrt`` (a Symbol or a Named node)."""
+    return derivatives(root, [wrt], symmetric)[0]
+
+
+def derivatives(root: Node, wrt: list[Node], symmetric: str = "projected") -> list[Node]:
+    """The derivatives in several variables, from one backward pass."""
+    order = list(topological(root))
+    depends: set[Node] = set()
+    for node in order:
+        if node in wrt or not depends.isdisjoint(node.children):
+            depends.add(node)
+    outputs = len(root.shape)
+    signals: dict[Node, list[Node]] = {root: [b.identity(root.shape)]}
+    found: dict[Node, Node] = {}
+    for node in reversed(order):
+        terms = signals.pop(node, None)
+        if terms is None:
+            continue
+        signal = b.add(terms)
+        if node in wrt:
+            found[node] = signal
+        if node in wrt and isinstance(node, Symbol):
+            continue
+        for edge in edges(node):
+            if edge.child in depends:
+                signals.setdefault(edge.child, []).append(_pulled_back(signal, edge, outputs))
+    return [_on_space(found.get(x, b.zeros(root.shape + x.shape)), x, symmetric) for x in wrt]
+
+
+def _pulled_back(signal: Node, edge: Edge, outputs: int) -> Node:
+    """The signal at a node, carried along one edge to a child."""
+    first = 1 + max([-1, *edge.sizes])
+    outer = tuple(range(first, first + outputs))
+    operands = [(signal, outer + edge.out), *edge.operands]
+    return b.einsum(operands, outer + edge.hole, edge.coefficient, edge.sizes)
+
+
+def _on_space(result: Node, wrt: Node, symmetric: str) -> Node:
+    """The derivative on the space that the variable lives in: symmetric, diagonal or triangular matrices."""
+    traits = wrt.traits if isinstance(wrt, Symbol) else frozenset()
+    if symmetric == "ignore" or not traits & {"symmetric", "lower", "upper"}:
+        return result
+    n = len(result.shape)
+    labels = tuple(range(n))
+    row, col = labels[-2:]
+    if "diagonal" in traits:
+        same = {row: result.shape[row]}
+        return b.einsum([(result, (*labels[:-2], row, row))], (*labels[:-2], row, row), 1, same)
+    if "symmetric" not in traits:
+        mask = b.constant("tril" if "lower" in traits else "triu", result.shape[-2:])
+        return b.einsum([(result, labels), (mask, (row, col))], labels)
+    turned = b.einsum([(result, labels)], (*labels[:-2], col, row))
+    if symmetric == "entries":
+        diagonal = b.einsum([(result, (*labels[:-2], row, row))], (*labels[:-2], row, row))
+        return b.add([result, turned, b.scaled(diagonal, -1)])
+    return b.scaled(b.add([result, turned]), Fraction(1, 2))

@@ -1,0 +1,365 @@
+"""Kinds, shapes and variables of a parsed formula.
+
+>>> typed = read("norm2(A*x - b)^2")
+>>> {name: v.type.kind for name, v in typed.variables.items()}
+{'A': 'matrix', 'x': 'vector', 'b': 'vector'}
+>>> typed.assumed[2]
+'b: vector(m), assumed from A*x - b'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+from matgrad.dims import Dim
+from matgrad.errors import MatgradError, ShapeError
+from matgrad.formula.calls import check_names, sized_names
+from matgrad.formula.clash import Scene, explain
+from matgrad.formula.declarations import FUNCTION, Declaration, Where, parse_declarations
+from matgrad.formula.kinds import Kinds, Limit, Reading, postorder
+from matgrad.formula.parser import parse_program
+from matgrad.formula.shapes import Clash, Shapes
+from matgrad.formula.sizes import Sizes, unknowns
+from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Call, Expr, Program, Type, fold, walk
+
+_SIZE_NAMES = ("n", "m", "p", "q", "k", "r", "s", "t")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A name that the formula depends on."""
+
+    name: str
+    type: Type
+    traits: frozenset[str] = frozenset()
+    declared: bool = False
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A formula whose every part has a type, and what is known about its names."""
+
+    program: Program
+    variables: dict[str, Variable]
+    intermediates: dict[str, Type]
+    functions: frozenset[str]
+    assumed: tuple[str, ...]
+    dimensions: frozenset[str]
+    source: str = ""
+
+    @property
+    def type(self) -> Type:
+        """The type of the formula's value."""
+        assert self.program.body.type is not None
+        return self.program.body.type
+
+    @property
+    def sizes(self) -> frozenset[str]:
+        """All names of dimensions: those declared, and those given automatically."""
+        known = [v.type for v in self.variables.values()] + list(self.intermediates.values())
+        return self.dimensions.union(*(dim.names for type in known for dim in type.dims))
+
+
+def read(
+    text: str,
+    where: Where = None,
+    *,
+    context: Typed | None = None,
+    limits: bool = True,
+    expect: Type | None = None,
+) -> Typed:
+    """Parse and type a formula. ``context`` lends its names (to read an answer back); ``expect`` the shape of the value."""
+    program = parse_program(text, limits=limits)
+    return infer(program, parse_declarations(where), text, context=context, expect=expect)
+
+
+def infer(
+    program: Program,
+    declarations: Mapping[str, Declaration],
+    source_text: str,
+    *,
+    context: Typed | None = None,
+    expect: Type | None = None,
+) -> Typed:
+    """The program with types, after the rules for names that nobody declared."""
+    try:
+        return _Inference(program, declarations, source_text, context, expect).run()
+    except MatgradError as error:
+        error.located(source_text) if error.span is not None else None
+        raise
+
+
+class _Inference:
+    def __init__(
+        self,
+        program: Program,
+        declarations: Mapping[str, Declaration],
+        source: str,
+        context: Typed | None,
+        expect: Type | None,
+    ) -> None:
+        self.source = source
+        self.expect = expect
+        self.declared = {n: d for n, d in declarations.items() if d.kind != FUNCTION}
+        self.known: dict[str, Type] = {}
+        self.context = context
+        self.functions = frozenset(n for n, d in declarations.items() if d.kind == FUNCTION)
+        self.dimensions = frozenset(name for d in declarations.values() for dim in d.dims or () for name in dim.names)
+        if context is not None:
+            self.known = {n: v.type for n, v in context.variables.items()} | context.intermediates
+            self.known = {n: t for n, t in self.known.items() if n not in declarations}
+            self.functions |= context.functions
+            self.dimensions |= context.sizes
+        self.notes: list[str] = []
+        defined = [name for name, _ in program.definitions]
+        taken = {*self.declared, *self.known, *defined, *self.functions}
+        self.program = program if "I" in taken or "I" in self.dimensions else self._with_identity(program)
+        self.dimensions |= sized_names(self.program, taken, self.dimensions)
+        check_names(self.program, source, declarations, set(self.known), self.functions, self.dimensions)
+        fixed = {n: d.kind for n, d in self.declared.items()} | {n: t.kind for n, t in self.known.items()}
+        self.kinds = Kinds(self.program, fixed, self.functions, self.dimensions)
+        self.values = [value for _, value in self.program.definitions] + [self.program.body]
+        self.names: dict[str, Type] = {}
+
+    def _with_identity(self, program: Program) -> Program:
+        """An undeclared ``I`` is the identity matrix."""
+        values = [value for _, value in program.definitions] + [program.body]
+        if not any(node.op == "name" and node.value == "I" for value in values for node in walk(value)):
+            return program
+        self.notes.append("I is read as the identity matrix")
+
+        def visit(node: Expr, args: list[Expr]) -> Expr:
+            if node.op == "name" and node.value == "I":
+                return Expr("call", (), Call("eye"), node.span)
+            return node.replace(args=tuple(args)) if args else node
+
+        new = [fold(value, visit) for value in values]
+        names = [name for name, _ in program.definitions]
+        return Program(tuple(zip(names, new[:-1], strict=True)), new[-1])
+
+    def run(self) -> Typed:
+        reading = self.kinds.solve()
+        limit: Limit | None = None
+        if reading is None:
+            limit, reading = self.kinds.first_clash()
+        shapes = self._shapes(reading)
+        try:
+            self._visit_all(shapes, limit)
+        except Clash as clash:
+            raise self._explained(clash, shapes) from None
+        if self.expect is not None:
+            self._expected(shapes, self.expect)
+        named = self._named_sizes(shapes)
+        return self._typed(shapes, named, reading)
+
+    def _shapes(self, reading: Reading) -> Shapes:
+        kinds = {node: reading.kinds[variable] for node, variable in self.kinds.of_node.items()}
+        shapes = Shapes(kinds, self.names, self.functions)
+        largest = _only_components(self.values)
+        defined = {name for name, _ in self.program.definitions}
+        for name, variable in self.kinds.of_name.items():
+            if name in defined:
+                continue
+            kind = reading.kinds[variable]
+            declared = self.declared.get(name)
+            if name in self.known:
+                self.names[name] = self.known[name]
+            elif declared is not None and declared.dims is not None:
+                self.names[name] = Type(kind, declared.dims)
+            elif name in largest and kind == VECTOR:
+                self.names[name] = Type(kind, (Dim.of(largest[name]),))
+            else:
+                type = shapes.fresh(kind)
+                square = declared is not None and declared.square
+                self.names[name] = Type(kind, (type.dims[0], type.dims[0])) if square else type
+        return shapes
+
+    def _visit_all(self, shapes: Shapes, limit: Limit | None) -> None:
+        """Types for all nodes; where kinds clash (``limit``), that clash."""
+        names = [name for name, _ in self.program.definitions]
+        for name, value in zip([*names, None], self.values, strict=True):
+            for node in postorder(value):
+                if limit is not None and node is limit.node:
+                    shapes.visit(node)  # finds the clash itself, with the types that it has
+                    self._undecided(node)
+                shapes.visit(node)
+            if name is not None:
+                self.names[name] = shapes.type_of(value)
+        unsolved = shapes.sizes.settle()
+        if isinstance(unsolved, Clash):
+            raise unsolved
+        if shapes.sizes.later:
+            pending = shapes.sizes.later[0][2]
+            assert isinstance(pending, Clash)
+            what = "these sizes cannot be told from the formula"
+            hint = "declarations with sizes, such as X: matrix(m,n)"
+            raise ShapeError(what, source=self.source, span=pending.node.span, hint=hint)
+
+    def _undecided(self, node: Expr) -> NoReturn:
+        what = "what the names here are cannot be told from the formula"
+        raise ShapeError(what, span=node.span, hint="declarations, such as x: vector(n); A: matrix(m,n)")
+
+    def _expected(self, shapes: Shapes, expect: Type) -> None:
+        """Let the expected shape size what the formula leaves open; whether it fits is for the caller to say."""
+        found = shapes.type_of(self.program.body)
+        if len(found.dims) == len(expect.dims):
+            for a, b in zip(found.dims, expect.dims, strict=True):
+                shapes.sizes.unify(a, b)
+            shapes.sizes.settle()
+
+    def _taken(self) -> set[str]:
+        return {*self.kinds.of_name, *self.functions, *self.dimensions, *self.declared, *self.known} | {
+            name for type in self.known.values() for dim in type.dims for name in dim.names
+        }
+
+    def _order(self) -> list[str]:
+        defined = {name for name, _ in self.program.definitions}
+        return [n for n in self.kinds.of_name if n not in defined and n not in self.dimensions]
+
+    def _named_sizes(self, shapes: Shapes) -> dict[str, Dim]:
+        """Names for the sizes that stayed unknown."""
+        variables = [self.names[name] for name in self._order()]
+        named = name_sizes(shapes.sizes, [*variables, shapes.type_of(self.program.body)], self._taken())
+        for node in self.kinds.nodes:
+            for dim in shapes.type_of(node).dims:
+                if any(unknown not in named for unknown in unknowns(shapes.sizes.resolve(dim))):
+                    self._undetermined(node)
+            if node.op == "call" and node.value.name == "unit":
+                number = shapes.sizes.resolve(shapes.type_of(node).dims[0]).number
+                if number is not None and node.args[0].value > number:
+                    raise ShapeError(f"this vector has only {number} entries", source=self.source, span=node.span)
+        return named
+
+    def _undetermined(self, node: Expr) -> NoReturn:
+        text = self.source[slice(*node.span)] if node.span else node.op
+        sized = node.op == "call" and node.value.name in ("eye", "ones", "zeros")
+        hints = {"eye": "eye(n)", "ones": "ones(n)", "zeros": "zeros(n)", "vector": "ones(n)", "matrix": "ones(m,n)"}
+        hint = hints.get(node.value.name) if node.op == "call" else None
+        what = f"the size of {text} is not determined by what stands around it"
+        raise ShapeError(what, source=self.source, span=node.span, hint=hint or (None if sized else "a sum with x"))
+
+    def _explained(self, clash: Clash, shapes: Shapes) -> ShapeError:
+        types = [self.names[n] for n in self._order() if n in self.names]
+        types += [t for t in (clash.left, clash.right) if t is not None]
+        named = name_sizes(shapes.sizes, types, self._taken())
+
+        def shown(dim: Dim) -> Dim:
+            return _substituted(shapes.sizes.resolve(dim), named)
+
+        words = {name: d.words for name, d in self.declared.items()}
+        return explain(clash, Scene(self.source, shapes, words, self.kinds.uses, shown))
+
+    def _typed(self, shapes: Shapes, named: dict[str, Dim], reading: Reading) -> Typed:
+        seen: dict[Type, Type] = {}
+
+        def final(type: Type) -> Type:
+            if type not in seen:
+                dims = (_substituted(shapes.sizes.resolve(d), named) for d in type.dims)
+                seen[type] = Type(type.kind, tuple(dims))
+            return seen[type]
+
+        def visit(node: Expr, args: list[Expr]) -> Expr:
+            return Expr(node.op, tuple(args), node.value, node.span, final(shapes.type_of(node)))
+
+        values = [fold(value, visit) for value in self.values]
+        names = [name for name, _ in self.program.definitions]
+        program = Program(tuple(zip(names, values[:-1], strict=True)), values[-1])
+        variables: dict[str, Variable] = {}
+        intermediates: dict[str, Type] = {}
+        for name in self.kinds.of_name:
+            if name in names or (self.context is not None and name in self.context.intermediates and name in self.known):
+                intermediates[name] = final(self.names[name])
+            elif name not in self.dimensions:
+                variables[name] = self._variable(name, final(self.names[name]))
+        assumed = (*self.notes, *self._assumed(variables, reading))
+        used = frozenset(n.value.name for n in self.kinds.nodes if n.op == "call") & self.functions
+        return Typed(program, variables, intermediates, used, assumed, self.dimensions, self.source)
+
+    def _variable(self, name: str, type: Type) -> Variable:
+        declared = self.declared.get(name)
+        if declared is not None:
+            return Variable(name, type, declared.traits, True)
+        if self.context is not None and name in self.context.variables:
+            return self.context.variables[name]
+        return Variable(name, type)
+
+    def _assumed(self, variables: Mapping[str, Variable], reading: Reading) -> Iterable[str]:
+        for name, variable in variables.items():
+            why = reading.why.get(name, "forced")
+            if why == "forced":
+                continue
+            reason = {"letter": "assumed from its first letter", "fits": "the only kind that fits"}.get(why)
+            yield f"{name}: {declaration_text(variable.type)}, {reason or self._beside(name)}"
+
+    def _beside(self, name: str) -> str:
+        place = next((use for use in self.kinds.uses.get(name, ()) if use.op != "neg"), None)
+        if place is None or place.span is None:
+            return "assumed"
+        text = " ".join(self.source[place.span[0] : place.span[1]].split())
+        return f"assumed from {text if len(text) <= 60 else text[:59] + '…'}"
+
+
+def declaration_text(type: Type) -> str:
+    """A type in the words of a declaration.
+
+    >>> declaration_text(Type("matrix", (Dim.of("m"), Dim.of(3))))
+    'matrix(m,3)'
+    """
+    return type.kind + (f"({','.join(map(str, type.dims))})" if type.dims else "")
+
+
+def _only_components(values: list[Expr]) -> dict[str, int]:
+    """Names that occur only as ``x[1]`` or ``x[2:5]``, with their largest index."""
+    total: dict[str, int] = {}
+    picked: dict[str, int] = {}
+    largest: dict[str, int] = {}
+    for value in values:
+        for node in walk(value):
+            if node.op == "name":
+                total[node.value] = total.get(node.value, 0) + 1
+            elif node.op == "index" and node.args[0].op == "name" and len(node.value) == 1 and node.value[0] is not None:
+                name, item = node.args[0].value, node.value[0]
+                picked[name] = picked.get(name, 0) + 1
+                largest[name] = max(largest.get(name, 0), item if isinstance(item, int) else item[1])
+    return {name: last for name, last in largest.items() if picked[name] == total[name]}
+
+
+def name_sizes(sizes: Sizes, types: Iterable[Type], taken: set[str]) -> dict[str, Dim]:
+    """Automatic names for unknown sizes, in the order of the types: n for one size, m and n for a first rectangle."""
+    named: dict[str, Dim] = {}
+    free = [name for name in _SIZE_NAMES if name not in taken]
+    count = 0
+
+    def take(wanted: str | None = None) -> Dim:
+        nonlocal count
+        if wanted is not None:
+            free.remove(wanted)
+            return Dim.of(wanted)
+        if free:
+            return Dim.of(free.pop(0))
+        count += 1
+        while f"n{count}" in taken:
+            count += 1
+        return Dim.of(f"n{count}")
+
+    for type in types:
+        resolved = [sizes.resolve(dim) for dim in type.dims]
+        missing = list(dict.fromkeys(u for dim in resolved for u in unknowns(dim) if u not in named))
+        rectangle = type.kind == MATRIX and len(missing) == 2 and "m" in free and "n" in free
+        for place, unknown in enumerate(missing):
+            named[unknown] = take("mn"[place]) if rectangle else take()
+    return named
+
+
+def _substituted(dim: Dim, named: Mapping[str, Dim]) -> Dim:
+    if not unknowns(dim):
+        return dim
+    total = Dim({})
+    for key, count in dim.terms:
+        term = Dim.of(count)
+        for part in key:
+            term = term * (named[part] if part in named else Dim.of(part))
+        total = total + term
+    return total

@@ -1,0 +1,115 @@
+r"""Formulas in LaTeX, fit for print: ``2\,\mathbf{A}^{\top}(\mathbf{A}\mathbf{x} - \mathbf{b})``."""
+
+from __future__ import annotations
+
+from matgrad.formula.printing import ATOM, GREEK, POSTFIX, SPELLED, UNARY, Piece, split_name, split_number
+from matgrad.formula.syntax import MATRIX, ROW, VECTOR, Expr
+from matgrad.formula.text import index_text, stack_rows
+from matgrad.formula.visual import Marks, Visual, is_matrix_argument, kind_of
+from matgrad.functions.card import Card
+
+_STRETCH = {"(": r"\left(", r"\lvert ": r"\left\lvert ", r"\lVert ": r"\left\lVert "}
+_STRETCH_AFTER = {")": r"\right)", r"\rvert": r"\right\rvert", r"\rVert": r"\right\rVert"}
+_LIKE_LATIN = {"omicron": "o"}
+
+
+def to_latex(expr: Expr) -> str:
+    r"""The formula in LaTeX; vectors and matrices are bold where types are known.
+
+    >>> from matgrad.formula.syntax import Call
+    >>> x = Expr("name", value="x")
+    >>> print(to_latex(Expr("product", (x, Expr("call", (x,), Call("sqrt"))), ("/",))))
+    \frac{x}{\sqrt{x}}
+    """
+    return _Latex(expr).print(expr)
+
+
+class _Latex(Visual):
+    tall_opening, tall_closing = r"\left(", r"\right)"
+    marks = Marks(r"\cdot", r"\odot", r"\oslash", r"\otimes", r"^{\top}", "^{-1}", r"^{-\top}")
+
+    def show_name(self, name: str, kind: str | None) -> str:
+        base, sub = split_name(name)
+        shown = _letters(base, bold=kind in (VECTOR, ROW, MATRIX))
+        if not sub:
+            return shown
+        return f"{shown}_{{{sub}}}" if len(sub) == 1 or sub.isdigit() else rf"{shown}_{{\mathrm{{{_escape(sub)}}}}}"
+
+    def show_plainly(self, name: str) -> str:
+        return rf"\mathit{{{_escape(name)}}}"
+
+    def visit_number(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
+        top, bottom = split_number(node.value, decimals=False)
+        if not bottom:
+            return Piece(ATOM, (top,), node.value < 0, operator="number")
+        return Piece(UNARY, (rf"\frac{{{top}}}{{{bottom}}}",), node.value < 0, tall=True)
+
+    def visit_constant(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
+        return Piece(ATOM, ("\\" + node.value,))
+
+    def superscript(self, base: Piece, exponent: Piece, entrywise: bool) -> Piece:
+        circle = r"\odot " if entrywise else ""
+        return Piece(POSTFIX, (base, "^{", circle, self.signed(exponent), "}"), tall=base.tall, closed=True)
+
+    def quotient(self, left: Piece, right: Piece) -> Piece:
+        return Piece(UNARY, (r"\frac{", self.signed(left), "}{", self.signed(right), "}"), tall=True)
+
+    def template(self, entry: Card, node: Expr) -> str:
+        return (is_matrix_argument(node) and entry.latex_matrix) or entry.latex
+
+    def apply(self, function: str, arguments: Piece, dim: int | None) -> Piece:
+        name = function if function.startswith("\\") or len(function.rstrip("'")) == 1 else _operator(function)
+        left, right = (r"\left(", r"\right)") if arguments.tall else ("(", ")")
+        along = rf",\, \mathrm{{dim}}={dim}" if dim is not None else ""
+        return Piece(ATOM, (name, left, arguments, along, right), tall=arguments.tall)
+
+    def stretch(self, before: str, after: str, piece: Piece) -> tuple[str, str]:
+        if not piece.tall:
+            return before, after
+        for short, long in _STRETCH.items():
+            if before.endswith(short):
+                before = before.removesuffix(short) + long
+                break
+        for short, long in _STRETCH_AFTER.items():
+            if after.startswith(short):
+                after = long + after.removeprefix(short)
+                break
+        return before, after
+
+    def size_mark(self, node: Expr) -> str:
+        """Sizes of constant matrices; a vector's size is rarely in doubt."""
+        sizes = r" \times ".join(map(str, node.dims)) if kind_of(node) == MATRIX else ""
+        return f"_{{{sizes}}}" if sizes else ""
+
+    def visit_index(self, node: Expr, pieces: list[Piece]) -> Piece:
+        left, right = (r"\left[", r"\right]") if pieces[0].tall else ("[", "]")
+        inside = (left, self.signed(pieces[0]), right, "_{", index_text(node.value), "}")
+        return Piece(ATOM, inside, tall=pieces[0].tall)
+
+    def visit_stack(self, node: Expr, pieces: list[Piece]) -> Piece:
+        rows = [self.commas(row, " & ") for row in stack_rows(node, pieces)]
+        body = self.join(rows, r" \\ ")
+        return Piece(ATOM, (r"\begin{bmatrix} ", body, r" \end{bmatrix}"), tall=True)
+
+    def visit_einsum(self, node: Expr, pieces: list[Piece]) -> Piece:
+        subscripts = node.value.replace("->", r" \to ")
+        arguments = self.commas(pieces)
+        return Piece(ATOM, (rf"\operatorname{{einsum}}({subscripts};\, ", arguments, ")"), tall=arguments.tall)
+
+
+def _letters(base: str, bold: bool) -> str:
+    base = SPELLED.get(base, base)
+    if base in GREEK and base not in _LIKE_LATIN:
+        return rf"\boldsymbol{{\{base}}}" if bold else "\\" + base
+    base = _LIKE_LATIN.get(base, base)
+    if len(base) == 1:
+        return rf"\mathbf{{{base}}}" if bold else base
+    return rf"\{'mathbf' if bold else 'mathit'}{{{_escape(base)}}}"
+
+
+def _escape(name: str) -> str:
+    return name.replace("_", r"\_")
+
+
+def _operator(name: str) -> str:
+    return rf"\operatorname{{{_escape(name)}}}"

@@ -1,0 +1,159 @@
+"""What all printers share: levels of precedence, brackets, signs, numbers and names.
+
+A printer turns each node into a ``Piece``: text in parts, its level, and its sign kept apart, so that a sum
+can write ``a - b`` where the tree has ``a + neg(b)`` and a product can pull the minus out of its first factor.
+Parts are nested, not joined, until the end: printing is linear in the length of the result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from matgrad.formula.syntax import Expr, fold
+
+SUM, JOINT, PRODUCT, UNARY, POSTFIX, ATOM = range(6)
+"""Levels, loosest first. JOINT is ``∘ ⊘ ⊗`` where products are written by juxtaposition; in text, which
+has one level for all of them, it is not used. UNARY is a call written without brackets, such as ``√x``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A printed node, without its minus sign if ``negative``.
+
+    ``tall`` asks for large brackets; ``closed`` says that it ends in a bracket or a superscript; ``operator``
+    is the one at its top; ``script`` holds base and superscript, so that transposes and inverses can join.
+    """
+
+    level: int
+    parts: tuple[str | Piece, ...]
+    negative: bool = False
+    tall: bool = False
+    closed: bool = False
+    operator: str = ""
+    script: tuple[Piece, str] | None = None
+
+
+def flatten(piece: Piece) -> str:
+    out: list[str] = []
+    stack: list[str | Piece] = [piece]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, str):
+            out.append(top)
+        else:
+            stack.extend(reversed(top.parts))
+    return "".join(out)
+
+
+class Printer:
+    """One method per operation, called with the node and the pieces of its arguments."""
+
+    minus = "-"
+    opening, closing = "(", ")"
+    tall_opening, tall_closing = "(", ")"
+
+    def print(self, expr: Expr) -> str:
+        return flatten(self.signed(fold(expr, self.visit)))
+
+    def visit(self, node: Expr, pieces: list[Piece]) -> Piece:
+        method: Callable[[Expr, list[Piece]], Piece] | None = getattr(self, "visit_" + node.op, None)
+        if method is None:
+            raise NotImplementedError(f"{type(self).__name__} has no rule for {node.op!r}")
+        return method(node, pieces)
+
+    def signed(self, piece: Piece) -> Piece:
+        """The piece with its minus sign written out."""
+        if not piece.negative:
+            return piece
+        return Piece(min(piece.level, PRODUCT), (self.minus, piece), tall=piece.tall, closed=piece.closed)
+
+    def fence(self, piece: Piece) -> Piece:
+        left, right = (self.tall_opening, self.tall_closing) if piece.tall else (self.opening, self.closing)
+        return Piece(ATOM, (left, self.signed(piece), right), tall=piece.tall, closed=True)
+
+    def at_least(self, piece: Piece, level: int) -> Piece:
+        """The piece, in brackets if it binds less tightly than ``level`` or has a sign."""
+        return self.fence(piece) if piece.level < level or piece.negative else piece
+
+    def commas(self, pieces: Iterable[Piece], separator: str = ", ") -> Piece:
+        return self.join([self.signed(p) for p in pieces], separator)
+
+    def join(self, pieces: list[Piece], separator: str) -> Piece:
+        parts: list[str | Piece] = []
+        for piece in pieces:
+            parts += [separator, piece] if parts else [piece]
+        return Piece(SUM, tuple(parts), tall=any(p.tall for p in pieces))
+
+    def visit_add(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
+        parts: list[str | Piece] = []
+        for piece in pieces:
+            if parts:
+                parts += [f" {self.minus} " if piece.negative else " + ", piece]
+            else:
+                parts += [self.minus, piece] if piece.negative else [piece]
+        return Piece(SUM, tuple(parts), tall=any(p.tall for p in pieces))
+
+    def visit_neg(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
+        (piece,) = pieces
+        if piece.level == SUM or piece.negative:
+            piece = self.fence(piece)
+        return replace(piece, negative=True)
+
+
+def split_number(value: Fraction, decimals: bool) -> tuple[str, str]:
+    """Numerator and denominator as text; the denominator is empty for what prints as one number.
+
+    >>> split_number(Fraction(1, 2), True), split_number(Fraction(1, 2), False), split_number(Fraction(1, 3), True)
+    (('0.5', ''), ('1', '2'), ('1', '3'))
+    """
+    value = abs(value)
+    if value.denominator == 1:
+        return str(value.numerator), ""
+    if decimals:
+        for places in range(1, 9):
+            shifted = value * 10**places
+            if shifted.denominator == 1:
+                digits = str(shifted.numerator).rjust(places + 1, "0")
+                return f"{digits[:-places]}.{digits[-places:]}", ""
+    return str(value.numerator), str(value.denominator)
+
+
+GREEK = dict(
+    zip(
+        ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
+         "xi", "omicron", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta",
+         "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"),
+        "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ",
+        strict=True,
+    )
+)  # fmt: skip
+SPELLED = {letter: name for name, letter in GREEK.items()}
+
+_NAME = re.compile(r"(?P<base>.*?[^\W\d_])_*(?P<sub>\d+)|(?P<base2>[^\W_]+?)_(?P<sub2>\w+)")
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """A name and its subscript.
+
+    >>> split_name("W1"), split_name("a_max"), split_name("loss"), split_name("lambda_2")
+    (('W', '1'), ('a', 'max'), ('loss', ''), ('lambda', '2'))
+    """
+    found = _NAME.fullmatch(name)
+    if not found:
+        return name, ""
+    groups: dict[str, Any] = found.groupdict()
+    return groups["base"] or groups["base2"], groups["sub"] or groups["sub2"]
+
+
+def distinct(names: Iterable[str], shown: Callable[[str], str], plain: Callable[[str], str]) -> dict[str, str]:
+    """How each name is shown; one that would look like another (W1 and W_1) is shown plainly, as it is typed."""
+    table: dict[str, str] = {}
+    for name in names:
+        text = shown(name)
+        if name not in table:
+            table[name] = plain(name) if text in table.values() else text
+    return table

@@ -1,0 +1,118 @@
+"""Sizes that are not known yet, and what must be equal: unification over polynomials of dimension names.
+
+An unknown size is a dimension whose name begins with ``?``, so sums and products of unknown sizes are ordinary
+dimensions. An equation that cannot be solved yet is kept, and tried again when more is known.
+"""
+
+from __future__ import annotations
+
+from matgrad.dims import Dim
+
+
+class Sizes:
+    """What is known about the unknown sizes."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.bound: dict[str, Dim] = {}
+        self.later: list[tuple[Dim, Dim, object]] = []
+
+    def fresh(self) -> Dim:
+        self.count += 1
+        return Dim({(f"?{self.count}",): 1})
+
+    def resolve(self, dim: Dim) -> Dim:
+        """The size with everything known put in."""
+        name = atom(dim)
+        if name is not None and name in self.bound:
+            return self._follow(name)
+        if name is not None or not any(unknown in self.bound for unknown in unknowns(dim)):
+            return dim
+        total = Dim({})
+        for key, count in dim.terms:
+            term = Dim.of(count)
+            for part in key:
+                term = term * (self._follow(part) if part in self.bound else Dim.of(part))
+            total = total + term
+        return self.resolve(total)
+
+    def _follow(self, name: str) -> Dim:
+        path = [name]
+        dim = self.bound[name]
+        while (after := atom(dim)) is not None and after in self.bound:
+            path.append(after)
+            dim = self.bound[after]
+        if atom(dim) is None:
+            dim = self.resolve(dim)
+        for passed in path:
+            self.bound[passed] = dim
+        return dim
+
+    def unify(self, left: Dim, right: Dim, why: object = None) -> bool:
+        """Make two sizes equal; False where they cannot be."""
+        left, right = self.resolve(left), self.resolve(right)
+        if left == right:
+            return True
+        left, right = _reduced(left, right)
+        a, b = atom(left), atom(right)
+        if a is not None and b is not None:
+            older, newer = (left, b) if int(a[1:]) < int(b[1:]) else (right, a)
+            self.bound[newer] = older
+            return True
+        for name, dim in ((a, right), (b, left)):
+            if name is not None:
+                if name in dim.names or not _possible(dim):
+                    return False
+                self.bound[name] = dim
+                return True
+        if not unknowns(left) and not unknowns(right):
+            return False
+        self.later.append((left, right, why))
+        return True
+
+    def settle(self) -> object | None:
+        """Try what was kept; the reason of an equation that cannot hold, or None."""
+        before = None
+        while self.later and before != len(self.later):
+            before = len(self.later)
+            waiting, self.later = self.later, []
+            for left, right, why in waiting:
+                if not self.unify(left, right, why):
+                    return why or ()
+        return None
+
+
+def atom(dim: Dim) -> str | None:
+    """The unknown that a dimension consists of, or None."""
+    if len(dim.terms) == 1:
+        key, count = dim.terms[0]
+        if count == 1 and len(key) == 1 and key[0][0] == "?":
+            return key[0]
+    return None
+
+
+def unknowns(dim: Dim) -> list[str]:
+    """The unknown sizes in a dimension."""
+    return [part for key, _ in dim.terms for part in key if part[0] == "?"]
+
+
+def _possible(dim: Dim) -> bool:
+    return any(count > 0 for _, count in dim.terms)
+
+
+def _reduced(left: Dim, right: Dim) -> tuple[Dim, Dim]:
+    """Both sides without the terms, or the factors, that they share."""
+    a, b = dict(left.terms), dict(right.terms)
+    for key in a.keys() & b.keys():
+        common = min(a[key], b[key])
+        a[key] -= common
+        b[key] -= common
+    left, right = Dim(a), Dim(b)
+    if len(left.terms) == len(right.terms) == 1 and left.terms[0][1] == right.terms[0][1] != 0:
+        first, second = list(left.terms[0][0]), list(right.terms[0][0])
+        for part in list(first):
+            if part in second:
+                first.remove(part)
+                second.remove(part)
+        left, right = Dim({tuple(first): 1}), Dim({tuple(second): 1})
+    return left, right

@@ -1,0 +1,310 @@
+"""Text cut into tokens: what pasted symbols mean, which brackets are open, where a statement ends.
+
+All that the grammar cannot say well is decided here, so that an error can point at the one character
+that causes it.
+
+>>> [token.kind for token in tokenize("2.*x'*A")]
+['NUMBER', 'TIMES', 'NAME', 'TICK', 'TIMES', 'NAME']
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any, NamedTuple
+
+from matgrad.errors import FormulaError, MatgradError, NotSupported
+
+MAX_CHARS = 20_000
+MAX_NESTING = 200
+MAX_DIGITS = 400
+
+
+class Token(NamedTuple):
+    """A piece of the text. ``value`` is what it means: an operator, a normalised name, digits, (name, primes)."""
+
+    kind: str
+    value: Any
+    start: int
+    stop: int
+
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+_TICKS = "'′’ᵀ⊤"
+_OPERATORS = {
+    "*": "*", "@": "*", "·": "*", "⋅": "*", "×": "*", "∗": "*", "/": "/", "∕": "/", "÷": "/",
+    ".*": ".*", "⊙": ".*", "∘": ".*", "./": "./", "⊗": "⊗",
+}  # fmt: skip
+_SIMPLE = {
+    "(": "LPAR", ")": "RPAR", "[": "LSQB", "]": "RSQB", ",": "COMMA", ";": "SEMI", ":": "COLON", "=": "EQUALS",
+    "+": "PLUS", "-": "MINUS", "−": "MINUS", "–": "MINUS", "^": "POW", ".^": "POW",
+}  # fmt: skip
+_CLOSES = {")": "(", "]": "["}
+_NUMBER = re.compile(r"(?:[0-9]+(?:\.(?![.*/^'′’ᵀ⊤⊙∘]|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SUPER = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_STRING = re.compile(r"\"[^\"\n]*\"|'[A-Za-z, ]*->[A-Za-z ]*'")
+_TRANSPOSE = re.compile(r"\.['′’ᵀ⊤]|\.T(?!\w)")
+_CALL = re.compile(r"(['′’]*)\(|[ \t]*\(")
+_ENDS_OPERAND = {"NAME", "NUMBER", "RPAR", "RSQB", "TICK", "SUPER", "STRING"}
+_INFIX = {"PLUS", "MINUS", "TIMES", "POW", "EQUALS", "COMMA", "COLON"}
+_CONTINUES = {"TIMES", "POW", "TICK", "SUPER", "COMMA", "EQUALS", "COLON"}
+_INSTEAD = {
+    "|": "abs(x), norm2(x) or det(X)", "‖": "norm2(x) or norm1(x)", "√": "sqrt(x)", "∑": "sum(x)", "{": "( )",
+    "}": "( )", "$": "the formula without $, or parse_latex", "∂": "derive(formula, wrt)", "<": "step(x - y)",
+    "∇": "gradient(formula, wrt)", ">": "step(x - y)", "¹": "inv(X)", "∞": "a number", "%": "a product with 0.01",
+    "!": "a product", "~": "a name of letters and digits", "#": "the formula without comments", "&": "a product",
+}  # fmt: skip
+
+
+def is_name_start(char: str) -> bool:
+    return char == "_" or (char.isalpha() and char not in _TICKS)
+
+
+def _is_name_part(char: str) -> bool:
+    if char.isalpha() or char == "_":
+        return char not in _TICKS
+    if char.isdigit() or char.isdecimal():
+        return char not in "⁰¹²³⁴⁵⁶⁷⁸⁹"
+    return unicodedata.category(char) in ("Mn", "Mc")
+
+
+def scan_name(text: str, start: int) -> int:
+    """Where the name that starts here ends."""
+    stop = start + 1
+    while stop < len(text) and _is_name_part(text[stop]):
+        stop += 1
+    return stop
+
+
+def normalise_name(raw: str) -> str | None:
+    """The name as it is known everywhere (NFKC), or None where it is no identifier."""
+    name = unicodedata.normalize("NFKC", raw)
+    return name if name.isidentifier() else None
+
+
+def tokenize(text: str, *, limits: bool = True) -> list[Token]:
+    """All tokens; statements end with STOP, rows of a stack with SEMI, whether by ``;`` or by a new line."""
+    if not isinstance(text, str):
+        raise FormulaError(f"a formula is text, not {type(text).__name__}")
+    if limits and len(text) > MAX_CHARS:
+        raise FormulaError(f"the formula has {len(text)} characters: more than {MAX_CHARS} are not read")
+    return _Tokenizer(text, limits).run()
+
+
+class _Tokenizer:
+    def __init__(self, text: str, limits: bool) -> None:
+        self.text = text
+        self.limits = limits
+        self.tokens: list[Token] = []
+        self.open: list[Token] = []
+        self.chain = [0]  # signs and postfix operators since the last infix operator, per open bracket
+        self.newline: int | None = None
+
+    def run(self) -> list[Token]:
+        at = 0
+        while at < len(self.text):
+            char = self.text[at]
+            if char == "\n" or char == "\r":
+                self.newline = at if self.newline is None else self.newline
+                at += 1
+            elif char.isspace() or char in "\u200b\u200c\u200d\u2060\ufeff":
+                at += 1
+            else:
+                at = self._token(at)
+        if self.open:
+            bracket = self.open[-1]
+            raise self._error(f"'{bracket.value}' is never closed", bracket.start, bracket.stop)
+        while self.tokens and self.tokens[-1].kind == "STOP":
+            self.tokens.pop()
+        return self.tokens
+
+    def _error(self, message: str, start: int, stop: int, hint: str | None = None) -> FormulaError:
+        return FormulaError(message, source=self.text, span=(start, stop), hint=hint)
+
+    def _token(self, at: int) -> int:
+        """Add the token that starts here; the position after it."""
+        text = self.text
+        char = text[at]
+        if is_name_start(char):
+            return self._name(at)
+        if char.isdigit() or char == ".":
+            found = _NUMBER.match(text, at)
+            if found:
+                return self._number(at, found.end())
+        if char in "\"'":
+            found = _STRING.match(text, at)
+            if found:
+                return self._add("STRING", found.group()[1:-1].replace(" ", ""), at, found.end())
+        if char in _TICKS:
+            return self._add("TICK", "'", at, at + 1)
+        found = _TRANSPOSE.match(text, at)
+        if found:
+            return self._add("TICK", "'", at, found.end())
+        found = _SUPER.match(text, at)
+        if found:
+            return self._number(at, found.end(), "SUPER")
+        return self._symbol(at)
+
+    def _symbol(self, at: int) -> int:
+        if self.text.startswith("**", at):
+            raise self._error("'**' is not an operator here", at, at + 2, "x^2, or x.^2 entry by entry")
+        if self.text.startswith(("==", "<=", ">=", "!="), at):
+            raise self._error("comparisons are not part of formulas", at, at + 2, "one formula, without a comparison")
+        for size in (2, 1):
+            piece = self.text[at : at + size]
+            size = len(piece)
+            if piece in _OPERATORS:
+                return self._add("TIMES", _OPERATORS[piece], at, at + size)
+            if piece in _SIMPLE:
+                return self._add(_SIMPLE[piece], piece, at, at + size)
+        raise self._stray(at)
+
+    def _name(self, at: int) -> int:
+        stop = scan_name(self.text, at)
+        name = normalise_name(self.text[at:stop])
+        if name is None:
+            raise self._error(f"'{self.text[at:stop]}' cannot be a name", at, stop, "letters, digits and _")
+        call = _CALL.match(self.text, stop)
+        if call is None:
+            return self._add("NAME", name, at, stop)
+        primes = len(call.group(1) or "")
+        return self._add("CALL", (name, primes), at, stop + primes)
+
+    def _number(self, at: int, stop: int, kind: str = "NUMBER") -> int:
+        digits = self.text[at:stop].translate(_SUPERSCRIPTS) if kind == "SUPER" else self.text[at:stop]
+        exponent = re.search(r"[eE]([+-]?[0-9]+)$", digits)
+        if len(digits) > MAX_DIGITS or (exponent and abs(int(exponent.group(1))) > MAX_DIGITS):
+            raise self._error("this number is too long", at, stop, f"a number of at most {MAX_DIGITS} digits")
+        return self._add(kind, digits, at, stop)
+
+    def _stray(self, at: int) -> MatgradError:
+        char = self.text[at]
+        before = self.tokens[-1] if self.tokens else None
+        if char == "\\":
+            if before is None or before.kind not in _ENDS_OPERAND:
+                return self._error("'\\' is not part of a formula", at, at + 1, "parse_latex, for formulas in LaTeX")
+            left = self.text[before.start : before.stop] if before.kind == "NAME" else "A"
+            after = re.match(r"\s*(\w+)", self.text[at + 1 :])
+            right = after.group(1) if after and before.kind == "NAME" else "b"
+            return NotSupported(
+                "'\\' (solving a linear system) is not an operator here",
+                source=self.text, span=(at, at + 1), hint=f"inv({left})*{right}",
+            )  # fmt: skip
+        if char in "\"'":
+            return self._error("this quote is never closed", at, at + 1, 'einsum("ij,jk->ik", A, B)')
+        return self._error(f"the character '{char}' is not part of a formula", at, at + 1, _INSTEAD.get(char))
+
+    def _add(self, kind: str, value: Any, start: int, stop: int) -> int:
+        if self.newline is not None:
+            self._line_break(kind, start, stop)
+        if kind in ("RPAR", "RSQB"):
+            self._close(value, start, stop)
+        if kind == "SEMI" and not self._semicolon(start, stop):
+            return stop
+        if self.limits:
+            self._count(kind, value, start, stop)
+        token = Token("STOP" if kind == "SEMI" and not self.open else kind, value, start, stop)
+        self.tokens.append(token)
+        if kind in ("LPAR", "LSQB"):
+            self.open.append(token)
+            self.chain.append(0)
+            if self.limits and len(self.open) > MAX_NESTING:
+                raise self._error(f"brackets are nested more than {MAX_NESTING} deep", start, stop, _NAME_PARTS)
+        return stop
+
+    def _close(self, bracket: str, start: int, stop: int) -> None:
+        if not self.open:
+            raise self._error(f"'{bracket}' closes nothing", start, stop, f"an opening '{_CLOSES[bracket]}' before it")
+        opened = self.open[-1]
+        if opened.value != _CLOSES[bracket]:
+            raise self._error(f"'{bracket}' cannot close '{opened.value}'", start, stop)
+        self.open.pop()
+        self.chain.pop()
+
+    def _semicolon(self, start: int, stop: int) -> bool:
+        """Whether this ``;`` separates anything (an empty statement is none)."""
+        if self.open and self.open[-1].value == "(":
+            raise self._error("';' cannot stand inside ( )", start, stop, "',' between arguments")
+        return bool(self.open) or bool(self.tokens and self.tokens[-1].kind != "STOP")
+
+    def _line_break(self, kind: str, start: int, stop: int) -> None:
+        """A new line ends a statement, or a row of a stack, unless an operator shows that it goes on."""
+        at, self.newline = self.newline, None
+        before = self.tokens[-1] if self.tokens else None
+        if before is None or at is None or before.kind not in _ENDS_OPERAND or kind in _CONTINUES or kind == "SEMI":
+            return
+        if self.open:
+            if self.open[-1].value == "[" and kind not in ("RSQB", "PLUS", "MINUS"):
+                self.tokens.append(Token("SEMI", ";", at, at + 1))
+            return
+        if kind in ("PLUS", "MINUS"):
+            message = "does this line continue the one above, or begin a new formula?"
+            raise self._error(message, start, stop, "the sign at the end of the line above to go on, or ';' to end it")
+        if kind not in ("RPAR", "RSQB"):
+            self.tokens.append(Token("STOP", "\n", at, at + 1))
+            self.chain[-1] = 0
+
+    def _count(self, kind: str, value: Any, start: int, stop: int) -> None:
+        before = self.tokens[-1].kind if self.tokens else "STOP"
+        deeper = value[1] if kind == "CALL" else kind in ("TICK", "POW", "SUPER")
+        if kind == "LSQB" or kind == "MINUS":
+            deeper = (before in _ENDS_OPERAND) == (kind == "LSQB")
+        elif kind in ("PLUS", "TIMES", "COMMA", "SEMI", "EQUALS"):
+            self.chain[-1] = 0
+        if kind == "MINUS" and not deeper:
+            self.chain[-1] = 0
+        self.chain[-1] += int(deeper)
+        if self.chain[-1] > MAX_NESTING:
+            raise self._error(
+                f"signs, powers and primes are nested more than {MAX_NESTING} deep", start, stop, _NAME_PARTS
+            )
+
+
+_NAME_PARTS = "naming parts of it, as in r = A*x - b; r'*r"
+
+
+def complaint(text: str, tokens: list[Token], bad: Token | None, expected: set[str]) -> MatgradError:
+    """Why the grammar cannot go on at this token (None: at the end), in plain words."""
+    at = tokens.index(bad) if bad is not None else len(tokens)
+    before = tokens[at - 1] if at else None
+    if bad is None or bad.kind == "STOP":
+        return _ends_early(text, before, bad)
+    shown = text[bad.start : bad.stop]
+
+    def error(message: str, hint: str | None = None, start: int = bad.start) -> FormulaError:
+        return FormulaError(message, source=text, span=(start, bad.stop), hint=hint)
+
+    if "COLON" in expected or (before is not None and before.kind == "COLON"):
+        return error("an index is a number from 1, a range such as 2:5, or ':'", "x[1], X[2,3], X[1,:] or x[2:5]")
+    if bad.kind == "STRING":
+        return error("text in quotes can only be the first argument of einsum", 'einsum("ij,jk->ik", A, B)')
+    if bad.kind == "EQUALS":
+        return error("'=' belongs after the name that a definition gives", "r = A*x - b; r'*r")
+    if bad.kind == "COLON":
+        return error("':' belongs inside an index", "x[2:5] or X[1,:]")
+    if bad.kind == "COMMA":
+        return error("a comma separates arguments, indices or entries: none are listed here", "[a, b], for a list")
+    opened = before is None or before.kind in _INFIX or before.kind in ("LPAR", "LSQB", "SEMI", "STOP")
+    if opened and (before is None or before.kind == "STOP"):
+        return error(f"a value is missing before '{shown}'")
+    if opened and before is not None and before.kind in ("LPAR", "LSQB"):
+        return error(f"a value is missing after '{before.value}'")
+    if opened and before is not None:
+        return error(f"a value is missing between '{text[before.start : before.stop].strip()}' and '{shown}'")
+    assert before is not None
+    left = text[before.start : before.stop]
+    if before.kind in ("NAME", "NUMBER") and bad.kind in ("NAME", "NUMBER", "CALL"):
+        return error(f"an operator is missing between '{left}' and '{shown}'", f"{left}*{shown}", before.start)
+    if bad.kind in ("NAME", "NUMBER", "CALL", "LPAR", "LSQB"):
+        return error(f"an operator is missing before '{shown}'", "'*' between the two: products are written A*x")
+    return error(f"'{shown}' cannot stand here")
+
+
+def _ends_early(text: str, before: Token | None, bad: Token | None) -> FormulaError:
+    if before is None:
+        return FormulaError("the formula is empty", source=text, span=(0, 0), hint="x'*A*x")
+    shown = text[before.start : before.stop].strip()
+    where = "the formula" if bad is None else "this statement"
+    return FormulaError(
+        f"{where} ends after '{shown}': a value is missing", source=text, span=(before.start, before.stop)
+    )

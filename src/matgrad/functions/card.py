@@ -1,0 +1,60 @@
+"""What a function card holds: all that matgrad knows about one function, as plain data.
+
+A card belongs to one of five families, by how its derivative is given:
+
+* ``elementwise`` – ``derivative`` is the scalar derivative in ``x`` (``"1 - tanh(x)^2"``);
+* ``reduction``   – over all entries, or along ``dim``; ``differential`` is linear in ``dx``
+  (``"sum(softmax(x).*dx)"``), where ``sum`` and the like run over the axes that the function reduces;
+* ``matrix``      – ``differential`` in ``X`` and ``dX`` (``"tr(inv(X)*dX)"``);
+* ``structural``  – linear in each argument and given whole by its signature, read as an index pattern;
+* ``defined``     – ``definition`` in terms of other functions of ``x``;
+* ``constructor`` – constants sized by context (eye, ones, vector, unit, …).
+
+A signature names the dimensions of the arguments and of the result: ``"ii->"`` takes a square matrix and
+gives a scalar, ``"ij->j'"`` gives a row, ``"ij,kl->(ik)(jl)"`` fuses dimensions (first index slowest),
+``"*->*"`` is elementwise and ``"*->"`` reduces anything to a scalar. ``signatures`` maps ``dim`` (None, 1, 2)
+to the alternatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Card:
+    """One function.
+
+    ``value`` is for the reference evaluator: complex-safe, given ``np`` first (a constructor is then given its
+    shape), and ``axis=`` for reductions. ``numpy`` is the code that is generated (``#1`` is the argument, ``#axis``
+    the axis argument), ``numpy_pair`` the code for two arguments, ``helper`` the source of a function that the code
+    calls. ``latex`` and ``unicode`` are templates in ``#1``, or without it the name of an operator that is applied
+    in brackets; ``latex_matrix`` and ``unicode_matrix`` are those for a matrix argument. ``needs`` is the domain,
+    ``smooth`` where it can be differentiated, both as comparisons of formulas in ``x`` (``"x > 0"``,
+    ``"det(X) != 0"``); ``kink`` says what is used elsewhere.
+    """
+
+    name: str
+    family: str
+    signatures: Mapping[int | None, tuple[str, ...]]
+    because: str
+    value: Callable[..., Any] | None = None
+    numpy: str = ""
+    numpy_pair: str = ""
+    helper: str = ""
+    latex: str = ""
+    unicode: str = ""
+    latex_matrix: str = ""
+    unicode_matrix: str = ""
+    derivative: str = ""
+    differential: str = ""
+    definition: str = ""
+    needs: str = ""
+    smooth: str = ""
+    kink: str = ""
+    laws: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+    scipy: bool = False

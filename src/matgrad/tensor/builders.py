@@ -1,0 +1,538 @@
+"""The only way to make nodes. Builders check shapes, rename summed labels apart and keep the normal form.
+
+What is normal: Einsum operands are flattened into their users (up to a size), deltas are eliminated by
+joining labels, equal factors are powers, like terms are merged, the rational content and the sign stand
+in front of a Sum, a transpose stands outside of Sum, Map and matrix functions, and is dropped from what
+is symmetric. Rewriting by named laws is in ``laws``, which registers itself here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from math import gcd, isqrt, lcm
+from typing import Any
+
+from matgrad.dims import Dim
+from matgrad.errors import MatgradError
+from matgrad.tensor.canonical import canonical
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Shape, Sum, Symbol, intern
+
+ONE = Fraction(1)
+FLATTEN = 24
+"""Operands of one Einsum above which an inner Einsum stays a factor: long chains stay linear in cost."""
+
+
+class IllegalNode(MatgradError):
+    """A bug in matgrad: a node with shapes that do not fit."""
+
+
+Operand = tuple[Node, tuple[int, ...]]
+
+
+class Network:
+    """A contraction under construction; laws read and change it."""
+
+    __slots__ = ("coefficient", "operands", "out", "sizes")
+
+    def __init__(
+        self, operands: list[Operand], out: tuple[int, ...], coefficient: Fraction, sizes: dict[int, Dim]
+    ) -> None:
+        self.operands = operands
+        self.out = out
+        self.coefficient = coefficient
+        self.sizes = sizes
+
+    def count(self, label: int) -> int:
+        """How often a label occurs, in operands and in out."""
+        return sum(subscript.count(label) for _, subscript in self.operands) + self.out.count(label)
+
+    def replaced(
+        self,
+        remove: Sequence[int],
+        add: Sequence[Operand] = (),
+        *,
+        merge: tuple[int, int] | None = None,
+        drop: Sequence[int] = (),
+        coefficient: Fraction | int = ONE,
+    ) -> Network:
+        """Without the operands at these positions, with others; two labels made one; labels no longer summed."""
+        operands = [operand for i, operand in enumerate(self.operands) if i not in remove] + list(add)
+        out = self.out
+        sizes = {x: dim for x, dim in self.sizes.items() if x not in drop}
+        if merge is not None and merge[0] != merge[1]:
+            kept, gone = merge
+            operands = [(node, tuple(kept if x == gone else x for x in s)) for node, s in operands]
+            out = tuple(kept if x == gone else x for x in out)
+            sizes.pop(gone, None)
+        return Network(operands, out, self.coefficient * coefficient, sizes)
+
+
+NETWORK_LAWS: list[Callable[[Network], Network | Node | None]] = []
+MAP_LAWS: list[Callable[[str, tuple[Node, ...], Any], Node | None]] = []
+APPLY_LAWS: list[Callable[[str, Node, Any], Node | None]] = []
+SUM_LAWS: list[Callable[[dict[Node, Fraction]], bool]] = []
+
+
+# -- leaves ---------------------------------------------------------------------------------------
+
+
+def symbol(name: str, shape: Shape, traits: frozenset[str] = frozenset()) -> Node:
+    return intern(Symbol, tuple(shape), name=name, traits=traits)
+
+
+def constant(name: str, shape: Shape = (), parameter: Any = None) -> Node:
+    return intern(Constant, tuple(shape), name=name, parameter=parameter)
+
+
+def number(value: Fraction | int, shape: Shape = ()) -> Node:
+    """A number, or an array all of whose entries are that number."""
+    labels = tuple(range(len(shape)))
+    return einsum([], labels, Fraction(value), dict(zip(labels, shape, strict=True)))
+
+
+def zeros(shape: Shape) -> Node:
+    return number(0, shape)
+
+
+def size(dim: Dim) -> Node:
+    """A dimension as a scalar: a polynomial in the sizes of names."""
+    terms = []
+    for names, count in dim.terms:
+        factors: list[Operand] = [(constant("size", (), name), ()) for name in names]
+        terms.append(einsum(factors, (), Fraction(count)))
+    return add(terms) if terms else number(0)
+
+
+def identity(shape: Shape) -> Node:
+    """The identity on arrays of this shape: axes of the result, then axes of the argument."""
+    labels = tuple(range(len(shape)))
+    return einsum([], labels + labels, ONE, dict(zip(labels, shape, strict=True)))
+
+
+def unit(dim: Dim, index: int) -> Node:
+    return constant("unit", (dim,), index)
+
+
+def named(name: str, value: Node) -> Node:
+    return intern(Named, value.shape, name=name, value=value)
+
+
+# -- products -------------------------------------------------------------------------------------
+
+
+def einsum(
+    operands: Sequence[tuple[Node, Sequence[int]]],
+    out: Sequence[int],
+    coefficient: Fraction | int = ONE,
+    sizes: Mapping[int, Dim] | None = None,
+) -> Node:
+    """Σ over labels not in ``out`` of coefficient · ∏ operands; ``sizes`` for labels that no operand has."""
+    network = Network(list(operands), tuple(out), Fraction(coefficient), dict(sizes or {}))  # type: ignore[arg-type]
+    while True:
+        network = _flatten(network.operands, network.out, network.coefficient, network.sizes)
+        if network.coefficient == 0 or any(is_zero(node) for node, _ in network.operands):
+            return _interned(Network([], network.out, Fraction(0), network.sizes))
+        for law in (_count_free_labels, _merge_powers, *NETWORK_LAWS):
+            found = law(network)
+            if isinstance(found, Node):
+                return found
+            if found is not None:
+                network = found
+                break
+        else:
+            return _interned(network)
+
+
+def _flatten(
+    operands: Sequence[tuple[Node, Sequence[int]]], out: tuple[int, ...], coefficient: Fraction, sizes: dict[int, Dim]
+) -> Network:
+    parent: dict[int, int] = {}
+
+    def find(x: int) -> int:
+        while parent.get(x, x) != x:
+            x = parent[x]
+        return x
+
+    fresh = 1 + max([-1, *out, *sizes, *(x for _, s in operands for x in s)])
+    room = FLATTEN - len(operands)
+    flat: list[tuple[Node, Sequence[int]]] = []
+    for node, labels in operands:
+        if len(labels) != len(node.shape):
+            raise IllegalNode(f"{len(node.shape)} axes labelled {tuple(labels)}")
+        for label, dim in zip(labels, node.shape, strict=True):
+            if sizes.setdefault(label, dim) != dim:
+                raise IllegalNode(f"label {label} has the sizes {sizes[label]} and {dim}")
+        if not isinstance(node, Einsum):
+            flat.append((node, labels))
+            continue
+        coefficient *= node.coefficient
+        if len(node.operands) > max(1, room):
+            flat.append((scaled(node, 1 / node.coefficient) if node.coefficient else node, labels))
+            continue
+        room -= len(node.operands) - 1
+        inner: dict[int, int] = {}
+        for label, outer in zip(node.out, labels, strict=True):
+            if label in inner:
+                a, b = find(inner[label]), find(outer)
+                parent[max(a, b)] = min(a, b)
+            else:
+                inner[label] = outer
+        for operand, subscript in zip(node.operands, node.subscripts, strict=True):
+            for label in subscript:
+                if label not in inner:
+                    inner[label] = fresh
+                    sizes[fresh] = node.sizes[label]
+                    fresh += 1
+            flat.append((operand, [inner[x] for x in subscript]))
+    joined = [(node, tuple(find(x) for x in labels)) for node, labels in flat]
+    return Network(joined, tuple(find(x) for x in out), coefficient, {find(x): dim for x, dim in sizes.items()})
+
+
+def _count_free_labels(network: Network) -> Network | None:
+    """A summed label that no operand has is a factor: the size of its dimension."""
+    used = {x for _, subscript in network.operands for x in subscript} | set(network.out)
+    free = [x for x in network.sizes if x not in used]
+    if not free:
+        return None
+    counts: list[Operand] = [(size(network.sizes[x]), ()) for x in free]
+    return network.replaced([], counts, drop=free)
+
+
+def _merge_powers(network: Network) -> Network | None:
+    """Equal factors with equal labels are one power: x_i x_i = x_i^2."""
+    groups: dict[tuple[Node, tuple[int, ...]], list[int]] = {}
+    for place, (node, labels) in enumerate(network.operands):
+        base = node.args[0] if isinstance(node, Map) and node.function == "power" else node
+        if len(labels) == 2 and is_symmetric(base):
+            labels = tuple(sorted(labels))
+        groups.setdefault((base, labels), []).append(place)
+    for (base, labels), places in groups.items():
+        if len(places) > 1:
+            exponent = sum((_exponent(network.operands[i][0]) for i in places), Fraction(0))
+            return network.replaced(places, [(power(base, exponent), labels)])
+    return None
+
+
+def _exponent(node: Node) -> Fraction:
+    return node.parameter if isinstance(node, Map) and node.function == "power" else ONE
+
+
+def _interned(network: Network) -> Node:
+    if network.coefficient == 0:
+        network = Network([], tuple(range(len(network.out))), Fraction(0),
+                          {i: network.sizes[x] for i, x in enumerate(network.out)})  # fmt: skip
+    shape = tuple(network.sizes[x] for x in network.out)
+    operands, subscripts, out, sizes = canonical(network.operands, network.out, network.sizes, is_symmetric)
+    return _simplest(
+        intern(
+            Einsum,
+            shape,
+            coefficient=network.coefficient,
+            operands=operands,
+            subscripts=subscripts,
+            out=out,
+            sizes=sizes,
+        )
+    )
+
+
+def _simplest(node: Einsum) -> Node:
+    """The only operand itself, where the Einsum does nothing to it."""
+    if node.coefficient == 1 and len(node.operands) == 1 and node.subscripts[0] == node.out:
+        if len(set(node.out)) == len(node.out):
+            return node.operands[0]
+    return node
+
+
+def scaled(node: Node, factor: Fraction | int) -> Node:
+    """factor · node, without building the network anew."""
+    factor = Fraction(factor)
+    if factor == 1:
+        return node
+    if isinstance(node, Einsum):
+        if factor == 0:
+            return zeros(node.shape)
+        return _simplest(
+            intern(
+                Einsum,
+                node.shape,
+                coefficient=node.coefficient * factor,
+                operands=node.operands,
+                subscripts=node.subscripts,
+                out=node.out,
+                sizes=node.sizes,
+            )
+        )
+    labels = tuple(range(len(node.shape)))
+    return einsum([(node, labels)], labels, factor)
+
+
+def multiply(*nodes: Node) -> Node:
+    """The elementwise product of nodes of one shape; scalars broadcast."""
+    shape = max((node.shape for node in nodes), key=len)
+    labels = tuple(range(len(shape)))
+    return einsum([(node, labels if node.shape else ()) for node in nodes], labels)
+
+
+def broadcast(scalar: Node, shape: Shape) -> Node:
+    labels = tuple(range(len(shape)))
+    return einsum([(scalar, ())], labels, ONE, dict(zip(labels, shape, strict=True)))
+
+
+def transpose(node: Node) -> Node:
+    """The node with its two axes exchanged; other orders are left alone."""
+    if len(node.shape) != 2:
+        return node
+    if "transpose" not in node.memo:
+        node.memo["transpose"] = einsum([(node, (0, 1))], (1, 0))
+    return node.memo["transpose"]  # type: ignore[no-any-return]
+
+
+def matmul(left: Node, right: Node) -> Node:
+    """The product of matrices or vectors, contracting the last axis of one with the first of the other."""
+    n = len(left.shape)
+    inner = tuple(range(n))
+    rest = tuple(range(n, n + len(right.shape) - 1))
+    return einsum([(left, inner), (right, (inner[-1], *rest))], inner[:-1] + rest)
+
+
+# -- sums -----------------------------------------------------------------------------------------
+
+
+def add(nodes: Sequence[Node]) -> Node:
+    """The sum of nodes of one shape; like terms are merged, and the content stands in front."""
+    shape = nodes[0].shape
+    terms: dict[Node, Fraction] = {}
+    for node in nodes:
+        if node.shape != shape:
+            raise IllegalNode(f"a sum of shapes {shape} and {node.shape}")
+        collect(terms, node, ONE)
+    while any(law(terms) for law in SUM_LAWS):
+        pass
+    return _sum_of(terms, shape)
+
+
+def _sum_of(terms: dict[Node, Fraction], shape: Shape) -> Node:
+    if not terms:
+        return zeros(shape)
+    if len(terms) == 1:
+        ((node, factor),) = terms.items()
+        return scaled(node, factor)
+    if len(shape) == 2:
+        # Of the sum and its transpose only one is a node: the one with the smaller digests.
+        turned: dict[Node, Fraction] = {}
+        for node, factor in terms.items():
+            collect(turned, transpose(node), factor)
+        if len(turned) == len(terms) and _orientation(turned) < _orientation(terms):
+            return transpose(_primitive(turned, (shape[1], shape[0])))
+    return _primitive(terms, shape)
+
+
+def _orientation(nodes: Iterable[Node]) -> tuple[int, list[int]]:
+    """Of a node and its transpose, the one with fewer transposes inside is kept, then the smaller digests."""
+    nodes = list(nodes)
+    return sum(map(_is_transpose, nodes)), sorted(node.digest for node in nodes)
+
+
+def _is_transpose(node: Node) -> bool:
+    return isinstance(node, Einsum) and len(node.operands) == 1 and node.subscripts[0] == node.out[::-1] == (1, 0)
+
+
+def _primitive(terms: dict[Node, Fraction], shape: Shape) -> Node:
+    ordered = sorted(terms.items(), key=lambda item: item[0].digest)
+    content = Fraction(gcd(*(f.numerator for _, f in ordered)), lcm(*(f.denominator for _, f in ordered)))
+    if ordered[0][1] < 0:
+        content = -content
+    total = intern(Sum, shape, terms=tuple((factor / content, node) for node, factor in ordered))
+    return scaled(total, content)
+
+
+def collect(terms: dict[Node, Fraction], node: Node, factor: Fraction) -> None:
+    """Add factor · node to the terms: sums are spliced in, numbers pulled out."""
+    if isinstance(node, Einsum):
+        if node.coefficient == 0:
+            return
+        factor *= node.coefficient
+        if len(node.operands) == 1 and isinstance(node.operands[0], Sum):
+            inner, labels = node.operands[0], node.subscripts[0]
+            if sorted(node.out) == sorted(labels) and len(set(labels)) == len(labels):
+                for count, term in inner.terms:
+                    collect(terms, einsum([(term, labels)], node.out), factor * count)
+                return
+        node = scaled(node, 1 / node.coefficient)
+    if isinstance(node, Sum):
+        for count, term in node.terms:
+            collect(terms, term, factor * count)
+        return
+    total = terms.get(node, Fraction(0)) + factor
+    if total:
+        terms[node] = total
+    else:
+        terms.pop(node, None)
+
+
+def linear_terms(node: Node) -> dict[Node, Fraction]:
+    """The node as a linear combination: terms with their coefficients."""
+    terms: dict[Node, Fraction] = {}
+    collect(terms, node, ONE)
+    return terms
+
+
+def subtract(left: Node, right: Node) -> Node:
+    return add([left, scaled(right, -1)])
+
+
+# -- functions ------------------------------------------------------------------------------------
+
+
+def map_(function: str, args: Sequence[Node], parameter: Any = None) -> Node:
+    """An elementwise function of arguments of one shape."""
+    args = tuple(args)
+    shape = args[0].shape
+    if any(arg.shape != shape for arg in args):
+        raise IllegalNode(f"{function} of shapes {[arg.shape for arg in args]}")
+    for law in MAP_LAWS:
+        found = law(function, args, parameter)
+        if found is not None:
+            return found
+    scalars = [scalar_of(arg) for arg in args]
+    if shape and all(scalar is not None for scalar in scalars):
+        return broadcast(map_(function, [s for s in scalars if s is not None], parameter), shape)
+    if len(shape) == 2:
+        turned = tuple(transpose(arg) for arg in args)
+        if _orientation(turned) < _orientation(args):
+            return transpose(intern(Map, (shape[1], shape[0]), function=function, args=turned, parameter=parameter))
+    return intern(Map, shape, function=function, args=args, parameter=parameter)
+
+
+def power(base: Node, exponent: Fraction | int) -> Node:
+    """Elementwise, with a rational exponent."""
+    exponent = Fraction(exponent)
+    if exponent == 0:
+        return number(1, base.shape)
+    if exponent == 1:
+        return base
+    if isinstance(base, Einsum):
+        split = split_power(base, exponent)
+        if split is not None:
+            return split
+    return map_("power", (base,), exponent)
+
+
+def split_power(base: Einsum, exponent: Fraction) -> Node | None:
+    """(c·x∘y)^k = c^k·x^k∘y^k for integers k, where nothing is summed; numbers come out where they stay rational."""
+    whole = exponent.denominator == 1
+    root = rational_power(base.coefficient, exponent)
+    if base.coefficient == 0:
+        return base if exponent > 0 else None
+    if not base.operands:
+        return scaled(scaled(base, 1 / base.coefficient), root) if root is not None and _is_plain(base) else None
+    summed = {x for s in base.subscripts for x in s} - set(base.out)
+    if whole and not summed and _is_plain(base) and root is not None:
+        if len(base.operands) == 1 and len(base.subscripts[0]) == len(base.out) and base.coefficient == 1:
+            return None  # a transpose: the Map decides where it stands
+        powers = [(power(node, exponent), s) for node, s in zip(base.operands, base.subscripts, strict=True)]
+        return einsum(powers, base.out, root, dict(enumerate(base.sizes)))
+    if base.coefficient != 1 and root is not None and (whole or base.coefficient > 0):
+        return scaled(power(scaled(base, 1 / base.coefficient), exponent), root)
+    return None
+
+
+def _is_plain(node: Einsum) -> bool:
+    """No diagonal among the axes."""
+    return len(set(node.out)) == len(node.out)
+
+
+def rational_power(value: Fraction, exponent: Fraction) -> Fraction | None:
+    """value^exponent where that is rational, else None.
+
+    >>> rational_power(Fraction(4, 9), Fraction(-1, 2)), rational_power(Fraction(2), Fraction(1, 2))
+    (Fraction(3, 2), None)
+    """
+    if exponent.denominator == 1:
+        if value == 0 and exponent < 0:
+            return None
+        return value**exponent.numerator if abs(exponent) <= 512 else None
+    if exponent.denominator != 2 or value <= 0:
+        return ONE if value == 1 else None
+    top, bottom = isqrt(value.numerator), isqrt(value.denominator)
+    if top * top != value.numerator or bottom * bottom != value.denominator:
+        return None
+    return Fraction(top, bottom) ** exponent.numerator
+
+
+def apply(function: str, arg: Node, parameter: Any = None) -> Node:
+    """A matrix function, or a reduction over the last ``parameter`` axes."""
+    for law in APPLY_LAWS:
+        found = law(function, arg, parameter)
+        if found is not None:
+            return found
+    shape = arg.shape
+    if parameter is None:
+        if len(shape) != 2 or shape[0] != shape[1]:
+            raise IllegalNode(f"{function} of shape {shape}")
+        shape = shape if function in ("inv", "adj") else ()
+        turned = transpose(arg)
+        if _orientation([turned]) < _orientation([arg]):
+            found = intern(Apply, shape, function=function, arg=turned, parameter=None)
+            return transpose(found)
+    elif function in ("logsumexp", "max", "min"):
+        shape = shape[: len(shape) - parameter]
+    return intern(Apply, shape, function=function, arg=arg, parameter=parameter)
+
+
+# -- what is known of a node's form ---------------------------------------------------------------
+
+
+def is_zero(node: Node) -> bool:
+    return isinstance(node, Einsum) and node.coefficient == 0
+
+
+def scalar_of(node: Node) -> Node | None:
+    """The scalar of which the node is a broadcast (of order 0: the node itself), else None."""
+    if not node.shape:
+        return node
+    if isinstance(node, Einsum) and _is_plain(node) and all(not set(s) & set(node.out) for s in node.subscripts):
+        operands = list(zip(node.operands, node.subscripts, strict=True))
+        kept = {x: d for x, d in enumerate(node.sizes) if x not in node.out}
+        return einsum(operands, (), node.coefficient, kept)
+    return None
+
+
+def as_number(node: Node) -> Fraction | None:
+    """The rational number that every entry of the node is, else None."""
+    if isinstance(node, Einsum) and not node.operands and (_is_plain(node) or node.coefficient == 0):
+        return node.coefficient
+    return None
+
+
+def is_symmetric(node: Node) -> bool:
+    """Whether the two axes can be exchanged: by declaration, or because the transpose is the same node."""
+    if len(node.shape) != 2 or node.shape[0] != node.shape[1]:
+        return False
+    if "symmetric" not in node.memo:
+        node.memo["symmetric"] = _symmetric(node)
+    return node.memo["symmetric"]  # type: ignore[no-any-return]
+
+
+def _symmetric(node: Node) -> bool:
+    if isinstance(node, Symbol):
+        return "symmetric" in node.traits
+    if isinstance(node, Constant):
+        return False
+    if isinstance(node, Named):
+        return is_symmetric(node.value)
+    if isinstance(node, Map):
+        return all(is_symmetric(arg) for arg in node.args)
+    if isinstance(node, Apply):
+        return node.parameter is None and is_symmetric(node.arg)
+    if isinstance(node, Sum):
+        turned: dict[Node, Fraction] = {}
+        for factor, term in node.terms:
+            collect(turned, transpose(term), factor)
+        return turned == {term: factor for factor, term in node.terms}
+    assert isinstance(node, Einsum)
+    operands = list(zip(node.operands, node.subscripts, strict=True))
+    turned_node = canonical(operands, node.out[::-1], dict(enumerate(node.sizes)), is_symmetric)
+    return turned_node[:3] == (node.operands, node.subscripts, node.out)

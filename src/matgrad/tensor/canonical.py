@@ -1,0 +1,108 @@
+"""The canonical form of a contraction network: independent of the order of operands and of label names.
+
+Labels are coloured by where they occur, and the colours refined until they are stable; where a tie is
+left, each member of the smallest tied class is singled out in turn and the least result is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from matgrad.tensor.nodes import Node, Shape
+
+Operand = tuple[Node, tuple[int, ...]]
+_BRANCHES = 24
+"""Ties tried before the first is taken: contraction networks of formulas have few symmetries."""
+
+
+def canonical(
+    operands: Sequence[Operand], out: tuple[int, ...], sizes: dict[int, Any], symmetric: Callable[[Node], bool]
+) -> tuple[tuple[Node, ...], tuple[tuple[int, ...], ...], tuple[int, ...], Shape]:
+    """Operands, subscripts, out and sizes with labels renumbered from 0 in a canonical order."""
+    swaps = [len(labels) == 2 and symmetric(node) for node, labels in operands]
+    labels = list(dict.fromkeys([*out, *(x for _, subscript in operands for x in subscript)]))
+    colours: dict[int, Any] = {x: (tuple(i for i, o in enumerate(out) if o == x), sizes[x].terms) for x in labels}
+    ranks = _refine(_rank(colours), operands, swaps)
+    budget = [_BRANCHES]
+    _, best = _search(ranks, operands, swaps, budget)
+    order = {x: i for i, x in enumerate(dict.fromkeys(out))}
+    for _, subscript in best:
+        for x in subscript:
+            order.setdefault(x, len(order))
+    numbered = sorted(
+        ((node, _oriented(tuple(order[x] for x in subscript), swap)) for (node, subscript), swap in _with_swaps(best, symmetric)),
+        key=lambda item: (item[0].digest, item[1]),
+    )
+    by_number = sorted(order, key=lambda x: order[x])
+    return (
+        tuple(node for node, _ in numbered),
+        tuple(subscript for _, subscript in numbered),
+        tuple(order[x] for x in out),
+        tuple(sizes[x] for x in by_number),
+    )
+
+
+def _with_swaps(operands: Sequence[Operand], symmetric: Callable[[Node], bool]) -> list[tuple[Operand, bool]]:
+    return [(operand, len(operand[1]) == 2 and symmetric(operand[0])) for operand in operands]
+
+
+def _oriented(subscript: tuple[int, ...], swap: bool) -> tuple[int, ...]:
+    return tuple(sorted(subscript)) if swap else subscript
+
+
+def _rank(colours: dict[int, Any]) -> dict[int, int]:
+    position = {colour: i for i, colour in enumerate(sorted(set(colours.values())))}
+    return {x: position[colour] for x, colour in colours.items()}
+
+
+def _refine(ranks: dict[int, int], operands: Sequence[Operand], swaps: Sequence[bool]) -> dict[int, int]:
+    count = len(set(ranks.values()))
+    while count < len(ranks):
+        seen: dict[int, list[Any]] = {x: [] for x in ranks}
+        for (node, subscript), swap in zip(operands, swaps, strict=True):
+            legs = tuple(ranks[x] for x in subscript)
+            colour = (node.digest, tuple(sorted(legs)) if swap else legs)
+            for place, x in enumerate(subscript):
+                seen[x].append((colour, 0 if swap else place))
+        ranks = _rank({x: (ranks[x], tuple(sorted(seen[x]))) for x in ranks})
+        finer = len(set(ranks.values()))
+        if finer == count:
+            break
+        count = finer
+    return ranks
+
+
+def _search(
+    ranks: dict[int, int], operands: Sequence[Operand], swaps: Sequence[bool], budget: list[int]
+) -> tuple[list[Any], list[Operand]]:
+    """The least certificate (operands in terms of ranks), and the operands in its order."""
+    classes: dict[int, list[int]] = {}
+    for x, rank in ranks.items():
+        classes.setdefault(rank, []).append(x)
+    tied = min((members for members in classes.values() if len(members) > 1), key=len, default=None)
+    if tied is None:
+        rows = sorted(_certificate(ranks, operands, swaps), key=lambda row: row[0])
+        return [key for key, _ in rows], [operand for _, operand in rows]
+    best: tuple[list[Any], list[Operand]] | None = None
+    for chosen in tied:
+        if best is not None and budget[0] <= 0:
+            break
+        budget[0] -= 1
+        marked = _rank({x: (rank, x == chosen) for x, rank in ranks.items()})
+        found = _search(_refine(marked, operands, swaps), operands, swaps, budget)
+        if best is None or found[0] < best[0]:
+            best = found
+    assert best is not None
+    return best
+
+
+def _certificate(
+    ranks: dict[int, int], operands: Sequence[Operand], swaps: Sequence[bool]
+) -> list[tuple[tuple[int, tuple[int, ...]], Operand]]:
+    rows = []
+    for (node, subscript), swap in zip(operands, swaps, strict=True):
+        if swap:
+            subscript = tuple(sorted(subscript, key=lambda x: ranks[x]))
+        rows.append(((node.digest, tuple(ranks[x] for x in subscript)), (node, subscript)))
+    return rows

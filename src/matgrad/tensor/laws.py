@@ -1,0 +1,426 @@
+"""Named laws of the normal form. Each registers itself with the builders; importing this module arms them.
+
+A law is applied only where it holds on the whole domain of the formula as typed: what it needs beyond
+that (x ≠ 0 in x·x⁻¹) was already needed to write the formula, and its conditions are collected from there.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from matgrad.functions import card
+from matgrad.tensor import builders as b
+from matgrad.tensor.builders import Network, einsum, map_, number, power, scaled
+from matgrad.tensor.facts import Fact, nonnegative, positive
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum
+
+ONE = Fraction(1)
+
+
+def _power_of(node: Node) -> tuple[Node, Fraction]:
+    return (node.args[0], node.parameter) if isinstance(node, Map) and node.function == "power" else (node, ONE)
+
+
+def _is_map(node: Node, function: str) -> bool:
+    return isinstance(node, Map) and node.function == function
+
+
+def _is_apply(node: Node, function: str) -> bool:
+    return isinstance(node, Apply) and node.function == function
+
+
+# -- networks -------------------------------------------------------------------------------------
+
+
+def selections(net: Network) -> Network | Node | None:
+    """Unit vectors, shifts and fused axes: eᵢ'eⱼ = δᵢⱼ, Σeᵢ = 1, S'S = I on one block and 0 across blocks."""
+    places = [i for i, (node, _) in enumerate(net.operands) if isinstance(node, Constant) and node.shape]
+    for i in places:
+        node, labels = net.operands[i]
+        assert isinstance(node, Constant)
+        found = _alone(net, i, node, labels)
+        if found is not None:
+            return found
+        for j in places:
+            if j > i:
+                other, others = net.operands[j]
+                assert isinstance(other, Constant)
+                met = _selected(net, (i, j), (node, other), (labels, others))
+                if met is not None:
+                    return met
+    return None
+
+
+def _alone(net: Network, place: int, node: Constant, labels: tuple[int, ...]) -> Network | None:
+    """A selection all of whose large or small side is summed away."""
+    lonely = [x for x in labels if net.count(x) == 1]
+    if node.name == "unit" and lonely:
+        return net.replaced([place], drop=lonely)
+    if node.name == "fuse" and (lonely == [labels[0]] or sorted(lonely) == sorted(labels[1:])):
+        return net.replaced([place], drop=lonely)
+    if node.name == "shift" and labels[0] in lonely and labels[1] not in lonely:
+        return net.replaced([place], drop=[labels[0]])
+    return None
+
+
+def _selected(
+    net: Network, places: tuple[int, int], nodes: tuple[Constant, Constant], labels: tuple[tuple[int, ...], ...]
+) -> Network | Node | None:
+    (a, b_), (s, t) = nodes, labels
+    if a.name != b_.name:
+        return None
+    if a.name == "unit" and s == t:
+        return Network([], net.out, Fraction(0), net.sizes)  # different units: equal ones were merged as a power
+    if a.name == "fuse" and a is b_:
+        if s[0] == t[0] and net.count(s[0]) == 2:
+            half = net.replaced([places[1]], drop=[], merge=(s[1], t[1]))
+            half = Network(half.operands, half.out, half.coefficient, half.sizes)
+            (node, first), *_ = [half.operands[places[0]]]
+            second = tuple(s[1] if x == t[1] else x for x in t)
+            done = half.replaced([places[0]], merge=(first[2], second[2]))
+            done.sizes.pop(s[0], None)
+            return done
+        if s[1:] == t[1:] and net.count(s[1]) == 2 and net.count(s[2]) == 2:
+            return net.replaced(places, drop=[s[1], s[2]], merge=(s[0], t[0]))
+    if a.name == "shift" and s[0] == t[0] and net.count(s[0]) == 2 and a.shape[0] == b_.shape[0]:
+        if a is b_:
+            return net.replaced(places, drop=[s[0]], merge=(s[1], t[1]))
+        if _disjoint(a, b_):
+            return Network([], net.out, Fraction(0), net.sizes)
+    return None
+
+
+def _disjoint(a: Constant, other: Constant) -> bool:
+    """Whether two blocks do not overlap, whatever the dimensions: one ends where the other begins, or before."""
+    for low, high in ((a, other), (other, a)):
+        gap = {k: c for k, c in high.parameter.terms}
+        for k, c in (low.parameter + low.shape[1]).terms:
+            gap[k] = gap.get(k, 0) - c
+        if all(c >= 0 for c in gap.values()):
+            return True
+    return False
+
+
+def inverse(net: Network) -> Network | None:
+    """inv(X)*X = eye, where X is a node or a product of nodes."""
+    for place, (node, labels) in enumerate(net.operands):
+        if not _is_apply(node, "inv") or labels[0] == labels[1]:
+            continue
+        assert isinstance(node, Apply)
+        for side in (0, 1):
+            joint, far = labels[side], labels[1 - side]
+            if net.count(joint) != 2 or joint in net.out:
+                continue
+            for turned in (False, True) if b.is_symmetric(node.arg) else (False,):
+                # inv(X)[.., j]·X[j, k]: the inverse's second axis meets the first of X, and the other way round
+                axis = (1 - side) if not turned else side
+                found = _match(net, place, node.arg, joint, axis)
+                if found is not None:
+                    used, end, inner = found
+                    return net.replaced([place, *used], drop=[joint, *inner], merge=(far, end))
+    return None
+
+
+def _match(net: Network, skip: int, arg: Node, joint: int, axis: int) -> tuple[list[int], int, list[int]] | None:
+    """Operands of the network that make up ``arg`` with its ``axis`` at label ``joint``; the label of its other axis."""
+    if isinstance(arg, Einsum):
+        if arg.coefficient != 1 or len(set(arg.out)) != 2 or not arg.operands:
+            return None
+        pattern = list(zip(arg.operands, arg.subscripts, strict=True))
+        out = arg.out
+    else:
+        pattern, out = [(arg, (0, 1))], (0, 1)
+    bound = {out[axis]: joint}
+    used: list[int] = []
+    if not _extend(net, skip, pattern, bound, used) or out[1 - axis] not in bound:
+        return None
+    inner = [bound[x] for x in bound if x not in out]
+    counts = {x: sum(net.operands[i][1].count(x) for i in used) for x in inner}
+    if any(net.count(x) != counts[x] for x in inner) or bound[out[1 - axis]] in (joint, *inner):
+        return None
+    return used, bound[out[1 - axis]], inner
+
+
+def _extend(
+    net: Network, skip: int, pattern: list[tuple[Node, tuple[int, ...]]], bound: dict[int, int], used: list[int]
+) -> bool:
+    if not pattern:
+        return len(set(bound.values())) == len(bound)
+    # Take an operand that is tied to what is bound already, so that few candidates remain.
+    index = next((k for k, (_, s) in enumerate(pattern) if any(x in bound for x in s)), 0)
+    node, subscript = pattern[index]
+    rest = pattern[:index] + pattern[index + 1 :]
+    for i, (candidate, labels) in enumerate(net.operands):
+        if i == skip or i in used or candidate is not node:
+            continue
+        for legs in (labels, labels[::-1]) if b.is_symmetric(node) else (labels,):
+            trial = dict(bound)
+            if all(trial.setdefault(x, y) == y for x, y in zip(subscript, legs, strict=True)):
+                used.append(i)
+                if _extend(net, skip, rest, trial, used):
+                    bound.update(trial)
+                    return True
+                used.pop()
+    return False
+
+
+def adjugate(net: Network) -> Network | None:
+    """adj(X)·det(X)^p = inv(X)·det(X)^(p+1) for p < 0, and inv(X)·det(X)^p = adj(X)·det(X)^(p-1) for p ≥ 1."""
+    for i, (node, labels) in enumerate(net.operands):
+        if not isinstance(node, Apply) or node.function not in ("adj", "inv"):
+            continue
+        for j, (other, _) in enumerate(net.operands):
+            base, exponent = _power_of(other)
+            if not isinstance(base, Apply) or base.function != "det" or base.arg is not node.arg:
+                continue
+            if node.function == "adj" and exponent < 0:
+                return net.replaced([i, j], [(b.apply("inv", node.arg), labels), (power(base, exponent + 1), ())])
+            if node.function == "inv" and exponent >= 1:
+                return net.replaced([i, j], [(b.apply("adj", node.arg), labels), (power(base, exponent - 1), ())])
+    return None
+
+
+def softmax(net: Network) -> Network | None:
+    """exp(x)/sum(exp(x)) = softmax(x), over all entries or along some axes."""
+    for j, (total, free) in enumerate(net.operands):
+        sums, exponent = _power_of(total)
+        if exponent > -1 or not isinstance(sums, Einsum) or len(sums.operands) != 1 or sums.coefficient != 1:
+            continue
+        exps = sums.operands[0]
+        if not _is_map(exps, "exp") or len(set(sums.out)) != len(sums.out):
+            continue
+        assert isinstance(exps, Map)
+        subscript = sums.subscripts[0]
+        if len(set(subscript)) != len(subscript) or not set(sums.out) <= set(subscript):
+            continue
+        for i, (node, labels) in enumerate(net.operands):
+            base, times = _power_of(node)
+            if base is not exps or times < 1:
+                continue
+            kept = [subscript.index(x) for x in sums.out]
+            if tuple(labels[p] for p in kept) != tuple(free):
+                continue
+            order = kept + [p for p in range(len(labels)) if p not in kept]
+            turned = einsum([(exps.args[0], tuple(range(len(labels))))], order)
+            soft = b.apply("softmax", turned, len(labels) - len(kept))
+            return net.replaced(
+                [i, j],
+                [
+                    (soft, tuple(labels[p] for p in order)),
+                    (power(base, times - 1), labels),
+                    (power(sums, exponent + 1), free),
+                ],
+            )
+    return None
+
+
+def logistic(net: Network) -> Network | None:
+    """exp(z)·sigmoid(-z) = sigmoid(z)."""
+    for i, (node, labels) in enumerate(net.operands):
+        base, times = _power_of(node)
+        if not _is_map(base, "exp") or times < 1:
+            continue
+        assert isinstance(base, Map)
+        for j, (other, others) in enumerate(net.operands):
+            soft, count = _power_of(other)
+            if count >= 1 and labels == others and _is_map(soft, "sigmoid"):
+                assert isinstance(soft, Map)
+                if soft.args[0] is scaled(base.args[0], -1):
+                    new = map_("sigmoid", base.args)
+                    return net.replaced(
+                        [i, j],
+                        [(new, labels), (power(base, times - 1), labels), (power(soft, count - 1), labels)],
+                    )
+    return None
+
+
+b.NETWORK_LAWS += [selections, inverse, adjugate, softmax, logistic]
+
+
+# -- sums -----------------------------------------------------------------------------------------
+
+
+def complement(terms: dict[Node, Fraction]) -> bool:
+    """1 - sigmoid(z) = sigmoid(-z)."""
+    for node, factor in terms.items():
+        if _is_map(node, "sigmoid"):
+            assert isinstance(node, Map)
+            ones = number(1, node.shape)
+            if terms.get(ones) == -factor:
+                opposite = map_("sigmoid", (scaled(node.args[0], -1),))
+                del terms[node], terms[ones]
+                b.collect(terms, opposite, -factor)
+                return True
+    return False
+
+
+b.SUM_LAWS += [complement]
+
+
+# -- elementwise functions ------------------------------------------------------------------------
+
+Args = tuple[Node, ...]
+_AT_ZERO = {
+    "exp": 1, "log1p": 0, "expm1": 0, "sin": 0, "cos": 1, "tan": 0, "arcsin": 0, "arctan": 0, "sinh": 0, "cosh": 1,
+    "tanh": 0, "abs": 0, "sign": 0, "step": 0, "relu": 0, "erf": 0, "sigmoid": Fraction(1, 2), "normcdf": Fraction(1, 2),
+}  # fmt: skip
+_INVERSE = {("exp", "log"), ("log", "exp"), ("log1p", "expm1"), ("expm1", "log1p"), ("sin", "arcsin"),
+            ("cos", "arccos"), ("tan", "arctan")}  # fmt: skip
+
+
+def known_values(function: str, args: Args, parameter: Any) -> Node | None:
+    """f(0) and log(1) where they are rational; rational powers of numbers; 0^p = 0 for p > 0."""
+    value = b.as_number(args[0])
+    if value is None or len(args) > 1:
+        return None
+    if function == "power":
+        root = b.rational_power(value, parameter) if value else (Fraction(0) if parameter > 0 else None)
+        return None if root is None else number(root, args[0].shape)
+    if value == 0 and function in _AT_ZERO:
+        return number(_AT_ZERO[function], args[0].shape)
+    if value == 1 and function == "log":
+        return number(0, args[0].shape)
+    return None
+
+
+def inverse_functions(function: str, args: Args, parameter: Any) -> Node | None:
+    """exp(log(x)) = x and its like."""
+    inner = args[0]
+    if isinstance(inner, Map) and (function, inner.function) in _INVERSE:
+        return inner.args[0]
+    return None
+
+
+def parity(function: str, args: Args, parameter: Any) -> Node | None:
+    """f(-x) = -f(x) for odd functions, f(-x) = f(x) for even ones."""
+    known = card(function)
+    kind = known.facts.get("parity") if known is not None else None
+    inner = args[0]
+    if kind is None or not isinstance(inner, Einsum) or inner.coefficient >= 0:
+        return None
+    return scaled(map_(function, (scaled(inner, -1),)), -1 if kind == "odd" else 1)
+
+
+def homogeneity(function: str, args: Args, parameter: Any) -> Node | None:
+    """Positive numbers come out of abs and relu, and drop out of sign and step."""
+    inner = args[0]
+    if function in ("abs", "relu", "sign", "step") and isinstance(inner, Einsum) and inner.coefficient > 0:
+        if inner.coefficient != 1:
+            plain = map_(function, (scaled(inner, 1 / inner.coefficient),))
+            return scaled(plain, inner.coefficient if function in ("abs", "relu") else 1)
+    return None
+
+
+def known_sign(function: str, args: Args, parameter: Any) -> Node | None:
+    """abs and relu of what is ≥ 0 are that; sign and step of what is > 0 are 1."""
+    if function in ("abs", "relu") and nonnegative(args[0]) is Fact.YES:
+        return args[0]
+    if function in ("sign", "step") and positive(args[0]) is Fact.YES:
+        return number(1, args[0].shape)
+    return None
+
+
+def logarithms(function: str, args: Args, parameter: Any) -> Node | None:
+    """log(sum(exp(x))), log(1 + exp(z)), log(det(X)), and log(x^p) = p·log(x) for odd p."""
+    inner = args[0]
+    if function == "log1p" and _is_map(inner, "exp"):
+        return map_("softplus", inner.args)  # type: ignore[attr-defined]
+    if function != "log":
+        return None
+    if _is_apply(inner, "det"):
+        return b.apply("logdet", inner.arg)  # type: ignore[attr-defined]
+    if isinstance(inner, Map) and inner.function == "power" and inner.parameter.denominator == 1:
+        if inner.parameter.numerator % 2:
+            return scaled(map_("log", inner.args), inner.parameter)
+    exponent = _one_plus_exp(inner)
+    if exponent is not None:
+        return map_("softplus", (exponent,))
+    if isinstance(inner, Einsum) and len(inner.operands) == 1 and inner.coefficient == 1:
+        exps, subscript = inner.operands[0], inner.subscripts[0]
+        if isinstance(exps, Map) and exps.function == "exp" and len(set(subscript)) == len(subscript):
+            if set(inner.out) < set(subscript) and len(set(inner.out)) == len(inner.out):
+                order = [*inner.out, *(x for x in subscript if x not in inner.out)]
+                turned = einsum([(exps.args[0], subscript)], order)
+                return b.apply("logsumexp", turned, len(subscript) - len(inner.out))
+    return None
+
+
+def _one_plus_exp(node: Node) -> Node | None:
+    """z, where the node is 1 + exp(z)."""
+    if isinstance(node, Sum) and len(node.terms) == 2 and all(factor == 1 for factor, _ in node.terms):
+        exps = [term for _, term in node.terms if _is_map(term, "exp")]
+        if len(exps) == 1 and any(term is number(1, node.shape) for _, term in node.terms):
+            return exps[0].args[0]  # type: ignore[attr-defined, no-any-return]
+    return None
+
+
+def powers(function: str, args: Args, parameter: Any) -> Node | None:
+    """(x^a)^b = x^(ab) for whole b or x ≥ 0; |x|^2k = x^2k; 1/(1 + exp(z)) = sigmoid(-z); sqrt; 0/1 masks."""
+    inner = args[0]
+    if function == "sqrt":
+        return power(inner, Fraction(1, 2))
+    if function == "pow":
+        exponent = b.as_number(args[1])
+        return None if exponent is None else power(inner, exponent)
+    if function != "power":
+        return None
+    whole = parameter.denominator == 1
+    if isinstance(inner, Map):
+        if inner.function == "power" and (whole or nonnegative(inner.args[0]) is Fact.YES):
+            return power(inner.args[0], inner.parameter * parameter)
+        if inner.function == "abs" and whole and parameter.numerator % 2 == 0:
+            return power(inner.args[0], parameter)
+        if inner.function == "step" and parameter > 0:
+            return inner
+    if isinstance(inner, Constant) and inner.shape and parameter > 0:
+        return inner
+    if isinstance(inner, Einsum):
+        split = b.split_power(inner, parameter)
+        if split is not None:
+            return split
+    exponent = _one_plus_exp(inner)
+    if exponent is not None and parameter < 0:
+        return power(map_("sigmoid", (scaled(exponent, -1),)), -parameter)
+    return None
+
+
+b.MAP_LAWS += [known_values, inverse_functions, parity, homogeneity, known_sign, logarithms, powers]
+
+
+# -- matrix functions -----------------------------------------------------------------------------
+
+
+def matrix_functions(function: str, arg: Node, parameter: Any) -> Node | None:
+    """inv(inv(X)) = X, inv(c·X) = inv(X)/c, inv(diag(d)) = diag(1/d), det(inv(X)) = 1/det(X), det(eye) = 1 …"""
+    if parameter is not None:
+        return None
+    if isinstance(arg, Apply) and arg.function == "inv":
+        if function == "inv":
+            return arg.arg
+        if function == "det":
+            return power(b.apply("det", arg.arg), -1)
+        if function == "logdet":
+            return scaled(b.apply("logdet", arg.arg), -1)
+    if not isinstance(arg, Einsum) or arg.coefficient == 0:
+        return None
+    operands = list(zip(arg.operands, arg.subscripts, strict=True))
+    if arg.out == (0, 0) and not operands and function != "inv":
+        found = {"det": number(1), "logdet": number(0), "adj": arg} if arg.coefficient == 1 else {}
+        return found.get(function)
+    if function != "inv":
+        return None
+    if arg.out == (0, 0) and all(set(s) <= {0} for _, s in operands):
+        powers_ = [(power(node, -1), s) for node, s in operands]
+        return einsum(powers_, arg.out, 1 / arg.coefficient, dict(enumerate(arg.sizes)))
+    scalars = [(node, s) for node, s in operands if not s]
+    if scalars or arg.coefficient != 1:
+        rest = einsum([(n, s) for n, s in operands if s], arg.out, ONE, dict(enumerate(arg.sizes)))
+        outer: list[tuple[Node, tuple[int, ...]]] = [(power(node, -1), ()) for node, _ in scalars]
+        return einsum([*outer, (b.apply("inv", rest), (0, 1))], (0, 1), 1 / arg.coefficient)
+    return None
+
+
+b.APPLY_LAWS += [matrix_functions]
+
+

@@ -1,0 +1,172 @@
+"""The tensor graph: frozen, interned nodes in Einstein notation.
+
+Equality of nodes is identity, so every pass can memoise. Six kinds:
+
+* ``Symbol``   – a variable, with the traits it was declared with (symmetric, spd, positive, …);
+* ``Constant`` – a fixed array: a dimension as a number, a unit vector, a mask, the map that fuses two axes;
+* ``Einsum``   – any product and contraction. A label that occurs twice in ``out`` is a diagonal, so the
+  identity is the Einsum without operands and with ``out = (0, 0)``; a label of ``out`` that no operand has
+  is a broadcast; a number is the Einsum with no operands and no labels;
+* ``Sum``      – a linear combination, with rational coefficients;
+* ``Map``      – an elementwise function of arguments of one shape;
+* ``Apply``    – any other function (inv, det, logsumexp, …), along the last axes of its argument;
+* ``Named``    – a named intermediate: opaque to the normal form, transparent to differentiation.
+
+Nodes are made by ``builders`` only, and never know anything but their own fields.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from hashlib import blake2b
+from typing import Any, ClassVar, TypeVar
+from weakref import WeakValueDictionary
+
+from matgrad.dims import Dim
+
+Shape = tuple[Dim, ...]
+
+
+class Node:
+    """The base of all nodes: a shape, a digest that orders nodes alike in every process, and a memo."""
+
+    __slots__ = ("__weakref__", "digest", "memo", "shape")
+    fields: ClassVar[tuple[str, ...]] = ()
+    digest: int
+    shape: Shape
+    memo: dict[str, Any]
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(repr(getattr(self, f)) for f in self.fields)})"
+
+
+class Symbol(Node):
+    __slots__ = ("name", "traits")
+    fields = ("name", "shape", "traits")
+    name: str
+    traits: frozenset[str]
+
+
+class Constant(Node):
+    """``name`` is one of size, pi, unit, shift, fuse, tril, triu; ``parameter`` says which one."""
+
+    __slots__ = ("name", "parameter")
+    fields = ("name", "shape", "parameter")
+    name: str
+    parameter: Any
+
+
+class Einsum(Node):
+    __slots__ = ("coefficient", "operands", "out", "sizes", "subscripts")
+    fields = ("coefficient", "operands", "subscripts", "out", "sizes")
+    coefficient: Fraction
+    operands: tuple[Node, ...]
+    subscripts: tuple[tuple[int, ...], ...]
+    out: tuple[int, ...]
+    sizes: Shape
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return self.operands
+
+
+class Sum(Node):
+    __slots__ = ("terms",)
+    fields = ("terms",)
+    terms: tuple[tuple[Fraction, Node], ...]
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return tuple(node for _, node in self.terms)
+
+
+class Map(Node):
+    """``parameter`` is the exponent of a ``power``, and (name, primes) of an unspecified ``function``."""
+
+    __slots__ = ("args", "function", "parameter")
+    fields = ("function", "args", "parameter")
+    function: str
+    args: tuple[Node, ...]
+    parameter: Any
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return self.args
+
+
+class Apply(Node):
+    """``parameter`` is the number of last axes over which a reduction runs; None for matrix functions."""
+
+    __slots__ = ("arg", "function", "parameter")
+    fields = ("function", "arg", "parameter", "shape")
+    function: str
+    arg: Node
+    parameter: Any
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return (self.arg,)
+
+
+class Named(Node):
+    __slots__ = ("name", "value")
+    fields = ("name", "value")
+    name: str
+    value: Node
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return (self.value,)
+
+
+_TABLE: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
+_LOCK = threading.RLock()
+N = TypeVar("N", bound=Node)
+
+
+def intern(kind: type[N], shape: Shape, **fields: Any) -> N:
+    """The one node of these fields; only builders call this."""
+    fields = {"shape": shape, **fields}
+    key = (kind, *(fields[name] for name in kind.fields))
+    with _LOCK:
+        found = _TABLE.get(key)
+        if found is None:
+            found = object.__new__(kind)
+            for name, value in fields.items():
+                object.__setattr__(found, name, value)
+            found.memo = {}
+            text = repr((kind.__name__, [_stable(v) for v in key[1:]]))
+            found.digest = int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+            _TABLE[key] = found
+    return found  # type: ignore[return-value]
+
+
+def _stable(value: Any) -> Any:
+    """A value with nodes replaced by their digests and sets sorted: the same text in every process."""
+    if isinstance(value, Node):
+        return value.digest
+    if isinstance(value, tuple):
+        return tuple(_stable(v) for v in value)
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return value
+
+
+def topological(*roots: Node) -> Iterator[Node]:
+    """Every node below the roots once, children before parents, without recursion."""
+    seen: set[Node] = set()
+    stack = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((child, False) for child in reversed(node.children) if child not in seen)

@@ -1,0 +1,38 @@
+"""Rebuilding a graph with some nodes replaced: every node is made anew by its builder, bottom up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matgrad.tensor import laws as _laws  # noqa: F401  (arms the normal form)
+from matgrad.tensor.builders import add, apply, einsum, map_, named, power, scaled
+from matgrad.tensor.nodes import Apply, Einsum, Map, Named, Node, Sum, topological
+
+
+def rebuild(root: Node, replace: Mapping[Node, Node], *, expand: bool = False) -> Node:
+    """The graph with nodes replaced; with ``expand``, named intermediates give way to their values."""
+    done: dict[Node, Node] = dict(replace)
+    for node in topological(root):
+        if node not in done:
+            done[node] = _rebuilt(node, done, expand)
+    return done[root]
+
+
+def _rebuilt(node: Node, done: Mapping[Node, Node], expand: bool) -> Node:
+    if isinstance(node, Named):
+        value = done[node.value]
+        return value if expand else node if value is node.value else named(node.name, value)
+    if all(done[child] is child for child in node.children):
+        return node
+    if isinstance(node, Einsum):
+        operands = [(done[n], s) for n, s in zip(node.operands, node.subscripts, strict=True)]
+        return einsum(operands, node.out, node.coefficient, dict(enumerate(node.sizes)))
+    if isinstance(node, Sum):
+        return add([scaled(done[term], factor) for factor, term in node.terms])
+    if isinstance(node, Map):
+        if node.function == "power":
+            return power(done[node.args[0]], node.parameter)
+        return map_(node.function, [done[arg] for arg in node.args], node.parameter)
+    if isinstance(node, Apply):
+        return apply(node.function, done[node.arg], node.parameter)
+    raise TypeError(f"no rule to rebuild a {type(node).__name__}")

@@ -1,0 +1,205 @@
+"""Typed building of formulas, and the cost of printing them.
+
+``cost`` is about the length of the text without spaces; recovery keeps the candidate that costs least.
+Nothing here simplifies by laws of calculus: it only joins products, drops double transposes and the like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from weakref import WeakKeyDictionary
+
+from matgrad.dims import Dim
+from matgrad.formula.syntax import (
+    MATRIX,
+    ROW,
+    SCALAR,
+    SCALAR_TYPE,
+    TENSOR,
+    VECTOR,
+    Call,
+    Expr,
+    Type,
+    product_kind,
+    walk,
+)
+
+KINDS = (SCALAR, VECTOR, MATRIX)
+
+
+def of_order(dims: Sequence[Dim]) -> Type:
+    """The type of an array with these axes: vectors are columns."""
+    return Type(KINDS[len(dims)] if len(dims) < 3 else TENSOR, tuple(dims))
+
+
+def number(value: Fraction | int) -> Expr:
+    value = Fraction(value)
+    plain = Expr("number", value=abs(value), type=SCALAR_TYPE)
+    return negative(plain) if value < 0 else plain
+
+
+def negative(expr: Expr) -> Expr:
+    return expr.args[0] if expr.op == "neg" else Expr("neg", (expr,), type=expr.type)
+
+
+def negated(expr: Expr) -> Expr:
+    """-expr with the sign inside a sum: b - a for a - b."""
+    if expr.op == "add":
+        args = [negative(a) for a in expr.args]
+        first = next((k for k, a in enumerate(args) if a.op != "neg"), 0)
+        return expr.replace(args=(args[first], *args[:first], *args[first + 1 :]))
+    return negative(expr)
+
+
+def call(name: str, *args: Expr, type: Type, dim: int | None = None, primes: int = 0) -> Expr:
+    return Expr("call", args, Call(name, dim, primes), type=type)
+
+
+def transposed(expr: Expr) -> Expr:
+    """The transpose as it is written: x' for a column, nothing for a scalar."""
+    if expr.kind == SCALAR:
+        return expr
+    if expr.op == "transpose":
+        return expr.args[0]
+    return Expr("transpose", (expr,), type=_turned(expr))
+
+
+def _turned(expr: Expr) -> Type:
+    kind = {VECTOR: ROW, ROW: VECTOR, MATRIX: MATRIX}[expr.kind]
+    return Type(kind, expr.dims[::-1])
+
+
+def power(base: Expr, exponent: Fraction) -> Expr:
+    """Scalars with ^, arrays with .^ entry by entry; negative exponents stay."""
+    if exponent == 1:
+        return base
+    if exponent == Fraction(1, 2):
+        return call("sqrt", base, type=base.type or SCALAR_TYPE)
+    return Expr("power", (base, number(exponent)), "^" if base.kind == SCALAR else ".^", type=base.type)
+
+
+def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
+    """Factors with the operator before each; the first operator is ignored. Products inside are joined."""
+    flat: list[tuple[str, Expr]] = []
+    for operator, factor in factors:
+        if factor.op == "product" and (not flat or (operator == "*" and _joins(factor, flat))):
+            inner = ("*", *factor.value)
+            flat += [(operator if k == 0 else o, a) for k, (o, a) in enumerate(zip(inner, factor.args, strict=True))]
+        else:
+            flat.append((operator, factor))
+    if len(flat) == 1:
+        return flat[0][1]
+    type_ = flat[0][1].type
+    for operator, factor in flat[1:]:
+        assert type_ is not None and factor.type is not None
+        type_ = product_type(type_, operator, factor.type)
+    return Expr("product", tuple(f for _, f in flat), tuple(o for o, _ in flat[1:]), type=type_)
+
+
+def _joins(factor: Expr, before: Sequence[tuple[str, Expr]]) -> bool:
+    """Whether a*(b*c) may be written a*b*c: the matrix product is associative, scalars keep their brackets."""
+    if factor.kind == SCALAR or any(o != "*" for o in factor.value):
+        scalars = all(f.kind == SCALAR for _, f in before) and all(o == "*" for o, _ in before)
+        return scalars and factor.kind != SCALAR
+    return all(o == "*" for o, _ in before)
+
+
+def times(*factors: Expr) -> Expr:
+    return product([("*", factor) for factor in factors])
+
+
+def product_type(left: Type, operator: str, right: Type) -> Type:
+    kind = product_kind(left.kind, operator, right.kind)
+    if kind is None:
+        raise ValueError(f"{left} {operator} {right}")
+    if kind == SCALAR:
+        return SCALAR_TYPE
+    if SCALAR in (left.kind, right.kind):
+        return left if right.kind == SCALAR else right
+    if operator in (".*", "./"):
+        return left
+    if operator == "⊗":
+        rows = [t.dims[0] for t in (left, right) if t.kind in (MATRIX, VECTOR)]
+        cols = [t.dims[-1] for t in (left, right) if t.kind in (MATRIX, ROW)]
+        sides = [_all(d) for d in (rows, cols) if d]
+        return Type(kind, tuple(sides))
+    rows_ = left.dims[:1] if left.kind in (MATRIX, VECTOR) else ()
+    cols_ = right.dims[-1:] if right.kind in (MATRIX, ROW) else ()
+    return Type(kind, rows_ + cols_)
+
+
+def _all(dims: Iterable[Dim]) -> Dim:
+    result = Dim.of(1)
+    for dim in dims:
+        result = result * dim
+    return result
+
+
+def addition(terms: Sequence[Expr]) -> Expr:
+    """The sum of terms, nested sums joined; scalars among arrays are broadcast."""
+    flat: list[Expr] = []
+    for term in terms:
+        if term.op == "add":
+            flat += term.args
+        elif term.op == "neg" and term.args[0].op == "add":
+            flat += [negative(t) for t in term.args[0].args]
+        else:
+            flat.append(term)
+    if len(flat) == 1:
+        return flat[0]
+    type_ = next((t.type for t in flat if t.kind != SCALAR), SCALAR_TYPE)
+    return Expr("add", tuple(flat), type=type_)
+
+
+# -- what a formula costs to print and where it stands --------------------------------------------
+
+_COST: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()
+_NAMES: WeakKeyDictionary[Expr, tuple[str, ...]] = WeakKeyDictionary()
+
+
+def cost(expr: Expr) -> int:
+    """About the number of characters of the text, without spaces."""
+    stack = [expr]
+    while stack:
+        node = stack[-1]
+        missing = [a for a in node.args if a not in _COST]
+        if node in _COST:
+            stack.pop()
+        elif missing:
+            stack += missing
+        else:
+            _COST[node] = _own_cost(node) + sum(_COST[a] for a in node.args)
+            stack.pop()
+    return _COST[expr]
+
+
+def _own_cost(node: Expr) -> int:
+    op, args = node.op, node.args
+    if op == "number":
+        return len(f"{float(node.value):g}") if node.value.denominator in (1, 2, 4, 5, 10) else len(str(node.value))
+    if op in ("name", "constant"):
+        return len(node.value)
+    if op == "neg":
+        return 1 + 2 * (args[0].op == "add")
+    if op == "add":
+        # An added negative term writes its own sign.
+        return sum(1 for a in args[1:] if a.op != "neg")
+    if op == "product":
+        inside = 2 * sum(1 for k, a in enumerate(args) if a.op in ("add", "neg") or (k and a.op == "product"))
+        return sum(len(o) for o in node.value) + inside
+    if op == "power":
+        return len(node.value) + 2 * (args[0].op in ("add", "product", "neg", "power")) + 2 * (args[1].op != "number")
+    if op == "transpose":
+        return 1 + 2 * (args[0].op in ("add", "product", "neg"))
+    if op == "call":
+        return len(node.value.name) + 2 * bool(args) + max(0, len(args) - 1) + 6 * (node.value.dim is not None)
+    return 3 + len(args) + (8 if op == "einsum" else 0)
+
+
+def names(expr: Expr) -> tuple[str, ...]:
+    """The names in reading order."""
+    found = _NAMES.get(expr)
+    if found is None:
+        found = _NAMES[expr] = tuple(node.value for node in walk(expr) if node.op == "name")
+    return found

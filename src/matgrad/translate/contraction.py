@@ -1,0 +1,330 @@
+"""A contraction network read as matrix notation: chains, traces, Hadamard products, diagonals, outer products.
+
+Each operand is a piece: a chain of factors with one leg (a column) or two (a matrix). Pieces are joined
+until every label is used up; what then is left over has no matrix form, and ``NoMatrixForm`` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from matgrad.dims import Dim
+from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Type
+from matgrad.translate.algebra import call, number, product, times, transposed
+from matgrad.translate.factors import Ordering
+
+
+class NoMatrixForm(Exception):
+    """The network has no form in matrix notation: index notation is what remains."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A vector or matrix and its transpose, each as it is best written."""
+
+    straight: Expr
+    turned: Expr
+
+    def flip(self) -> Factor:
+        return Factor(self.turned, self.straight)
+
+
+@dataclass(frozen=True)
+class Piece:
+    factors: tuple[Factor, ...]
+    legs: tuple[int, ...]
+
+    def flip(self) -> Piece:
+        """A matrix with its legs exchanged; for a column, the row."""
+        return Piece(tuple(f.flip() for f in reversed(self.factors)), self.legs[::-1])
+
+    def expr(self) -> Expr:
+        return times(*(f.straight for f in self.factors))
+
+
+def self_transposed(expr: Expr) -> Factor:
+    return Factor(expr, expr)
+
+
+class Contraction:
+    """The reading of one network; ``run`` gives the scalars and the chain of its value."""
+
+    def __init__(
+        self, pieces: Sequence[Piece], out: tuple[int, ...], sizes: Callable[[int], Dim], order: Ordering
+    ) -> None:
+        self.pieces = list(pieces)
+        self.out = out
+        self.sizes = sizes
+        self.order = order
+        self.scalars: list[Expr] = []
+
+    def run(self) -> tuple[list[Expr], tuple[Expr, ...]]:
+        while any(step(self) for step in _STEPS):
+            pass
+        chain = self._finish()
+        return self.scalars, tuple(f.straight for f in chain)
+
+    # -- bookkeeping
+
+    def count(self, label: int) -> int:
+        return sum(p.legs.count(label) for p in self.pieces) + self.out.count(label)
+
+    def at(self, label: int) -> list[Piece]:
+        return [p for p in self.pieces if label in p.legs]
+
+    def labels(self) -> list[int]:
+        return list(dict.fromkeys(x for p in self.pieces for x in p.legs))
+
+    def replace(self, old: Sequence[Piece], *new: Piece) -> None:
+        for piece in old:
+            self.pieces.remove(piece)
+        self.pieces += new
+
+    # -- the end
+
+    def _finish(self) -> tuple[Factor, ...]:
+        if len(self.out) == 2 and self.out[0] == self.out[1]:
+            return (self._diagonal(),)
+        left = list(self.pieces)
+        if not self.out:
+            if left:
+                raise NoMatrixForm
+            return ()
+        if len(self.out) == 1:
+            if not left:
+                return ()
+            if len(left) == 1 and left[0].legs == self.out:
+                return left[0].factors
+            raise NoMatrixForm
+        row, col = self.out
+        if len(left) == 1 and len(left[0].legs) == 2 and set(left[0].legs) == {row, col}:
+            return (left[0] if left[0].legs == (row, col) else left[0].flip()).factors
+        if any(len(p.legs) != 1 for p in left) or len({p.legs for p in left}) != len(left):
+            raise NoMatrixForm
+        if not left:
+            return ()
+        columns = {p.legs[0]: p for p in left}
+        if not set(columns) <= {row, col}:
+            raise NoMatrixForm
+        first = columns.get(row) or self._ones(row)
+        second = columns.get(col) or self._ones(col)
+        return first.factors + tuple(f.flip() for f in reversed(second.factors))
+
+    def _ones(self, label: int) -> Piece:
+        type_ = Type(VECTOR, (self.sizes(label),))
+        ones = call("vector", number(1), type=type_)
+        return Piece((Factor(ones, transposed(ones)),), (label,))
+
+    def _diagonal(self) -> Factor:
+        label = self.out[0]
+        type_ = Type(MATRIX, (self.sizes(label),) * 2)
+        if not self.pieces:
+            return self_transposed(call("eye", type=type_))
+        if len(self.pieces) != 1 or self.pieces[0].legs != (label,):
+            raise NoMatrixForm
+        return self_transposed(call("diag", self.pieces[0].expr(), type=type_))
+
+
+# -- steps: each tries one way of joining pieces, and says whether it did ---------------------------
+
+
+def _trace(c: Contraction) -> bool:
+    """A chain that closes on itself is a trace; with another leg on the label, the diagonal."""
+    for piece in c.pieces:
+        if len(piece.legs) == 2 and piece.legs[0] == piece.legs[1]:
+            label = piece.legs[0]
+            if c.count(label) == 2:
+                c.replace([piece])
+                c.scalars.append(_best_trace(piece, c.order))
+            else:
+                type_ = Type(VECTOR, (c.sizes(label),))
+                candidates = [p.expr() for p in (piece, piece.flip())]
+                vector = call("diag", c.order.best(candidates), type=type_)
+                c.replace([piece], Piece((Factor(vector, transposed(vector)),), (label,)))
+            return True
+    return False
+
+
+def _best_trace(piece: Piece, order: Ordering) -> Expr:
+    candidates = []
+    for loop in (piece.factors, piece.flip().factors):
+        for k in range(len(loop) if len(loop) <= 12 else 1):
+            turned = loop[k:] + loop[:k]
+            candidates.append(call("tr", times(*(f.straight for f in turned)), type=SCALAR_TYPE))
+    return order.best(candidates)
+
+
+def _inner(c: Contraction) -> bool:
+    """Two columns on a label that nothing else has: an inner product."""
+    for label in c.labels():
+        found = c.at(label)
+        if label not in c.out and len(found) == 2 and c.count(label) == 2 and all(len(p.legs) == 1 for p in found):
+            first, second = found
+            c.replace(found)
+            candidates = [
+                times(*(f.straight for f in (*a.flip().factors, *b.factors)))
+                for a, b in ((first, second), (second, first))
+            ]
+            c.scalars.append(c.order.best(candidates))
+            return True
+    return False
+
+
+def _absorb(c: Contraction) -> bool:
+    """A matrix times a column, on a label that nothing else has."""
+    for piece in c.pieces:
+        if len(piece.legs) == 1:
+            (label,) = piece.legs
+            if label in c.out or c.count(label) != 2:
+                continue
+            (matrix,) = [p for p in c.at(label) if p is not piece] or [None]  # type: ignore[list-item]
+            if matrix is None or len(matrix.legs) != 2:
+                continue
+            straight = matrix if matrix.legs[1] == label else matrix.flip()
+            c.replace([piece, matrix], Piece(straight.factors + piece.factors, straight.legs[:1]))
+            return True
+    return False
+
+
+def _chain(c: Contraction) -> bool:
+    """A matrix times a matrix, on a label that nothing else has."""
+    for label in c.labels():
+        found = c.at(label)
+        if label in c.out or c.count(label) != 2 or len(found) != 2 or any(len(p.legs) != 2 for p in found):
+            continue
+        first, second = found
+        if set(first.legs) == set(second.legs) and any(c.count(x) > 2 for x in first.legs):
+            continue  # a Hadamard product or a diagonal: decided by the steps that know them
+        left = first if first.legs[1] == label else first.flip()
+        right = second if second.legs[0] == label else second.flip()
+        c.replace(found, Piece(left.factors + right.factors, (left.legs[0], right.legs[1])))
+        return True
+    return False
+
+
+def _hadamard_columns(c: Contraction) -> bool:
+    """Several columns on one label: their elementwise product; one is kept for the inner product at the end."""
+    for label in c.labels():
+        columns = [p for p in c.at(label) if len(p.legs) == 1]
+        if len(columns) < 2:
+            continue
+        others = c.count(label) - len(columns)
+        if not others:
+            columns = sorted(columns, key=lambda p: c.order.rank(p.expr()))[:-1]
+        if len(columns) > 1:
+            c.replace(columns, hadamard(columns, (label,), c.order))
+            return True
+    return False
+
+
+def _hadamard_matrices(c: Contraction) -> bool:
+    """Several matrices on the same two labels: their elementwise product."""
+    for piece in c.pieces:
+        if len(piece.legs) == 2 and piece.legs[0] != piece.legs[1]:
+            same = [p for p in c.pieces if set(p.legs) == set(piece.legs) and len(p.legs) == 2]
+            if len(same) > 1:
+                legs = piece.legs
+                if len(same) == 2 and any(x not in c.out and c.count(x) == 2 for x in legs):
+                    return _contract_pair(c, same)
+                turned = [p if p.legs == legs else p.flip() for p in same]
+                c.replace(same, hadamard(turned, legs, c.order))
+                return True
+    return False
+
+
+def _contract_pair(c: Contraction, same: Sequence[Piece]) -> bool:
+    """A_ij B_ij with i used up here: the diagonal of A'B."""
+    first, second = same
+    label = next(x for x in first.legs if x not in c.out and c.count(x) == 2)
+    left = first if first.legs[1] == label else first.flip()
+    right = second if second.legs[0] == label else second.flip()
+    c.replace(same, Piece(left.factors + right.factors, (left.legs[0], right.legs[1])))
+    return True
+
+
+def hadamard(pieces: Sequence[Piece], legs: tuple[int, ...], order: Ordering) -> Piece:
+    """The elementwise product of pieces with the same legs; divisions come last, masks take their argument."""
+    straight = _elementwise([p.expr() for p in pieces], order)
+    if len(legs) == 1:
+        return Piece((Factor(straight, transposed(straight)),), legs)
+    inside = _elementwise([p.flip().expr() for p in pieces], order)
+    return Piece((Factor(straight, order.best([inside, transposed(straight)])),), legs)
+
+
+def _elementwise(factors: Sequence[Expr], order: Ordering) -> Expr:
+    masks = [f for f in factors if _is_mask(f)]
+    plain = [f for f in factors if not _is_mask(f)]
+    above, below = [], []
+    for factor in plain:
+        if factor.op == "product" and factor.value[0] == "./" and factor.args[0].op == "number":
+            below.append(factor.args[1])
+        else:
+            above.append(factor)
+    above.sort(key=lambda e: (e.op == "product", order.rank(e)))
+    below.sort(key=order.rank)
+    if not above and below:
+        above = [number(1)]
+    whole = product([*((".*", e) for e in above), *(("./", e) for e in below)]) if above else masks.pop(0)
+    for mask in masks:
+        whole = call(mask.value.name, whole, type=whole.type or SCALAR_TYPE)
+    return whole
+
+
+def _is_mask(expr: Expr) -> bool:
+    return expr.op == "call" and expr.value.name in ("tril", "triu") and expr.args[0].op == "call" and (
+        expr.args[0].value.name == "matrix"
+    )
+
+
+def _summed(c: Contraction) -> bool:
+    """A label that only one piece has is summed over."""
+    for label in c.labels():
+        if label in c.out or c.count(label) != 1:
+            continue
+        (piece,) = c.at(label)
+        if len(piece.legs) == 1:
+            c.replace([piece])
+            candidates = [call("sum", piece.expr(), type=SCALAR_TYPE)]
+            c.scalars.append(c.order.best(candidates))
+            return True
+        row, col = piece.legs
+        if c.count(row) == 1 and c.count(col) == 1 and row not in c.out and col not in c.out:
+            c.replace([piece])
+            candidates = [call("sum", p.expr(), type=SCALAR_TYPE) for p in (piece, piece.flip())]
+            c.scalars.append(c.order.best(candidates))
+            return True
+        kept = row if label == col else col
+        across = piece if label == col else piece.flip()
+        ones = call("vector", number(1), type=Type(VECTOR, (c.sizes(label),)))
+        candidates = [call("sum", across.expr(), type=Type(VECTOR, (c.sizes(kept),)), dim=2)]
+        if len(across.factors) == 1 or True:
+            candidates.append(times(*(f.straight for f in across.factors), ones))
+        candidates.append(
+            transposed(call("sum", across.flip().expr(), type=Type("row", (c.sizes(kept),)), dim=1))
+        )
+        best = c.order.best(candidates)
+        c.replace([piece], Piece((Factor(best, transposed(best)),), (kept,)))
+        return True
+    return False
+
+
+def _scale(c: Contraction) -> bool:
+    """A column on a label of a matrix that has still another use: the rows or columns are scaled."""
+    for piece in c.pieces:
+        if len(piece.legs) != 1:
+            continue
+        (label,) = piece.legs
+        matrices = [p for p in c.at(label) if len(p.legs) == 2]
+        if not matrices or c.count(label) > 3:
+            continue
+        matrix = matrices[0]
+        straight = matrix if matrix.legs[1] == label else matrix.flip()
+        type_ = Type(MATRIX, (c.sizes(label),) * 2)
+        scaling = self_transposed(call("diag", piece.expr(), type=type_))
+        c.replace([piece, matrix], Piece((*straight.factors, scaling), straight.legs))
+        return True
+    return False
+
+
+_STEPS = (_trace, _inner, _absorb, _hadamard_columns, _chain, _hadamard_matrices, _scale, _summed)

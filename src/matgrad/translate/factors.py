@@ -1,0 +1,253 @@
+"""Terms as products of factors, and the common factors of a sum.
+
+A ``Term`` is coefficient · scalars · chain / denominators, where the chain is a matrix product of factors.
+Summing terms pulls out what they share: scalars, the left ends of chains, the right ends, Hadamard factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import gcd, lcm
+
+from matgrad.formula.syntax import SCALAR, Expr, Type
+from matgrad.translate.algebra import addition, call, cost, names, negated, negative, number, of_order, power, product
+
+
+@dataclass(frozen=True)
+class Term:
+    coefficient: Fraction
+    scalars: tuple[Expr, ...]
+    below: tuple[Expr, ...]
+    chain: tuple[Expr, ...]
+
+
+class Ordering:
+    """Factors and terms stand in the order in which their names first appear in the formula as typed."""
+
+    def __init__(self, order: Sequence[str]) -> None:
+        self._place = {name: i for i, name in enumerate(order)}
+
+    def rank(self, expr: Expr) -> tuple[int, ...]:
+        return tuple(self._place.get(name, len(self._place)) for name in names(expr))
+
+    def best(self, candidates: Sequence[Expr]) -> Expr:
+        """The cheapest to print; of equals, the one whose names stand in the order of the formula."""
+        return min(candidates, key=lambda e: (cost(e), self.rank(e)))
+
+    def rank_term(self, term: Term) -> tuple[int, ...]:
+        return tuple(r for e in (*term.scalars, *term.chain, *term.below) for r in self.rank(e))
+
+
+def joined(term: Term, order: Ordering, type_: Type) -> Expr:
+    """The term as one expression of this type: coefficient, scalars, chain, then what it is divided by."""
+    coefficient, below = term.coefficient, list(term.below)
+    scalars = sorted(term.scalars, key=lambda e: (_complexity(e), order.rank(e)))
+    size = abs(coefficient)
+    front: list[Expr] = [number(size)] if size != 1 else []
+    if size.numerator == 1 and size.denominator not in (1, 2, 4, 5, 10) and (scalars or term.chain):
+        front, below = [], [number(size.denominator), *below]
+    chain = list(term.chain)
+    if not chain and type_.kind != SCALAR:
+        inner = joined(replace(term, coefficient=size, chain=()), order, Type(SCALAR, ()))
+        filled = call("vector" if len(type_.dims) == 1 else "matrix", inner, type=type_)
+        return negative(filled) if coefficient < 0 else filled
+    factors: list[tuple[str, Expr]] = [("*", e) for e in (*front, *scalars, *chain)]
+    if not factors:
+        factors = [("*", number(1))]
+    whole = product([*factors, *(("/", e) for e in _denominator(below, order))])
+    return negative(whole) if coefficient < 0 else whole
+
+
+def _complexity(expr: Expr) -> bool:
+    return expr.op not in ("name", "number", "constant", "power")
+
+
+def _denominator(below: Sequence[Expr], order: Ordering) -> list[Expr]:
+    if not below:
+        return []
+    ordered = sorted(below, key=lambda e: (e.op != "number", _complexity(e), order.rank(e)))
+    return [product([("*", e) for e in ordered])]
+
+
+def total(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
+    """The sum of the terms with common factors pulled out, where that is shorter to print."""
+    ordered = sorted(terms, key=order.rank_term)
+    plain = _plain(ordered, order, type_)
+    if len(terms) < 2:
+        return plain
+    factored = _factored(ordered, order, type_)
+    return plain if factored is None or cost(plain) < cost(factored) else factored
+
+
+def _plain(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
+    """One term after the other, a positive one first; constants are broadcast if anything else has the shape."""
+    ordered = sorted(terms, key=lambda t: t.coefficient < 0) if terms[0].coefficient < 0 else list(terms)
+    if ordered and ordered[0].coefficient > 0:
+        first = ordered[0]
+        ordered = [first, *(t for t in terms if t is not first)]
+    shaped = any(t.chain for t in ordered)
+    if not shaped and type_.kind != SCALAR:
+        inner = _plain(terms, order, Type(SCALAR, ()))
+        return call("vector" if len(type_.dims) == 1 else "matrix", inner, type=type_)
+    pieces = [joined(t, order, type_ if t.chain or not shaped else Type(SCALAR, ())) for t in ordered]
+    return addition(pieces)
+
+
+def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | None:
+    """Candidates: the whole sum over common scalars, or one group of terms over a common end of their chains."""
+    candidates = []
+    for group, outer, inner, inner_type in _groupings(terms, order, type_):
+        inside = total(inner, order, inner_type)
+        sign = Fraction(1)
+        if inside.op == "neg" or (inside.op == "add" and inside.args[0].op == "neg"):
+            inside, sign = negated(inside), Fraction(-1)
+        merged = outer(inside, sign)
+        rest = [t for t in terms if t not in group]
+        candidates.append(total([*rest, merged], order, type_) if rest else joined(merged, order, type_))
+    return min(candidates, key=lambda e: (cost(e), order.rank(e)), default=None)
+
+
+def _content(terms: Sequence[Term]) -> Fraction:
+    return Fraction(
+        gcd(*(t.coefficient.numerator for t in terms)), lcm(*(t.coefficient.denominator for t in terms))
+    )
+
+
+def _groupings(terms: Sequence[Term], order: Ordering, type_: Type):  # type: ignore[no-untyped-def]
+    """Groups of terms with something in common: (group, how to put it back, what is left, its type)."""
+    common = _common_scalars(terms)
+    if common is not None:
+        scalars, below, inner = common
+
+        def back(inside: Expr, sign: Fraction) -> Term:
+            chain = (inside,) if inside.kind != SCALAR or type_.kind == SCALAR else (inside,)
+            if type_.kind == SCALAR:
+                return Term(sign, (*scalars, inside), below, ())
+            return Term(sign, scalars, below, chain)
+
+        yield list(terms), back, inner, type_
+        return
+    content = _content(terms)
+    if content != 1:
+
+        def scale(inside: Expr, sign: Fraction) -> Term:
+            if type_.kind == SCALAR:
+                return Term(sign * content, (inside,), (), ())
+            return Term(sign * content, (), (), (inside,))
+
+        yield list(terms), scale, [replace(t, coefficient=t.coefficient / content) for t in terms], type_
+    for left in (True, False):
+        yield from _common_ends(terms, left, type_)
+    yield from _common_hadamard(terms, type_)
+
+
+def _common_scalars(terms: Sequence[Term]) -> tuple[tuple[Expr, ...], tuple[Expr, ...], list[Term]] | None:
+    scalars = [s for s in dict.fromkeys(terms[0].scalars) if all(s in t.scalars for t in terms)]
+    below = [s for s in dict.fromkeys(terms[0].below) if all(s in t.below for t in terms)]
+    if not scalars and not below:
+        return None
+    inner = [replace(t, scalars=_without(t.scalars, scalars), below=_without(t.below, below)) for t in terms]
+    return tuple(scalars), tuple(below), inner
+
+
+def _without(items: Sequence[Expr], gone: Sequence[Expr]) -> tuple[Expr, ...]:
+    left = list(items)
+    for item in gone:
+        left.remove(item)
+    return tuple(left)
+
+
+def _common_ends(terms: Sequence[Term], left: bool, type_: Type):  # type: ignore[no-untyped-def]
+    ends: dict[Expr, list[Term]] = {}
+    for term in terms:
+        if term.chain and (len(term.chain) > 1 or term.chain[0].kind == "matrix"):
+            ends.setdefault(term.chain[0 if left else -1], []).append(term)
+    for end, group in ends.items():
+        if len(group) < 2 or any(not _factors_out(t, left) for t in group):
+            continue
+        shared = [s for s in dict.fromkeys(group[0].scalars) if all(s in t.scalars for t in group)]
+        below = [s for s in dict.fromkeys(group[0].below) if all(s in t.below for t in group)]
+        content = _content(group)
+        inner = [
+            Term(t.coefficient / content, _without(t.scalars, shared), _without(t.below, below),
+                 t.chain[1:] if left else t.chain[:-1])
+            for t in group
+        ]  # fmt: skip
+        inner_type = _left_over(group[0], left, type_)
+        if inner_type is None:
+            continue
+        inner = [t if t.chain else replace(t, chain=(_eye(inner_type),)) for t in inner]
+
+        def back(  # type: ignore[no-untyped-def]
+            inside: Expr, sign: Fraction, end=end, shared=tuple(shared), below=tuple(below), content=content
+        ) -> Term:
+            inside_chain = inside.args if inside.op == "product" and set(inside.value) == {"*"} else (inside,)
+            if any(a.kind == SCALAR for a in inside_chain):
+                inside_chain = (inside,)
+            chain = (end, *inside_chain) if left else (*inside_chain, end)
+            return Term(sign * content, shared, below, chain)
+
+        yield group, back, inner, inner_type
+
+
+def _factors_out(term: Term, left: bool) -> bool:
+    """A chain of one factor is that factor times the identity, which must have a square shape."""
+    return len(term.chain) > 1 or (term.chain[0].kind == "matrix" and True)
+
+
+def _eye(type_: Type) -> Expr:
+    return call("eye", type=type_)
+
+
+def _left_over(term: Term, left: bool, type_: Type) -> Type | None:
+    """The type of what remains when one end of a chain is taken off."""
+    end = term.chain[0 if left else -1]
+    if left:
+        if end.kind == "matrix":
+            return Type(type_.kind, (end.dims[1], *type_.dims[1:]))
+        return Type("row", type_.dims[1:]) if end.kind == "vector" and type_.kind == "matrix" else None
+    if end.kind == "matrix":
+        return Type(type_.kind, (*type_.dims[:-1], end.dims[0]))
+    if end.kind == "vector":
+        return of_order((type_.dims[0], end.dims[0]))
+    if end.kind == "row" and type_.kind == "matrix":
+        return Type("vector", type_.dims[:1])
+    return None
+
+
+def _common_hadamard(terms: Sequence[Term], type_: Type):  # type: ignore[no-untyped-def]
+    """u.*a + u.*b = u.*(a + b), for terms whose chain is one elementwise product."""
+    def parts(term: Term) -> list[Expr] | None:
+        if len(term.chain) != 1:
+            return None
+        (factor,) = term.chain
+        if factor.op == "product" and set(factor.value) == {".*"}:
+            return list(factor.args)
+        return [factor]
+
+    split = [(t, parts(t)) for t in terms]
+    seen: dict[Expr, list[tuple[Term, list[Expr]]]] = {}
+    for term, pieces in split:
+        for piece in dict.fromkeys(pieces or ()):
+            seen.setdefault(piece, []).append((term, pieces or []))
+    for piece, members in seen.items():
+        if len(members) < 2 or any(len(p) < 1 for _, p in members) or all(len(p) == 1 for _, p in members):
+            continue
+        inner = []
+        for term, pieces in members:
+            rest = list(pieces)
+            rest.remove(piece)
+            chain = (product([(".*", e) for e in rest]),) if rest else ()
+            inner.append(replace(term, chain=chain))
+
+        def back(inside: Expr, sign: Fraction, piece: Expr = piece) -> Term:
+            return Term(sign, (), (), (product([(".*", piece), (".*", inside)]),))
+
+        yield [t for t, _ in members], back, inner, type_
+
+
+def reciprocal(base: Expr, exponent: Fraction) -> Expr:
+    """What a negative power is divided by."""
+    return power(base, -exponent)

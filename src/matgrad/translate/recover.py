@@ -1,0 +1,381 @@
+"""From the tensor graph back to the formula tree: one case per kind of node, and the cheapest candidate wins.
+
+``Recovery.formula`` gives an array of order 0, 1 or 2 as a scalar, a column or a matrix. What has no matrix
+form, and every array of a higher order, is given in index notation, as an ``einsum``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from string import ascii_lowercase
+
+from matgrad.dims import Dim
+from matgrad.errors import NotSupported
+from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, walk
+from matgrad.functions import card
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol, topological
+from matgrad.translate.algebra import addition, call, negated, negative, number, of_order, power, product, times, transposed
+from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
+from matgrad.translate.factors import Ordering, Term, joined, total
+
+COMPONENTS = 64
+"""Entries up to which a result of literal size may be written out one by one."""
+
+
+class Recovery:
+    """Reads graphs as formulas, in the words of one formula: its order of names, and what it calls its sizes.
+
+    ``sizes`` gives, for each dimension, an expression such as ``length(x)`` or the declared name.
+    """
+
+    def __init__(self, order: Sequence[str], sizes: Mapping[str, Expr]) -> None:
+        self.order = Ordering(order)
+        self.sizes = sizes
+        self._done: dict[Node, tuple[int, Expr]] = {}
+        self._turned: dict[Node, Expr] = {}
+
+    def formula(self, root: Node) -> Expr:
+        """The node as a formula."""
+        if len(root.shape) <= 2 and any(isinstance(n, Constant) and n.name in ("unit", "shift") for n in topological(root)):
+            written_out = self._components(root)
+            if written_out is not None:
+                return written_out
+        return self.plain(root)
+
+    def plain(self, node: Node) -> Expr:
+        """The node, with its sign."""
+        sign, expr = self.signed(node)
+        return expr if sign > 0 else negated(expr)
+
+    def signed(self, root: Node) -> tuple[int, Expr]:
+        """The sign and the formula of which the node is the product: the first term of a sum is positive."""
+        if root not in self._done:
+            for node in topological(root):  # children first, so that depth is no problem
+                if node not in self._done:
+                    self._done[node] = self._one(node)
+        return self._done[root]
+
+    def _one(self, node: Node) -> tuple[int, Expr]:
+        rule = _RULES.get(type(node))
+        if rule is None:
+            raise NotSupported(f"{type(node).__name__} has no formula")
+        expr = rule(self, node)
+        return (-1, expr.args[0]) if expr.op == "neg" else (1, expr)
+
+    # -- leaves and functions
+
+    def _symbol(self, node: Symbol) -> Expr:
+        return Expr("name", value=node.name, type=of_order(node.shape))
+
+    def _named(self, node: Named) -> Expr:
+        return Expr("name", value=node.name, type=of_order(node.shape))
+
+    def _constant(self, node: Constant) -> Expr:
+        if node.name == "pi":
+            return Expr("constant", value="pi", type=SCALAR_TYPE)
+        if node.name == "size":
+            return self.sizes[node.parameter]
+        if node.name == "unit":
+            return call("unit", number(node.parameter), type=of_order(node.shape))
+        if node.name in ("tril", "triu"):
+            type_ = of_order(node.shape)
+            return call(node.name, call("matrix", number(1), type=type_), type=type_)
+        return Expr("name", value=f"<{node.name}>", type=of_order(node.shape))  # never printed: see _network
+
+    def _map(self, node: Map) -> Expr:
+        type_ = of_order(node.shape)
+        if node.function == "power":
+            return self._power(node)
+        if node.function == "pow":
+            args = [self._unbroadcast(arg) for arg in node.args]
+            if node.shape and all(a.kind == SCALAR for a in args):
+                args[0] = self.plain(node.args[0])
+            return Expr("power", tuple(args), ".^" if node.shape else "^", type=type_)
+        if node.function == "function":
+            name, primes = node.parameter
+            return Expr("call", (self.plain(node.args[0]),), Call(name, None, primes), type=type_)
+        sign, arg = self.signed(node.args[0])
+        known = card(node.function)
+        parity = known.facts.get("parity") if known is not None else None
+        if parity is None and sign < 0:
+            arg = negated(arg)
+        whole = call(node.function, arg, type=type_)
+        return negative(whole) if parity == "odd" and sign < 0 else whole
+
+    def _unbroadcast(self, node: Node) -> Expr:
+        scalar = b.scalar_of(node)
+        return self.plain(scalar if scalar is not None else node)
+
+    def _power(self, node: Map) -> Expr:
+        exponent: Fraction = node.parameter
+        sign, base = self.signed(node.args[0])
+        root = self._norm(node.args[0]) if not node.shape else None
+        if root is not None:
+            sign, base, exponent = 1, root, 2 * exponent
+        if sign < 0 and exponent.denominator != 1:
+            base = negated(base)
+        if exponent > 0:
+            whole = power(base, exponent)
+        else:
+            whole = product([("*", number(1)), ("./" if node.shape else "/", power(base, -exponent))])
+        flips = sign < 0 and exponent.denominator == 1 and exponent.numerator % 2 == 1
+        return negative(whole) if flips else whole
+
+    def _norm(self, node: Node) -> Expr | None:
+        """norm2(x), where the node is the sum of the squares of all entries of x."""
+        if not isinstance(node, Einsum) or node.out or len(node.operands) != 1 or node.coefficient != 1:
+            return None
+        squares, labels = node.operands[0], node.subscripts[0]
+        if not isinstance(squares, Map) or squares.function != "power" or len(set(labels)) != len(labels):
+            return None
+        exponent = squares.parameter / 2
+        if exponent.denominator != 1 or exponent < 1:
+            return None
+        _, inside = self.signed(b.power(squares.args[0], exponent))
+        if inside.op == "transpose":
+            inside = inside.args[0]
+        return call("norm2", inside, type=SCALAR_TYPE)
+
+    def _apply(self, node: Apply) -> Expr:
+        sign, arg = self.signed(node.arg)
+        type_ = of_order(node.shape)
+        if node.parameter is None:
+            if sign < 0 and node.function != "inv":
+                arg = negated(arg)
+            whole = call(node.function, arg, type=type_)
+            return negative(whole) if sign < 0 and node.function == "inv" else whole
+        arg = self.plain(node.arg)
+        if node.parameter == len(node.arg.shape):
+            return call(node.function, arg, type=type_)
+        if node.parameter == 1 and len(node.arg.shape) == 2:
+            along_rows = call(node.function, arg, type=type_, dim=2)
+            if arg.op != "transpose":
+                return along_rows
+            kind = "row" if len(node.shape) == 1 else MATRIX
+            return transposed(call(node.function, arg.args[0], type=Type(kind, node.shape[::-1]), dim=1))
+        raise NotSupported(f"{node.function} over {node.parameter} of {len(node.arg.shape)} axes has no formula")
+
+    # -- sums
+
+    def _sum(self, node: Sum) -> Expr:
+        return self._total(node.terms, node.shape)
+
+    def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...]) -> Expr:
+        if len(shape) > 2:
+            return addition([self._scaled_tensor(factor, term) for factor, term in terms])
+        parts = sorted((self._term(factor, term) for factor, term in terms), key=self.order.rank_term)
+        sign = 1 if parts[0].coefficient > 0 else -1
+        oriented = [replace(part, coefficient=sign * part.coefficient) for part in parts]
+        whole = total(oriented, self.order, of_order(shape))
+        return whole if sign > 0 else negative(whole)
+
+    def _scaled_tensor(self, factor: Fraction, term: Node) -> Expr:
+        expr = self.plain(b.scaled(term, factor))
+        return expr
+
+    def _term(self, factor: Fraction, node: Node) -> Term:
+        """One term of a sum, taken apart into scalars and a chain."""
+        if isinstance(node, Einsum) and len(node.shape) <= 2:
+            try:
+                return self._network(node, factor * node.coefficient)
+            except NoMatrixForm:
+                pass
+        sign, expr = self.signed(node)
+        factor *= sign
+        if isinstance(node, Map) and node.function == "power" and not node.shape and expr.op == "product":
+            return Term(factor, (), (expr.args[1],), ())
+        return Term(factor, () if node.shape else (expr,), (), (expr,) if node.shape else ())
+
+    # -- contractions
+
+    def _einsum(self, node: Einsum) -> Expr:
+        if b.is_zero(node):
+            return self._zero(node.shape)
+        if len(node.shape) <= 2:
+            try:
+                term = self._network(node, node.coefficient)
+                return joined(term, self.order, of_order(node.shape))
+            except NoMatrixForm:
+                pass
+        return self._index_notation(node)
+
+    def _zero(self, shape: tuple[Dim, ...]) -> Expr:
+        if not shape:
+            return number(0)
+        if len(shape) > 2:
+            letters = ascii_lowercase[: len(shape)]
+            zero = [call("vector", number(0), type=Type(VECTOR, (dim,))) for dim in shape]
+            return Expr("einsum", tuple(zero), f"{','.join(letters)}->{letters}", type=of_order(shape))
+        return call("vector" if len(shape) == 1 else "matrix", number(0), type=of_order(shape))
+
+    def _network(self, node: Einsum, coefficient: Fraction) -> Term:
+        """An Einsum of order ≤ 2 as a term; raises NoMatrixForm."""
+        norm = self._norm(b.scaled(node, 1 / node.coefficient))
+        if norm is not None:
+            inner = norm.args[0]
+            squared = Expr("power", (norm, number(2)), "^", type=SCALAR_TYPE)
+            candidates = [squared]
+            if inner.kind == VECTOR:
+                candidates.append(times(transposed(inner), inner))
+            return Term(coefficient, (self.order.best(candidates),), (), ())
+        pieces, scalars, below = [], [], []
+        for operand, labels in _unfused(self, node):
+            if isinstance(operand, Expr):
+                pieces.append(Piece((Factor(operand, transposed(operand)),), labels))
+                continue
+            sign, expr = self.signed(operand)
+            coefficient *= sign
+            if not labels:
+                is_below = isinstance(operand, Map) and operand.function == "power" and operand.parameter < 0
+                (below if is_below else scalars).append(expr.args[1] if is_below else expr)
+            elif len(labels) > 2 or (isinstance(operand, Constant) and operand.name in ("shift", "fuse")):
+                raise NoMatrixForm
+            else:
+                pieces.append(Piece((self._factor(operand, sign, expr),), labels))
+        contraction = Contraction(pieces, node.out, lambda x: node.sizes[x], self.order)
+        found, chain = contraction.run()
+        return Term(coefficient, (*scalars, *found), tuple(below), chain)
+
+    def _factor(self, node: Node, sign: int, straight: Expr) -> Factor:
+        """sign · node, and its transpose."""
+        if len(node.shape) == 1:
+            return Factor(straight, transposed(straight))
+        if b.is_symmetric(node):
+            return self_transposed(straight)
+        return Factor(straight, self.turned(node, sign, straight))
+
+    def turned(self, node: Node, sign: int, straight: Expr) -> Expr:
+        """The transpose of sign · node, as it is best written: (A + B)' or A' + B'."""
+        if node not in self._turned:
+            candidates = [transposed(straight)]
+            if isinstance(node, Sum):
+                turned = self._total([(sign * f, b.transpose(t)) for f, t in node.terms], node.shape[::-1])
+                candidates.append(negated(turned.args[0]) if turned.op == "neg" else turned)
+            elif isinstance(node, Map) and len(node.args) == 1 and node.function != "function" and sign > 0:
+                candidates.append(_with_argument(straight, self.plain(b.transpose(node.args[0]))))
+            self._turned[node] = self.order.best(candidates)
+        return self._turned[node]
+
+    # -- index notation
+
+    def _index_notation(self, node: Einsum) -> Expr:
+        """einsum("ij,k->ijk", …): honest, where matrices do not suffice."""
+        if any(isinstance(n, Constant) and n.name in ("fuse", "shift") for n in node.operands):
+            raise NotSupported(
+                "the derivative through vec, kron or a slice in this position has no printable form yet",
+                hint="write the formula with the matrices themselves, or ask for the action on a direction",
+            )
+        letters = [ascii_lowercase[8:] + ascii_lowercase[:8]][0]
+        front = number(abs(node.coefficient)) if abs(node.coefficient) != 1 else None
+        args, subscripts = [], []
+        for operand, labels in zip(node.operands, node.subscripts, strict=True):
+            args.append(self.plain(operand))
+            subscripts.append("".join(letters[x] for x in labels))
+        used = {x for s in node.subscripts for x in s}
+        out: list[str] = []
+        fresh = len(node.sizes)
+        seen: set[int] = set()
+        for x in node.out:
+            if x in seen:  # a repeated axis: a Kronecker delta ties a fresh letter to it
+                args.append(call("eye", type=Type(MATRIX, (node.sizes[x],) * 2)))
+                subscripts.append(letters[x] + letters[fresh])
+                out.append(letters[fresh])
+                used.add(x)
+                fresh += 1
+                continue
+            seen.add(x)
+            out.append(letters[x])
+        for x in dict.fromkeys(node.out):
+            if x not in used:
+                args.append(call("vector", number(1), type=Type(VECTOR, (node.sizes[x],))))
+                subscripts.append(letters[x])
+        spec = f"{','.join(subscripts)}->{''.join(out)}"
+        body = Expr("einsum", tuple(args), spec, type=of_order(node.shape))
+        whole = body if front is None else Expr("product", (front, body), ("*",), type=body.type)
+        return whole if node.coefficient > 0 else Expr("neg", (whole,), type=body.type)
+
+    # -- entry by entry
+
+    def _components(self, node: Node) -> Expr | None:
+        """A result of literal size, written out: [2*x[1], 1; x[2], x[1]]."""
+        counts = [dim.number for dim in node.shape]
+        if any(c is None for c in counts) or not node.shape:
+            return None
+        sizes = [c for c in counts if c is not None]
+        entries = 1
+        for c in sizes:
+            entries *= c
+        if entries > COMPONENTS or 0 in sizes:
+            return None
+        rows = []
+        for i in range(sizes[0]):
+            row = []
+            for j in range(sizes[1] if len(sizes) == 2 else 1):
+                picks = [i, j][: len(sizes)]
+                operands = [(b.unit(dim, p + 1), (axis,)) for axis, (dim, p) in enumerate(zip(node.shape, picks, strict=True))]
+                entry = b.einsum([(node, tuple(range(len(sizes)))), *operands], ())
+                row.append(self.plain(_distributed(entry)))
+            rows.append(row)
+        flat = tuple(e for row in rows for e in row)
+        return Expr("stack", flat, tuple(len(row) for row in rows), type=of_order(node.shape))
+
+
+def _with_argument(expr: Expr, arg: Expr) -> Expr:
+    """The same function of another argument (the transposed one)."""
+    if expr.op == "call":
+        return expr.replace(args=(arg,), type=arg.type)
+    if expr.op == "power":
+        return expr.replace(args=(arg, expr.args[1]), type=arg.type)
+    return transposed(expr)
+
+
+def _distributed(entry: Node) -> Node:
+    """A component of a sum is the sum of the components: units reach the terms that they select from."""
+    if isinstance(entry, Einsum):
+        for k, (operand, labels) in enumerate(zip(entry.operands, entry.subscripts, strict=True)):
+            if isinstance(operand, Sum) and labels:
+                rest = [p for i, p in enumerate(zip(entry.operands, entry.subscripts, strict=True)) if i != k]
+                picks = {s for n, s in rest if isinstance(n, Constant) and n.name == "unit"}
+                if all((x,) in picks for x in labels):
+                    parts = [
+                        _distributed(
+                            b.einsum([(t, labels), *rest], entry.out, entry.coefficient * f, dict(enumerate(entry.sizes)))
+                        )
+                        for f, t in operand.terms
+                    ]
+                    return b.add(parts)
+    return entry
+
+
+def _unfused(recovery: Recovery, node: Einsum):  # type: ignore[no-untyped-def]
+    """Operands, with vec and kron read back where a fused axis joins one or two matrices."""
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    for fuse, (p, slow, fast) in [(n, s) for n, s in pairs if isinstance(n, Constant) and n.name == "fuse"]:
+        inside = [(n, s) for n, s in pairs if n is not fuse and set(s) & {slow, fast}]
+        labels = {x for _, s in inside for x in s}
+        outside = {x for n, s in pairs if (n, s) not in inside and n is not fuse for x in s} | set(node.out)
+        if labels == {slow, fast} and not labels & outside:
+            matrix = b.einsum(inside, (fast, slow), 1, {x: node.sizes[x] for x in labels})
+            vec = call("vec", recovery.plain(matrix), type=Type(VECTOR, (node.sizes[p],)))
+            pairs = [q for q in pairs if q not in inside and q[0] is not fuse]
+            pairs.append((vec, (p,)))  # type: ignore[arg-type]
+    return pairs
+
+
+_RULES: dict[type[Node], Callable[..., Expr]] = {
+    Symbol: Recovery._symbol,
+    Constant: Recovery._constant,
+    Einsum: Recovery._einsum,
+    Sum: Recovery._sum,
+    Map: Recovery._map,
+    Apply: Recovery._apply,
+    Named: Recovery._named,
+}
+
+
+def has_closed_form(expr: Expr) -> bool:
+    """Whether a recovered formula is in matrix notation throughout."""
+    return all(node.op != "einsum" for node in walk(expr))

@@ -1,0 +1,43 @@
+"""In CI no test may be skipped for want of something: such a skip turns the run into a failure.
+
+A skip that is meant says so: ``pytest.skip("not for CI: …")``.
+"""
+
+import os
+
+import pytest
+
+MEANT = "not for CI:"
+_skips: list[str] = []
+
+
+def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = reason.removeprefix("Skipped: ")
+    if not reason.startswith(MEANT):
+        _skips.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _note(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note(report)
+
+
+# Last, so that nothing that runs later at the end of a session sets the status back.
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    fine = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if os.environ.get("CI") and _skips and fine:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if os.environ.get("CI") and _skips:
+        terminalreporter.section("skipped, which CI does not allow", red=True)
+        for line in _skips:
+            terminalreporter.line(line)

@@ -1,0 +1,220 @@
+"""Every card against its own value: derivatives by complex step and by differences, values against 50 digits."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import mpmath
+import numpy as np
+import pytest
+from helpers import typed, variable
+
+from matgrad.codegen.numpy_code import compile_source, to_numpy
+from matgrad.formula.latex import to_latex
+from matgrad.formula.parser import parse_expression
+from matgrad.formula.reference import evaluate
+from matgrad.formula.syntax import walk
+from matgrad.formula.unicode import to_unicode
+from matgrad.functions import CARDS, NOT_YET, Card, card, names
+
+STEP = 1e-30
+FAMILIES = {"elementwise", "reduction", "matrix", "structural", "defined", "constructor"}
+ELEMENTWISE = [c for c in CARDS.values() if c.family == "elementwise"]
+REDUCTIONS = [c for c in CARDS.values() if c.family == "reduction"]
+MATRIX = [c for c in CARDS.values() if c.family == "matrix"]
+DEFINED = [c for c in CARDS.values() if c.family == "defined"]
+LAWS = [(c.name, law) for c in CARDS.values() for law in c.laws]
+
+EXACT = {
+    "exp": mpmath.exp, "log": mpmath.log, "log1p": lambda x: mpmath.log(1 + x), "expm1": lambda x: mpmath.exp(x) - 1,
+    "sqrt": mpmath.sqrt, "sin": mpmath.sin, "cos": mpmath.cos, "tan": mpmath.tan, "arcsin": mpmath.asin,
+    "arccos": mpmath.acos, "arctan": mpmath.atan, "sinh": mpmath.sinh, "cosh": mpmath.cosh, "tanh": mpmath.tanh,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
+    "erf": mpmath.erf, "normcdf": mpmath.ncdf, "normpdf": mpmath.npdf, "gelu": lambda x: x * mpmath.ncdf(x),
+}  # fmt: skip
+PIECEWISE = {"abs", "sign", "step", "relu"}
+
+
+def by_name(cards: list[Card]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("entry", [pytest.param(c, id=c.name) for c in cards])
+
+
+def call_of(entry: Card, *arguments: object) -> np.ndarray:
+    assert entry.value is not None
+    with np.errstate(all="ignore"):
+        return np.asarray(entry.value(np, *arguments))
+
+
+def points(entry: Card) -> np.ndarray:
+    low, high = (0.1, 0.9) if entry.needs else (-2.0, 2.0)
+    return np.random.default_rng(1).uniform(low, high, 7)
+
+
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("x", [1000.0, -1000.0, 1e-30, -1e-30, 1e-8, 0.3, -0.7, 0.999, 5.0, -5.0, 15.0])
+def test_values_and_steps_are_exact(name: str, x: float) -> None:
+    with mpmath.workdps(400):
+        exact = EXACT[name](mpmath.mpf(x))
+        if not isinstance(exact, mpmath.mpf) or abs(exact) > sys.float_info.max:
+            return
+        slope = mpmath.diff(EXACT[name], mpmath.mpf(x), h=mpmath.mpf(10) ** -60)
+    value, step = call_of(CARDS[name], np.array(x)), call_of(CARDS[name], np.array(x + 1j * STEP))
+    assert value == pytest.approx(float(exact), rel=3e-15, abs=1e-300)
+    assert step.real == value
+    assert step.imag / STEP == pytest.approx(float(slope), rel=3e-15, abs=1e-260)
+
+
+def test_every_elementwise_value_is_compared_with_an_exact_one() -> None:
+    assert {c.name for c in ELEMENTWISE} | {"gelu"} == EXACT.keys() | PIECEWISE
+
+
+@pytest.mark.parametrize("name", sorted(PIECEWISE))
+def test_kinks(name: str) -> None:
+    step = call_of(CARDS[name], np.array([-2.0, 0.0, 3.0]) + 1j * STEP)
+    slopes = {"abs": [-1, 0, 1], "relu": [0, 0, 1]}.get(name, [0, 0, 0])
+    values = {"abs": [2, 0, 3], "relu": [0, 0, 3], "sign": [-1, 0, 1], "step": [0, 0, 1]}[name]
+    assert np.imag(step) / STEP == pytest.approx(slopes)
+    assert np.real(step) == pytest.approx(values)
+
+
+@by_name(ELEMENTWISE)
+def test_elementwise_derivatives(entry: Card) -> None:
+    x = points(entry)
+    law = typed(entry.derivative, "x: scalar") if "x" in entry.derivative else typed(entry.derivative)
+    claimed = [evaluate(law, {"x": v}, {}) for v in x]
+    assert claimed == pytest.approx(np.imag(call_of(entry, x + 1j * STEP)) / STEP, rel=1e-12, abs=1e-13)
+    differences = (call_of(entry, x + 1e-6) - call_of(entry, x - 1e-6)) / 2e-6
+    assert claimed == pytest.approx(differences, rel=1e-6, abs=1e-8)
+
+
+@by_name(REDUCTIONS)
+def test_reduction_differentials(entry: Card) -> None:
+    x, dx = np.random.default_rng(2).normal(size=(2, 6))
+    law = typed(entry.differential, "x: vector(n); dx: vector(n)")
+    claimed = evaluate(law, {"x": x, "dx": dx}, {"n": 6})
+    assert claimed == pytest.approx(np.imag(call_of(entry, x + 1j * STEP * dx)) / STEP, rel=1e-12, abs=1e-14)
+    differences = (call_of(entry, x + 1e-6 * dx) - call_of(entry, x - 1e-6 * dx)) / 2e-6
+    assert claimed == pytest.approx(differences, rel=1e-6, abs=1e-8)
+
+
+@by_name(REDUCTIONS + [c for c in DEFINED if c.name != "gelu"])
+def test_reductions_along_an_axis_are_those_of_each_line(entry: Card) -> None:
+    assert entry.value is not None
+    x = np.random.default_rng(3).normal(size=(3, 4)) + 1j * STEP * np.arange(12.0).reshape(3, 4)
+    down = np.stack([call_of(entry, column) for column in x.T], axis=-1)
+    along = np.stack([call_of(entry, row) for row in x])
+    assert np.asarray(entry.value(np, x, axis=0)) == pytest.approx(down, rel=1e-14)
+    assert np.asarray(entry.value(np, x, axis=1)) == pytest.approx(along, rel=1e-14)
+
+
+@by_name(MATRIX)
+def test_matrix_differentials(entry: Card) -> None:
+    x, dx = np.random.default_rng(4).normal(size=(2, 4, 4))
+    law = typed(entry.differential, "X: matrix(n,n); dX: matrix(n,n)")
+    claimed = evaluate(law, {"X": x, "dX": dx}, {"n": 4})
+    assert claimed == pytest.approx(np.imag(call_of(entry, x + 1j * STEP * dx)) / STEP, rel=1e-10, abs=1e-11)
+    differences = (call_of(entry, x + 1e-6 * dx) - call_of(entry, x - 1e-6 * dx)) / 2e-6
+    assert claimed == pytest.approx(differences, rel=1e-6, abs=1e-6)
+    assert call_of(entry, x) == pytest.approx(call_of(entry, x + 0j), rel=1e-12)
+
+
+@by_name(DEFINED)
+def test_definitions(entry: Card) -> None:
+    x = np.random.default_rng(5).normal(size=5)
+    claimed = evaluate(typed(entry.definition, "x: vector(n)"), {"x": x}, {"n": 5})
+    assert call_of(entry, x) == pytest.approx(claimed, rel=1e-14)
+
+
+def test_the_adjugate_of_singular_matrices() -> None:
+    for rank in (0, 1, 2, 3):
+        left, right = np.random.default_rng(rank).integers(-3, 4, (2, 3, 3)).astype(float)
+        x = left[:, :rank] @ right[:rank]
+        cofactors = [[(-1) ** (i + j) * np.linalg.det(np.delete(np.delete(x, i, 0), j, 1)) for i in range(3)]
+                     for j in range(3)]  # fmt: skip
+        assert call_of(CARDS["adj"], x) == pytest.approx(np.array(cofactors), abs=1e-12)
+        assert call_of(CARDS["adj"], x + 0j) == pytest.approx(np.array(cofactors), abs=1e-12)
+
+
+@pytest.mark.parametrize("x", [[1000.0, -1000.0], [1000.0, 1000.0], [-1000.0, -1001.0], [0.0, -50.0], [1e-30, -1e3]])
+def test_logsumexp_and_softmax_are_stable(x: list[float]) -> None:
+    with mpmath.workdps(50):
+        total = mpmath.fsum(mpmath.exp(v) for v in x)
+        exact, shares = float(mpmath.log(total)), [float(mpmath.exp(v) / total) for v in x]
+    step = call_of(CARDS["logsumexp"], np.array(x) + 1j * STEP * np.array([1.0, 0.0]))
+    assert call_of(CARDS["logsumexp"], np.array(x)) == pytest.approx(exact, rel=1e-15, abs=1e-35)
+    assert step.imag / STEP == pytest.approx(shares[0], rel=1e-14)
+    assert call_of(CARDS["softmax"], np.array(x)) == pytest.approx(shares, rel=1e-15)
+
+
+def test_ties_share_the_maximum() -> None:
+    x = np.array([2.0, 5.0, 5.0, 1.0])
+    assert call_of(CARDS["argmax"], x) == pytest.approx([0, 0.5, 0.5, 0])
+    assert np.imag(call_of(CARDS["max"], x + 1j * STEP * np.array([0, 1, 0, 0]))) == pytest.approx(0.5 * STEP)
+
+
+def test_norm2_neither_overflows_nor_divides_by_zero() -> None:
+    norm = CARDS["norm2"]
+    assert call_of(norm, np.array([3e200, 4e200])) == pytest.approx(5e200)
+    assert call_of(norm, np.zeros(3) + 1j * STEP) == 0
+
+
+def test_the_commutation_matrix_transposes() -> None:
+    x = np.arange(6.0).reshape(2, 3)
+    k = CARDS["commutation"].value(np, (6, 6), 2, 3)  # type: ignore[misc]
+    assert k @ x.ravel(order="F") == pytest.approx(x.T.ravel(order="F"))
+
+
+@pytest.mark.parametrize(("name", "law"), LAWS)
+def test_laws(name: str, law: str) -> None:
+    left, right = law.split(" = ")
+    difference = typed(f"{left} - ({right})", "x: positive vector(n); X: matrix(n,n)")  # one formula sizes both sides
+    rng = np.random.default_rng(6)
+    arrays = {"x": rng.uniform(0.1, 0.9, 4), "X": rng.normal(size=(4, 4))}
+    assert np.max(np.abs(evaluate(difference, arrays, {"n": 4}))) < 1e-13, f"{name}: {law}"
+
+
+def test_the_functions_are_closed_under_differentiation() -> None:
+    for entry in CARDS.values():
+        for text in (entry.derivative, entry.differential, entry.definition):
+            for node in walk(parse_expression(text)) if text else ():
+                assert node.op != "call" or card(node.value.name), f"{entry.name}: {node.value.name} has no card"
+
+
+@by_name(list(CARDS.values()))
+def test_a_card_is_complete(entry: Card) -> None:
+    assert entry.family in FAMILIES
+    assert all((entry.because, entry.signatures, entry.latex))
+    given = {"elementwise": entry.derivative, "reduction": entry.differential, "matrix": entry.differential,
+             "defined": entry.definition}.get(entry.family, "-")  # fmt: skip
+    assert given
+    assert entry.value or entry.name in ("rows", "cols", "length")
+    assert entry.scipy == ("scipy" in entry.numpy)
+    assert all(re.fullmatch(r"(\*|[a-z()',]*)(,\*)?->(\*|[a-z()']*)", s) for s in sum(entry.signatures.values(), ()))
+
+
+@by_name([c for c in CARDS.values() if c.family != "constructor"])
+def test_generated_code_agrees_with_the_value(entry: Card) -> None:
+    square = any("ii" in s for s in entry.signatures[None])
+    count = 2 if entry.name == "kron" else 1
+    text = f"{entry.name}({', '.join('XY'[:count] if square or entry.name in ('kron', 'tril', 'triu') else 'x')})"
+    expr = typed(text, "X: matrix(n,n); Y: matrix(m,n); x: vector(n)")
+    rng = np.random.default_rng(7)
+    arrays = {"X": rng.uniform(0.1, 0.9, (4, 4)), "Y": rng.normal(size=(3, 4)), "x": rng.uniform(0.1, 0.9, 4)}
+    used = {node.value: node.type for node in walk(expr) if node.op == "name"}
+    function = compile_source(to_numpy("f", expr, variables=[variable(n, t) for n, t in used.items()]))
+    got = function(**{name: arrays[name] for name in used})
+    assert got == pytest.approx(evaluate(expr, arrays, {"m": 3, "n": 4}), rel=1e-12)
+    assert all((to_latex(expr), to_unicode(expr)))
+
+
+def test_names_that_are_not_functions_say_what_to_use() -> None:
+    assert not NOT_YET.keys() & set(names())
+    assert all(NOT_YET.values())
+    assert card("ln") is None
+
+
+def test_cards_do_not_import_numpy() -> None:
+    code = "import sys, matgrad.functions; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

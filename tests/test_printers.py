@@ -1,0 +1,113 @@
+"""Printers: text reads back to the same text and the same value; Unicode and LaTeX as people write."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers import DECLARED, FORMULAS, SIZES, arrays, typed
+
+from matgrad.dims import Dim
+from matgrad.formula.latex import to_latex
+from matgrad.formula.reference import evaluate
+from matgrad.formula.syntax import Expr, Type
+from matgrad.formula.text import to_text, type_text
+from matgrad.formula.unicode import to_unicode
+
+NAME = Expr("name", value="x")
+
+SHOWN = [
+    # as typed, text, Unicode, LaTeX
+    ("2*A'*(A*x - b)", "2*A'*(A*x - b)", "2 Aᵀ(A x − b)",
+     r"2 \mathbf{A}^{\top}(\mathbf{A} \mathbf{x} - \mathbf{b})"),
+    ("norm2(A*x-b)^2/m", "norm2(A*x - b)^2/m", "‖A x − b‖₂²/m",
+     r"\frac{\lVert \mathbf{A} \mathbf{x} - \mathbf{b}\rVert_{2}^{2}}{m}"),
+    ("inv(X)'*x", "inv(X)'*x", "X⁻ᵀ x", r"\mathbf{X}^{-\top} \mathbf{x}"),
+    ("inv(X')*x", "inv(X')*x", "X⁻ᵀ x", r"\mathbf{X}^{-\top} \mathbf{x}"),
+    ("norm2(X) + norm1(X)", "norm2(X) + norm1(X)", "‖X‖_F + ‖vec(X)‖₁",
+     r"\lVert \mathbf{X}\rVert_{F} + \lVert\operatorname{vec}(\mathbf{X})\rVert_{1}"),
+    ("x.*y./z", "x.*y./z", "(x ∘ y) ⊘ z", r"(\mathbf{x} \odot \mathbf{y}) \oslash \mathbf{z}"),
+    ("a/c*x", "a/c*x", "(a/c) x", r"\frac{a}{c} \mathbf{x}"),
+    ("a/(c*x[1])", "a/(c*x[1])", "a/(c x[1])", r"\frac{a}{c [\mathbf{x}]_{1}}"),
+    ("x.^2", "x.^2", "x∘²", r"\mathbf{x}^{\odot 2}"),
+    ("(x.^2)'", "(x.^2)'", "(x∘²)ᵀ", r"(\mathbf{x}^{\odot 2})^{\top}"),
+    ("X'^2", "X'^2", "(Xᵀ)²", r"(\mathbf{X}^{\top})^{2}"),
+    ("-x - -y", "-x - (-y)", "−x − (−y)", r"-\mathbf{x} - (-\mathbf{y})"),
+    ("a - (b[1] - c)", "a - (b[1] - c)", "a − (b[1] − c)", r"a - ([\mathbf{b}]_{1} - c)"),
+    ("x*2", "x*2", "x · 2", r"\mathbf{x} \cdot 2"),
+    ("lambda*mu + W1'*b", "lambda*mu + W1'*b", "λ μ + W₁ᵀ b",
+     r"\lambda \boldsymbol{\mu} + \mathbf{W}_{1}^{\top} \mathbf{b}"),
+    ("[2*x[1],1;x[2],x[1]]", "[2*x[1], 1; x[2], x[1]]", "[2 x[1], 1; x[2], x[1]]",
+     r"\begin{bmatrix} 2 [\mathbf{x}]_{1} & 1 \\ [\mathbf{x}]_{2} & [\mathbf{x}]_{1} \end{bmatrix}"),
+    ("exp(-x'*x/2)", "exp(-x'*x/2)", "exp(−xᵀ x/2)",
+     r"\exp\left(-\frac{\mathbf{x}^{\top} \mathbf{x}}{2}\right)"),
+    ("1 - tanh(X*x).^2", "1 - tanh(X*x).^2", "1 − tanh(X x)∘²",
+     r"1 - \tanh(\mathbf{X} \mathbf{x})^{\odot 2}"),
+    ("logdet(X)^2", "logdet(X)^2", "(log|det(X)|)²", r"(\log\lvert\det(\mathbf{X})\rvert)^{2}"),
+    ("A ⊗ B", "A ⊗ B", "A ⊗ B", r"\mathbf{A} \otimes \mathbf{B}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed_in", "text", "unicode", "latex"), SHOWN)
+def test_what_is_shown(typed_in: str, text: str, unicode: str, latex: str) -> None:
+    expr = typed(typed_in, DECLARED)
+    assert (to_text(expr), to_unicode(expr), to_latex(expr)) == (text, unicode, latex)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("decimals", [True, False])
+def test_text_reads_back(formula: str, decimals: bool) -> None:
+    expr = typed(formula, DECLARED)
+    text = to_text(expr, decimals=decimals)
+    again = typed(text, DECLARED)
+    assert to_text(again, decimals=decimals) == text
+    assert again.type == expr.type
+    values = [evaluate(e, arrays(), SIZES) for e in (expr, again)]
+    assert np.allclose(*values, rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_latex_is_balanced(formula: str) -> None:
+    latex = to_latex(typed(formula, DECLARED))
+    assert latex.count("{") == latex.count("}")
+    assert latex.count(r"\left") == latex.count(r"\right")
+    assert "#" not in latex + to_unicode(typed(formula, DECLARED))
+
+
+def test_numbers() -> None:
+    half = typed("1.5*c", "c: scalar")
+    assert to_text(half) == "1.5*c"
+    assert to_text(half, decimals=False) == "3/2*c"
+    assert to_unicode(half) == "(3/2) c"
+    assert to_latex(typed("0.5*c", "c: scalar")) == r"\frac{1}{2} c"
+    assert to_unicode(typed("0.5*c", "c: scalar")) == "½ c"
+    assert to_text(typed("c^0.5", "c: scalar"), decimals=False) == "c^(1/2)"
+
+
+def test_names_that_would_look_alike_stay_apart() -> None:
+    expr = typed("W1 + W_1", "W1: scalar; W_1: scalar")
+    assert to_unicode(expr) == "W₁ + W_1"
+    assert to_latex(expr) == r"W_{1} + \mathit{W\_1}"
+
+
+def test_deep_and_long_trees() -> None:
+    deep = long = NAME
+    for _ in range(20_000):
+        deep = Expr("call", (deep,), typed("exp(c)", "c: scalar").value)
+    long = Expr("add", (NAME,) * 20_000)
+    assert to_text(deep).count("exp") == to_unicode(deep).count("exp") == to_latex(deep).count("exp") == 20_000
+    assert to_text(long).count("+") == 19_999
+
+
+def test_an_unknown_operation_is_refused() -> None:
+    for printer in (to_text, to_unicode, to_latex):
+        with pytest.raises(NotImplementedError, match="mystery"):
+            printer(Expr("mystery"))
+
+
+def test_types_as_declarations() -> None:
+    m, n = Dim.of("m"), Dim.of("n")
+    assert type_text(Type("matrix", (m, n))) == "matrix(m, n)"
+    assert type_text(Type("matrix", (n, n)), {"symmetric", "psd", "spd"}) == "spd(n)"
+    assert type_text(Type("matrix", (n, n)), {"symmetric", "diagonal"}) == "diagonal(n)"
+    assert type_text(Type("scalar", ()), {"positive", "nonnegative"}) == "positive"
+    assert type_text(Type("scalar", ())) == "scalar"
