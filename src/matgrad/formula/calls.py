@@ -29,8 +29,9 @@ def sized_names(program: Program, variables: Iterable[str], dimensions: frozense
                 part = pending.pop()
                 if part.op == "name" and part.value in taken:
                     raise FormulaError(
-                        f"{part.value} is a variable: a size is a number, rows(X), cols(X), length(x), or a name of its own",
+                        f"{part.value} is a variable and cannot be a size",
                         span=part.span,
+                        hint="a number, rows(X), cols(X), length(x), or a name of its own",
                     )
                 if part.op == "name":
                     found.add(part.value)
@@ -162,7 +163,9 @@ def _unknown(node: Expr, source: str) -> MatgradError:
         return NotSupported(f"{name} is not a function of the language", span=where, hint=NOT_YET[name])
     if card(name) is not None:
         return FormulaError(
-            f"only declared functions take primes, and {name} is one of the language", span=where, hint=f"{name}{inside}"
+            f"only declared functions take primes, and {name} is one of the language",
+            span=where,
+            hint=f"{name}{inside}",
         )
     close = difflib.get_close_matches(name, names(), 1) if not primes else []
     readings = f"{head}*{inside} for a product, or declare {name}: function"

@@ -171,7 +171,9 @@ def _multiplied(clash: Clash, scene: Scene) -> ShapeError:
         left_text = _bracketed(node.args[0], scene)
     stop = _closing(scene.source, node.span[0], right.span[1]) if right.span else node.span[1]
     span = (node.span[0], stop)
-    verb = {"/": "divided", "./": "divided entry by entry", ".*": "multiplied entry by entry"}.get(operator, "multiplied")
+    verb = {"/": "divided", "./": "divided entry by entry", ".*": "multiplied entry by entry"}.get(
+        operator, "multiplied"
+    )
     what = f"{_prefix(scene, span)}{scene.phrase(clash.left)} and {scene.phrase(clash.right)} cannot be {verb}"
     if operator == "/":
         what = f"{_prefix(scene, span)}nothing can be divided by {scene.phrase(clash.right)}"
@@ -189,9 +191,7 @@ def _product_hints(clash: Clash, scene: Scene, operator: str, left: str, right: 
     a, b = clash.left, clash.right
     assert b is not None
     if operator == "/":
-        if _alike(scene, a, b) and a.kind != SCALAR:
-            yield f"{left}./{right}"
-        elif a.kind == SCALAR:
+        if (_alike(scene, a, b) and a.kind != SCALAR) or a.kind == SCALAR:
             yield f"{left}./{right}"
         if b.kind == MATRIX and _fit(scene, *b.dims):
             inverse = f"inv({right})" if not right.startswith("(") else f"inv{right}"
@@ -284,7 +284,13 @@ def _raised(clash: Clash, scene: Scene) -> ShapeError:
     if base.kind == MATRIX and value is not None and value.denominator != 1:
         hint = f"{text}.^{_bracketed(node.args[1], scene)}, entry by entry"
         return _error(scene, node, "a matrix has only whole powers", parts, hint)
-    return _error(scene, node, "only a square matrix has powers", parts, f"{text}'*{text}" if value == 2 else f"{text}.^{exponent}")
+    return _error(
+        scene,
+        node,
+        "only a square matrix has powers",
+        parts,
+        f"{text}'*{text}" if value == 2 else f"{text}.^{exponent}",
+    )
 
 
 _TAKES = {"ii": "a square matrix", "ij": "a matrix", "i": "a vector", "": "a scalar", "*": "anything"}
@@ -299,10 +305,8 @@ def _called(clash: Clash, scene: Scene) -> ShapeError:
         what = f"{scene.phrase(parts[0][1])} and {scene.phrase(parts[1][1])} do not fit in {name}"
         return _error(scene, node, what, parts, f"{name}(x, y) of two equal shapes, or of a shape and a scalar")
     where = node.args[0] if node.args else node
-    takes: list[str] = []
-    if known is not None:
-        for text in known.signatures.get(dim, ()):
-            takes.append(_TAKES.get(text.split("->")[0], "a matrix"))
+    entries = known.signatures.get(dim, ()) if known is not None else ()
+    takes = [_TAKES.get(text.split("->")[0], "a matrix") for text in entries]
     wanted = " or ".join(dict.fromkeys(t for t in takes if t != "a scalar" or len(takes) == 1)) or "something else"
     shown = f"{name}(…, dim={dim})" if dim else name
     what = f"{shown} takes {wanted}, not {scene.phrase(parts[0][1]) if parts else 'nothing'}"
@@ -335,7 +339,9 @@ def _indexed(clash: Clash, scene: Scene) -> ShapeError:
     if base.kind == SCALAR:
         what, hint = f"{text} is a scalar and has no entries", f"{text}, without an index"
     elif len(base.dims) != count:
-        what = f"{scene.phrase(base)} takes {len(base.dims)} {'index' if len(base.dims) == 1 else 'indices'}, not {count}"
+        what = (
+            f"{scene.phrase(base)} takes {len(base.dims)} {'index' if len(base.dims) == 1 else 'indices'}, not {count}"
+        )
         hint = f"{text}[1]" if len(base.dims) == 1 else f"{text}[1,2], or {text}[1,:] for a row"
     else:
         what, hint = f"the index goes beyond the end of {text}", "an index within its size"

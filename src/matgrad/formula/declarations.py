@@ -150,7 +150,9 @@ def _size(name: str, text: str) -> Dim:
     size = normalise_name(text) if text else None
     if size is None:
         shown = f"'{text}'" if text else "nothing"
-        raise DeclarationError(f"a size of {name} is a whole number from 1 or a name, not {shown}", hint="A: matrix(m,3)")
+        raise DeclarationError(
+            f"a size of {name} is a whole number from 1 or a name, not {shown}", hint="A: matrix(m,3)"
+        )
     return Dim.of(size)
 
 

@@ -18,11 +18,12 @@ from matgrad.errors import MatgradError, ShapeError
 from matgrad.formula.calls import check_names, sized_names
 from matgrad.formula.clash import Scene, explain
 from matgrad.formula.declarations import FUNCTION, Declaration, Where, parse_declarations
-from matgrad.formula.kinds import Kinds, Limit, Reading, postorder
+from matgrad.formula.kinds import Kinds, Limit, postorder
 from matgrad.formula.parser import parse_program
+from matgrad.formula.readings import Reading, first_clash, solve
 from matgrad.formula.shapes import Clash, Shapes
 from matgrad.formula.sizes import Sizes, unknowns
-from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Call, Expr, Program, Type, fold, walk
+from matgrad.formula.syntax import MATRIX, VECTOR, Call, Expr, Program, Type, fold, walk
 
 _SIZE_NAMES = ("n", "m", "p", "q", "k", "r", "s", "t")
 
@@ -70,7 +71,10 @@ def read(
     limits: bool = True,
     expect: Type | None = None,
 ) -> Typed:
-    """Parse and type a formula. ``context`` lends its names (to read an answer back); ``expect`` the shape of the value."""
+    """Parse and type a formula.
+
+    ``context`` lends its names (to read an answer back), ``expect`` the shape of the value.
+    """
     program = parse_program(text, limits=limits)
     return infer(program, parse_declarations(where), text, context=context, expect=expect)
 
@@ -140,10 +144,10 @@ class _Inference:
         return Program(tuple(zip(names, new[:-1], strict=True)), new[-1])
 
     def run(self) -> Typed:
-        reading = self.kinds.solve()
+        reading = solve(self.kinds)
         limit: Limit | None = None
         if reading is None:
-            limit, reading = self.kinds.first_clash()
+            limit, reading = first_clash(self.kinds)
         shapes = self._shapes(reading)
         try:
             self._visit_all(shapes, limit)
@@ -269,7 +273,9 @@ class _Inference:
         variables: dict[str, Variable] = {}
         intermediates: dict[str, Type] = {}
         for name in self.kinds.of_name:
-            if name in names or (self.context is not None and name in self.context.intermediates and name in self.known):
+            if name in names or (
+                self.context is not None and name in self.context.intermediates and name in self.known
+            ):
                 intermediates[name] = final(self.names[name])
             elif name not in self.dimensions:
                 variables[name] = self._variable(name, final(self.names[name]))
@@ -319,7 +325,9 @@ def _only_components(values: list[Expr]) -> dict[str, int]:
         for node in walk(value):
             if node.op == "name":
                 total[node.value] = total.get(node.value, 0) + 1
-            elif node.op == "index" and node.args[0].op == "name" and len(node.value) == 1 and node.value[0] is not None:
+            elif (
+                node.op == "index" and node.args[0].op == "name" and len(node.value) == 1 and node.value[0] is not None
+            ):
                 name, item = node.args[0].value, node.value[0]
                 picked[name] = picked.get(name, 0) + 1
                 largest[name] = max(largest.get(name, 0), item if isinstance(item, int) else item[1])

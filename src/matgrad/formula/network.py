@@ -117,4 +117,3 @@ class Network:
 
 def single(mask: int) -> bool:
     return mask & (mask - 1) == 0
-

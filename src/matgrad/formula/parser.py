@@ -58,7 +58,7 @@ def _parse(text: str, start: str, limits: bool) -> Any:
 
     tokens = tokenize(text, limits=limits)
     try:
-        return _lark().parse(tokens, start=start)  # type: ignore[arg-type]
+        return _lark().parse(tokens, start=start)
     except UnexpectedInput as error:
         bad = getattr(getattr(error, "token", None), "value", None)
         expected = set(getattr(error, "expected", ()))
@@ -93,9 +93,7 @@ class _Piece:
 
     __slots__ = ("bracketed", "expr", "inner", "start", "stop")
 
-    def __init__(
-        self, expr: Expr, start: int, stop: int, bracketed: bool = False, inner: _Piece | None = None
-    ) -> None:
+    def __init__(self, expr: Expr, start: int, stop: int, bracketed: bool = False, inner: _Piece | None = None) -> None:
         self.expr = expr
         self.start = start
         self.stop = stop
@@ -169,7 +167,7 @@ def _einsum_subscripts(token: Token, operands: int) -> str:
 
     left, arrow, right = token.value.partition("->")
     letters = left.replace(",", "")
-    if not arrow or not (letters + right).isalpha() and (letters + right):
+    if not arrow or (not (letters + right).isalpha() and (letters + right)):
         raise error("the first argument of einsum lists letters, an arrow, and letters")
     if len(left.split(",")) != operands:
         raise error(f"einsum has letters for {len(left.split(','))} arguments, but {operands} are given")
@@ -194,9 +192,11 @@ class _Build:
         body = statements[-1]
         if not isinstance(body, Expr):
             raise FormulaError(
-                f"{body[0]} is defined, but nothing is asked for", span=body[1].span, hint=f"{body[0]} after it, as in r = A*x - b; r"
+                f"{body[0]} is defined, but nothing is asked for",
+                span=body[1].span,
+                hint=f"{body[0]} after it, as in r = A*x - b; r",
             )
-        return Program(tuple(statements[:-1]), body)
+        return Program(tuple(s for s in statements[:-1] if not isinstance(s, Expr)), body)
 
     def definition(self, parts: list[Any]) -> tuple[str, Expr]:
         return (parts[0].value.value, _closed(parts[2]).expr)
@@ -334,8 +334,6 @@ def _dim_of(keywords: list[tuple[Token, _Piece]]) -> int | None:
         if key.value != "dim" or count:
             raise FormulaError("the only argument with a name is dim, once", span=span, hint="sum(X, dim=1)")
         if value.expr.op != "number" or value.expr.value not in (1, 2):
-            raise FormulaError(
-                "dim is 1 (down each column) or 2 (along each row)", span=span, hint="sum(X, dim=1)"
-            )
+            raise FormulaError("dim is 1 (down each column) or 2 (along each row)", span=span, hint="sum(X, dim=1)")
         return int(value.expr.value)
     return None

@@ -41,7 +41,10 @@ def indexed(items: tuple[bool, ...]) -> Relation:
     """What is indexed, and the result; ``items`` says of each index whether it picks one position."""
     if len(items) == 1:
         return Relation([(VECTOR, SCALAR if items[0] else VECTOR), (ROW, SCALAR if items[0] else ROW)])
-    return Relation([(MATRIX, {(True, True): SCALAR, (True, False): ROW, (False, True): VECTOR}.get(items, MATRIX))])  # type: ignore[call-overload]
+    first, second = items
+    if first and second:
+        return Relation([(MATRIX, SCALAR)])
+    return Relation([(MATRIX, ROW if first else VECTOR if second else MATRIX)])
 
 
 def picks(items: tuple[Any, ...]) -> tuple[bool, ...]:

@@ -11,7 +11,15 @@ from fractions import Fraction
 from matgrad.dims import ONE, Dim
 from matgrad.errors import ShapeError
 from matgrad.formula.kinds import constant_value
-from matgrad.formula.signatures import SIZES_OF, VALUE_CONSTRUCTORS, Side, Signature, alternatives, constructed, is_sized
+from matgrad.formula.signatures import (
+    SIZES_OF,
+    VALUE_CONSTRUCTORS,
+    Side,
+    Signature,
+    alternatives,
+    constructed,
+    is_sized,
+)
 from matgrad.formula.sizes import Sizes
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, TENSOR, VECTOR, Expr, Type
 from matgrad.functions import Card, card
@@ -59,15 +67,15 @@ class Shapes:
         if not self.sizes.unify(left, right, clash):
             raise clash
 
-    def _number(self, node: Expr, args: list[Type]) -> Type:
+    def _number(self, _node: Expr, _args: list[Type]) -> Type:
         return SCALAR_TYPE
 
     _constant = _number
 
-    def _name(self, node: Expr, args: list[Type]) -> Type:
+    def _name(self, node: Expr, _args: list[Type]) -> Type:
         return self.names[node.value]
 
-    def _neg(self, node: Expr, args: list[Type]) -> Type:
+    def _neg(self, _node: Expr, args: list[Type]) -> Type:
         return args[0]
 
     def _transpose(self, node: Expr, args: list[Type]) -> Type:
@@ -264,7 +272,8 @@ class Shapes:
             for arg in node.args:
                 total = total * self.size(arg)
             return total
-        raise ShapeError("this is not a size", span=node.span, hint="a number, a size's name, rows(X), cols(X) or length(x)")
+        hint = "a number, a size's name, rows(X), cols(X) or length(x)"
+        raise ShapeError("this is not a size", span=node.span, hint=hint)
 
 
 def _minus_one(node: Expr) -> Dim | None:

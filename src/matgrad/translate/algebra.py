@@ -83,7 +83,7 @@ def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
     """Factors with the operator before each; the first operator is ignored. Products inside are joined."""
     flat: list[tuple[str, Expr]] = []
     for operator, factor in factors:
-        if factor.op == "product" and (not flat or (operator == "*" and _joins(factor, flat))):
+        if factor.op == "product" and (_leads(factor, factors) if not flat else operator == "*" and _joins(factor, flat)):
             inner = ("*", *factor.value)
             flat += [(operator if k == 0 else o, a) for k, (o, a) in enumerate(zip(inner, factor.args, strict=True))]
         else:
@@ -95,6 +95,17 @@ def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
         assert type_ is not None and factor.type is not None
         type_ = product_type(type_, operator, factor.type)
     return Expr("product", tuple(f for _, f in flat), tuple(o for o, _ in flat[1:]), type=type_)
+
+
+def _leads(factor: Expr, factors: Sequence[tuple[str, Expr]]) -> bool:
+    """Whether a leading product needs no brackets to be read right: not (x'*A*x)*B, nor (u.*v)*w, (A*x).*y."""
+    rest = [(o, f) for o, f in factors[1:] if o != "/" and f.kind != SCALAR]
+    if not rest:
+        return True
+    if factor.kind == SCALAR:
+        return all(a.kind == SCALAR for a in factor.args)
+    elementwise = {o in (".*", "./") for o, a in zip(factor.value, factor.args[1:], strict=True) if a.kind != SCALAR}
+    return elementwise <= {rest[0][0] in (".*", "./")}
 
 
 def _joins(factor: Expr, before: Sequence[tuple[str, Expr]]) -> bool:
@@ -186,7 +197,7 @@ def _own_cost(node: Expr) -> int:
         # An added negative term writes its own sign.
         return sum(1 for a in args[1:] if a.op != "neg")
     if op == "product":
-        inside = 2 * sum(1 for k, a in enumerate(args) if a.op in ("add", "neg") or (k and a.op == "product"))
+        inside = 2 * sum(1 for a in args if a.op in ("add", "neg", "product"))
         return sum(len(o) for o in node.value) + inside
     if op == "power":
         return len(node.value) + 2 * (args[0].op in ("add", "product", "neg", "power")) + 2 * (args[1].op != "number")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Type
-from matgrad.translate.algebra import call, number, product, times, transposed
+from matgrad.translate.algebra import call, number, power, product, times, transposed
 from matgrad.translate.factors import Ordering
 
 
@@ -285,28 +286,36 @@ def _summed(c: Contraction) -> bool:
         (piece,) = c.at(label)
         if len(piece.legs) == 1:
             c.replace([piece])
-            candidates = [call("sum", piece.expr(), type=SCALAR_TYPE)]
-            c.scalars.append(c.order.best(candidates))
+            c.scalars.append(c.order.best([call("sum", piece.expr(), type=SCALAR_TYPE), *_squares(piece.expr())]))
             return True
         row, col = piece.legs
         if c.count(row) == 1 and c.count(col) == 1 and row not in c.out and col not in c.out:
             c.replace([piece])
             candidates = [call("sum", p.expr(), type=SCALAR_TYPE) for p in (piece, piece.flip())]
+            candidates += _squares(piece.expr())
             c.scalars.append(c.order.best(candidates))
             return True
         kept = row if label == col else col
         across = piece if label == col else piece.flip()
         ones = call("vector", number(1), type=Type(VECTOR, (c.sizes(label),)))
-        candidates = [call("sum", across.expr(), type=Type(VECTOR, (c.sizes(kept),)), dim=2)]
-        if len(across.factors) == 1 or True:
-            candidates.append(times(*(f.straight for f in across.factors), ones))
-        candidates.append(
-            transposed(call("sum", across.flip().expr(), type=Type("row", (c.sizes(kept),)), dim=1))
-        )
+        candidates = [
+            call("sum", across.expr(), type=Type(VECTOR, (c.sizes(kept),)), dim=2),
+            times(*(f.straight for f in across.factors), ones),
+            transposed(call("sum", across.flip().expr(), type=Type("row", (c.sizes(kept),)), dim=1)),
+        ]
         best = c.order.best(candidates)
         c.replace([piece], Piece((Factor(best, transposed(best)),), (kept,)))
         return True
     return False
+
+
+def _squares(expr: Expr) -> list[Expr]:
+    """sum(x.^2) in other words: norm2(x)^2, and x'*x for a column."""
+    if expr.op != "power" or expr.args[1].op != "number" or expr.args[1].value % 2:
+        return []
+    base = power(expr.args[0], expr.args[1].value / 2)
+    found = [power(call("norm2", base, type=SCALAR_TYPE), Fraction(2))]
+    return [*found, times(transposed(base), base)] if base.kind == VECTOR else found
 
 
 def _scale(c: Contraction) -> bool:

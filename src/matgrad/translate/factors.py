@@ -6,12 +6,13 @@ Summing terms pulls out what they share: scalars, the left ends of chains, the r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
 
-from matgrad.formula.syntax import SCALAR, Expr, Type
+from matgrad.formula.syntax import SCALAR, SCALAR_TYPE, Expr, Type
 from matgrad.translate.algebra import addition, call, cost, names, negated, negative, number, of_order, power, product
 
 
@@ -36,28 +37,43 @@ class Ordering:
         """The cheapest to print; of equals, the one whose names stand in the order of the formula."""
         return min(candidates, key=lambda e: (cost(e), self.rank(e)))
 
-    def rank_term(self, term: Term) -> tuple[int, ...]:
-        return tuple(r for e in (*term.scalars, *term.chain, *term.below) for r in self.rank(e))
+    def rank_term(self, term: Term) -> tuple[tuple[int, ...], int]:
+        parts = (*term.scalars, *term.chain, *term.below)
+        return tuple(r for e in parts for r in self.rank(e)), sum(cost(e) for e in parts)
 
 
 def joined(term: Term, order: Ordering, type_: Type) -> Expr:
     """The term as one expression of this type: coefficient, scalars, chain, then what it is divided by."""
-    coefficient, below = term.coefficient, list(term.below)
-    scalars = sorted(term.scalars, key=lambda e: (_complexity(e), order.rank(e)))
-    size = abs(coefficient)
-    front: list[Expr] = [number(size)] if size != 1 else []
-    if size.numerator == 1 and size.denominator not in (1, 2, 4, 5, 10) and (scalars or term.chain):
-        front, below = [], [number(size.denominator), *below]
-    chain = list(term.chain)
-    if not chain and type_.kind != SCALAR:
-        inner = joined(replace(term, coefficient=size, chain=()), order, Type(SCALAR, ()))
-        filled = call("vector" if len(type_.dims) == 1 else "matrix", inner, type=type_)
-        return negative(filled) if coefficient < 0 else filled
-    factors: list[tuple[str, Expr]] = [("*", e) for e in (*front, *scalars, *chain)]
+    size = abs(term.coefficient)
+    scalars = sorted(_powers(term.scalars), key=lambda e: (_complexity(e), order.rank(e)))
+    below = list(term.below)
+    if size.numerator == 1 and size != 1 and (below or size.denominator not in (2, 4, 5, 10)):
+        if scalars or term.chain:
+            below, size = [number(size.denominator), *below], Fraction(1)
+    if not term.chain and type_.kind != SCALAR:
+        inner = joined(replace(term, coefficient=abs(term.coefficient)), order, SCALAR_TYPE)
+        whole = call("vector" if len(type_.dims) == 1 else "matrix", inner, type=type_)
+        return negative(whole) if term.coefficient < 0 else whole
+    factors: list[tuple[str, Expr]] = [("*", e) for e in (*([number(size)] if size != 1 else []), *scalars)]
+    factors += _after(factors, term.chain)
     if not factors:
         factors = [("*", number(1))]
     whole = product([*factors, *(("/", e) for e in _denominator(below, order))])
-    return negative(whole) if coefficient < 0 else whole
+    return negative(whole) if term.coefficient < 0 else whole
+
+
+def _after(front: Sequence[tuple[str, Expr]], chain: Sequence[Expr]) -> list[tuple[str, Expr]]:
+    """The chain, to be written after some scalars: c*(1./x) is c./x."""
+    if front and len(chain) == 1 and chain[0].op == "product":
+        (only,) = chain
+        if only.value[0] == "./" and only.args[0].op == "number" and only.args[0].value == 1:
+            return list(zip(only.value, only.args[1:], strict=True))
+    return [("*", e) for e in chain]
+
+
+def _powers(scalars: Sequence[Expr]) -> list[Expr]:
+    """Equal scalars as powers: tr(A)*tr(A) is tr(A)^2."""
+    return [power(e, Fraction(count)) for e, count in Counter(scalars).items()]
 
 
 def _complexity(expr: Expr) -> bool:
@@ -122,10 +138,9 @@ def _groupings(terms: Sequence[Term], order: Ordering, type_: Type):  # type: ig
         scalars, below, inner = common
 
         def back(inside: Expr, sign: Fraction) -> Term:
-            chain = (inside,) if inside.kind != SCALAR or type_.kind == SCALAR else (inside,)
             if type_.kind == SCALAR:
                 return Term(sign, (*scalars, inside), below, ())
-            return Term(sign, scalars, below, chain)
+            return Term(sign, scalars, below, (inside,))
 
         yield list(terms), back, inner, type_
         return
@@ -162,10 +177,10 @@ def _without(items: Sequence[Expr], gone: Sequence[Expr]) -> tuple[Expr, ...]:
 def _common_ends(terms: Sequence[Term], left: bool, type_: Type):  # type: ignore[no-untyped-def]
     ends: dict[Expr, list[Term]] = {}
     for term in terms:
-        if term.chain and (len(term.chain) > 1 or term.chain[0].kind == "matrix"):
+        if len(term.chain) > 1:
             ends.setdefault(term.chain[0 if left else -1], []).append(term)
     for end, group in ends.items():
-        if len(group) < 2 or any(not _factors_out(t, left) for t in group):
+        if len(group) < 2:
             continue
         shared = [s for s in dict.fromkeys(group[0].scalars) if all(s in t.scalars for t in group)]
         below = [s for s in dict.fromkeys(group[0].below) if all(s in t.below for t in group)]
@@ -178,8 +193,6 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type):  # type: ignor
         inner_type = _left_over(group[0], left, type_)
         if inner_type is None:
             continue
-        inner = [t if t.chain else replace(t, chain=(_eye(inner_type),)) for t in inner]
-
         def back(  # type: ignore[no-untyped-def]
             inside: Expr, sign: Fraction, end=end, shared=tuple(shared), below=tuple(below), content=content
         ) -> Term:
@@ -190,15 +203,6 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type):  # type: ignor
             return Term(sign * content, shared, below, chain)
 
         yield group, back, inner, inner_type
-
-
-def _factors_out(term: Term, left: bool) -> bool:
-    """A chain of one factor is that factor times the identity, which must have a square shape."""
-    return len(term.chain) > 1 or (term.chain[0].kind == "matrix" and True)
-
-
-def _eye(type_: Type) -> Expr:
-    return call("eye", type=type_)
 
 
 def _left_over(term: Term, left: bool, type_: Type) -> Type | None:
@@ -246,8 +250,3 @@ def _common_hadamard(terms: Sequence[Term], type_: Type):  # type: ignore[no-unt
             return Term(sign, (), (), (product([(".*", piece), (".*", inside)]),))
 
         yield [t for t, _ in members], back, inner, type_
-
-
-def reciprocal(base: Expr, exponent: Fraction) -> Expr:
-    """What a negative power is divided by."""
-    return power(base, -exponent)

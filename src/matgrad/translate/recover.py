@@ -48,7 +48,17 @@ class Recovery:
     def plain(self, node: Node) -> Expr:
         """The node, with its sign."""
         sign, expr = self.signed(node)
-        return expr if sign > 0 else negated(expr)
+        if sign > 0:
+            return expr
+        return self._flipped(node, expr) if isinstance(node, Sum) and expr.op == "product" else negated(expr)
+
+    def _flipped(self, node: Sum, expr: Expr) -> Expr:
+        """-expr with the sign taken into the sum that factoring left behind; sums of the formula stay as they are."""
+        own = {self._done[n][1] for n in topological(node) if isinstance(n, Sum) and n is not node}
+        for k, arg in enumerate(expr.args):
+            if arg.op == "add" and arg not in own:
+                return expr.replace(args=(*expr.args[:k], negated(arg), *expr.args[k + 1 :]))
+        return negated(expr)
 
     def signed(self, root: Node) -> tuple[int, Expr]:
         """The sign and the formula of which the node is the product: the first term of a sum is positive."""
@@ -143,10 +153,7 @@ class Recovery:
         sign, arg = self.signed(node.arg)
         type_ = of_order(node.shape)
         if node.parameter is None:
-            if sign < 0 and node.function != "inv":
-                arg = negated(arg)
-            whole = call(node.function, arg, type=type_)
-            return negative(whole) if sign < 0 and node.function == "inv" else whole
+            return self._matrix_function(node, sign, arg)
         arg = self.plain(node.arg)
         if node.parameter == len(node.arg.shape):
             return call(node.function, arg, type=type_)
@@ -158,18 +165,36 @@ class Recovery:
             return transposed(call(node.function, arg.args[0], type=Type(kind, node.shape[::-1]), dim=1))
         raise NotSupported(f"{node.function} over {node.parameter} of {len(node.arg.shape)} axes has no formula")
 
+    def _matrix_function(self, node: Apply, sign: int, arg: Expr) -> Expr:
+        """f(X) or f(X')', whichever is shorter; det and logdet are the same for both."""
+        odd = node.function == "inv"
+        type_ = of_order(node.shape)
+        found = [call(node.function, arg if odd or sign > 0 else negated(arg), type=type_)]
+        if not b.is_symmetric(node.arg):
+            turned_sign, turned = self.signed(b.transpose(node.arg))
+            other = call(node.function, turned if odd or turned_sign > 0 else negated(turned), type=type_)
+            if turned_sign == sign:
+                found.append(transposed(other) if type_.dims else other)
+        best = self.order.best(found)
+        return negative(best) if odd and sign < 0 else best
+
     # -- sums
 
     def _sum(self, node: Sum) -> Expr:
         return self._total(node.terms, node.shape)
 
-    def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...]) -> Expr:
+    def _total(
+        self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False
+    ) -> Expr:
         if len(shape) > 2:
             return addition([self._scaled_tensor(factor, term) for factor, term in terms])
         parts = sorted((self._term(factor, term) for factor, term in terms), key=self.order.rank_term)
         sign = 1 if parts[0].coefficient > 0 else -1
         oriented = [replace(part, coefficient=sign * part.coefficient) for part in parts]
         whole = total(oriented, self.order, of_order(shape))
+        if len(shape) == 2 and not turning and sum(e.op == "transpose" for e in walk(whole)) > len(terms):
+            turned = self._total([(sign * f, b.transpose(t)) for f, t in terms], shape[::-1], turning=True)
+            whole = self.order.best([whole, negative(transposed(turned.args[0])) if turned.op == "neg" else transposed(turned)])
         return whole if sign > 0 else negative(whole)
 
     def _scaled_tensor(self, factor: Fraction, term: Node) -> Expr:
@@ -216,8 +241,7 @@ class Recovery:
         norm = self._norm(b.scaled(node, 1 / node.coefficient))
         if norm is not None:
             inner = norm.args[0]
-            squared = Expr("power", (norm, number(2)), "^", type=SCALAR_TYPE)
-            candidates = [squared]
+            candidates = [power(norm, Fraction(2))]
             if inner.kind == VECTOR:
                 candidates.append(times(transposed(inner), inner))
             return Term(coefficient, (self.order.best(candidates),), (), ())
@@ -252,7 +276,7 @@ class Recovery:
         if node not in self._turned:
             candidates = [transposed(straight)]
             if isinstance(node, Sum):
-                turned = self._total([(sign * f, b.transpose(t)) for f, t in node.terms], node.shape[::-1])
+                turned = self._total([(sign * f, b.transpose(t)) for f, t in node.terms], node.shape[::-1], turning=True)
                 candidates.append(negated(turned.args[0]) if turned.op == "neg" else turned)
             elif isinstance(node, Map) and len(node.args) == 1 and node.function != "function" and sign > 0:
                 candidates.append(_with_argument(straight, self.plain(b.transpose(node.args[0]))))
@@ -268,23 +292,18 @@ class Recovery:
                 "the derivative through vec, kron or a slice in this position has no printable form yet",
                 hint="write the formula with the matrices themselves, or ask for the action on a direction",
             )
-        letters = [ascii_lowercase[8:] + ascii_lowercase[:8]][0]
-        front = number(abs(node.coefficient)) if abs(node.coefficient) != 1 else None
-        args, subscripts = [], []
-        for operand, labels in zip(node.operands, node.subscripts, strict=True):
-            args.append(self.plain(operand))
-            subscripts.append("".join(letters[x] for x in labels))
-        used = {x for s in node.subscripts for x in s}
+        letters = _letters(node)
+        args: list[Expr] = []
+        subscripts: list[str] = []
         out: list[str] = []
-        fresh = len(node.sizes)
         seen: set[int] = set()
-        for x in node.out:
-            if x in seen:  # a repeated axis: a Kronecker delta ties a fresh letter to it
+        used = {x for s in node.subscripts for x in s}
+        for place, x in enumerate(node.out):
+            if x in seen:  # a repeated axis: a Kronecker delta ties a letter of its own to it
                 args.append(call("eye", type=Type(MATRIX, (node.sizes[x],) * 2)))
-                subscripts.append(letters[x] + letters[fresh])
-                out.append(letters[fresh])
+                out.append(_LETTERS[place])
+                subscripts.append(letters[x] + out[-1])
                 used.add(x)
-                fresh += 1
                 continue
             seen.add(x)
             out.append(letters[x])
@@ -292,9 +311,14 @@ class Recovery:
             if x not in used:
                 args.append(call("vector", number(1), type=Type(VECTOR, (node.sizes[x],))))
                 subscripts.append(letters[x])
-        spec = f"{','.join(subscripts)}->{''.join(out)}"
-        body = Expr("einsum", tuple(args), spec, type=of_order(node.shape))
-        whole = body if front is None else Expr("product", (front, body), ("*",), type=body.type)
+        for operand, labels in zip(node.operands, node.subscripts, strict=True):
+            args.append(self.plain(operand))
+            subscripts.append("".join(letters[x] for x in labels))
+        ranked = sorted(zip(args, subscripts, strict=True), key=lambda p: (p[0].value == Call("eye"), self.order.rank(p[0]), p[1]))
+        spec = f"{','.join(s for _, s in ranked)}->{''.join(out)}"
+        body = Expr("einsum", tuple(a for a, _ in ranked), spec, type=of_order(node.shape))
+        size = abs(node.coefficient)
+        whole = body if size == 1 else Expr("product", (number(size), body), ("*",), type=body.type)
         return whole if node.coefficient > 0 else Expr("neg", (whole,), type=body.type)
 
     # -- entry by entry
@@ -321,6 +345,20 @@ class Recovery:
             rows.append(row)
         flat = tuple(e for row in rows for e in row)
         return Expr("stack", flat, tuple(len(row) for row in rows), type=of_order(node.shape))
+
+
+_LETTERS = ascii_lowercase[8:] + ascii_lowercase[:8]
+
+
+def _letters(node: Einsum) -> dict[int, str]:
+    """A letter for each label: i, j, k, … along the axes of the result, then the summed ones."""
+    letters: dict[int, str] = {}
+    for place, x in enumerate(node.out):
+        letters.setdefault(x, _LETTERS[place])
+    rest = [x for x in range(len(node.sizes)) if x not in letters]
+    if len(node.out) + len(rest) > len(_LETTERS):
+        raise NotSupported("index notation with more than 26 indices", hint="named intermediates, or .matvec")
+    return {**letters, **{x: _LETTERS[len(node.out) + k] for k, x in enumerate(rest)}}
 
 
 def _with_argument(expr: Expr, arg: Expr) -> Expr:
