@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("checking",),
     ("answer", "api"),
     ("",),
+    ("cli_data", "cli_output"),
     ("cli",),
     ("__main__",),
 )

@@ -125,7 +125,7 @@ class Formula:
     def recovery(self) -> Recovery:
         """How graphs are read back in this formula's words."""
         order = list(dict.fromkeys([*self._reading_order(), *self.symbols]))
-        return Recovery(order, self._size_names())
+        return Recovery(order, self._size_names(), [self.node, *self.intermediates.values()])
 
     def _reading_order(self) -> list[str]:
         parts = [*(d for _, d in self.program.definitions), self.program.body]

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from matgrad.formula.parser import parse_expression
 from matgrad.formula.syntax import MATRIX, SCALAR, Expr, Program, walk
-from matgrad.functions import card
+from matgrad.functions import Card, card
 from matgrad.tensor.facts import Fact, invertible, nonnegative, positive
 from matgrad.tensor.nodes import Node
 
@@ -33,12 +33,14 @@ def conditions(
         for expr, parent in _with_parents(part):
             for domain in _domains(expr, text, node_of):
                 found.append(domain)
-            kink = _kink(expr, parent, varying, text)
+            kink = _kink(expr, parent, varying, text, node_of)
             if kink is not None:
                 found.append(kink)
-                kinks = True
+                kinks = kinks or bool(_card_of(expr).kink)
     if len(wrt) > 1:
         found.append(f"holds {ALMOST_EVERYWHERE}: second derivatives do not exist at kinks" if kinks else TWICE)
+    # A domain already keeps away from its kinks.
+    found = [c for c in found if "; " not in c or c.partition("; ")[0] not in found]
     return tuple(dict.fromkeys(found))
 
 
@@ -141,6 +143,7 @@ def _proved(needs: str, arg: Expr, node_of: Callable[[Expr], Node]) -> bool:
         "x > 0": positive,
         "x >= 0": nonnegative,
         "x > -1": nonnegative,
+        "x != 0": positive,
         "det(X) != 0": invertible,
     }
     rule = rules.get(needs)
@@ -169,11 +172,21 @@ def _substituted(law: Expr, arg: Expr) -> Expr:
 _SMOOTH_POWERS = ("norm2", "normF", "abs")
 
 
-def _kink(expr: Expr, parent: Expr | None, varying: set[str], text: Print) -> str | None:
+def _card_of(expr: Expr) -> Card:
+    known = card(expr.value.name)
+    assert known is not None
+    return known
+
+
+def _kink(
+    expr: Expr, parent: Expr | None, varying: set[str], text: Print, node_of: Callable[[Expr], Node]
+) -> str | None:
     if expr.op != "call":
         return None
     known = card(expr.value.name)
     if known is None or not known.smooth or not _depends(expr, varying):
+        return None
+    if len(expr.args) == 1 and _proved(known.smooth, expr.args[0], node_of):
         return None
     if expr.value.name in _SMOOTH_POWERS and parent is not None and parent.op == "power" and parent.args[0] is expr:
         exponent = _literal(parent.args[1])

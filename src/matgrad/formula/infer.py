@@ -187,11 +187,14 @@ class _Inference:
             for node in postorder(value):
                 if limit is not None and node is limit.node:
                     shapes.visit(node)  # finds the clash itself, with the types that it has
-                    self._undecided(node)
+                    self._undecided(limit, shapes)
                 shapes.visit(node)
             if name is not None:
                 self.names[name] = shapes.type_of(value)
         unsolved = shapes.sizes.settle()
+        if unsolved is None and shapes.sizes.later:
+            shapes.sizes.align()
+            unsolved = shapes.sizes.settle()
         if isinstance(unsolved, Clash):
             raise unsolved
         if shapes.sizes.later:
@@ -201,9 +204,30 @@ class _Inference:
             hint = "declarations with sizes, such as X: matrix(m,n)"
             raise ShapeError(what, source=self.source, span=pending.node.span, hint=hint)
 
-    def _undecided(self, node: Expr) -> NoReturn:
-        what = "what the names here are cannot be told from the formula"
-        raise ShapeError(what, span=node.span, hint="declarations, such as x: vector(n); A: matrix(m,n)")
+    def _undecided(self, limit: Limit, shapes: Shapes) -> NoReturn:
+        """The operations of a node fit, but not what a bare name must be there (a vector in ``x'``)."""
+        node = limit.node
+        name = next((n for n, v in self.kinds.of_name.items() if limit.variables == (v,)), None)
+        if name is None or name not in self.names:
+            what = "what the names here are cannot be told from the formula"
+            raise ShapeError(what, span=node.span, hint="declarations, such as x: vector(n); A: matrix(m,n)")
+        found, needed = self.names[name].kind, limit.relation.kinds()[0]
+        details = [f"{found} in {text}" for text in self._uses(name, shapes) if text != self._text(node)][:1]
+        details.append(f"{needed} in {self._text(node)}")
+        raise ShapeError(
+            f"{name} is used as a {found} and as a {needed}",
+            source=self.source,
+            span=node.span,
+            details=f"{name}  " + "        ".join(details),
+            hint=f"a declaration: {name}: {found}",
+        )
+
+    def _uses(self, name: str, shapes: Shapes) -> list[str]:
+        """The parts in which a name stands, as far as they have types."""
+        return [self._text(use) for use in self.kinds.uses.get(name, ()) if id(use) in shapes.types]
+
+    def _text(self, node: Expr) -> str:
+        return " ".join(self.source[slice(*node.span)].split()) if node.span else node.op
 
     def _expected(self, shapes: Shapes, expect: Type) -> None:
         """Let the expected shape size what the formula leaves open; whether it fits is for the caller to say."""
@@ -303,7 +327,7 @@ class _Inference:
         place = next((use for use in self.kinds.uses.get(name, ()) if use.op != "neg"), None)
         if place is None or place.span is None:
             return "assumed"
-        text = " ".join(self.source[place.span[0] : place.span[1]].split())
+        text = self._text(place)
         return f"assumed from {text if len(text) <= 60 else text[:59] + '…'}"
 
 

@@ -24,6 +24,10 @@ class Relation:
         self.tuples = tuple(dict.fromkeys(tuple(BITS[kind] for kind in entry) for entry in tuples))
         self.cache: dict[tuple[int, ...], tuple[int, ...] | None] = {}
 
+    def kinds(self) -> list[str]:
+        """The kinds that the first variable may have."""
+        return [KIND_OF_BIT[entry[0]] for entry in self.tuples]
+
     def narrow(self, masks: tuple[int, ...]) -> tuple[int, ...] | None:
         """What each set keeps, or None where no combination is left."""
         if masks in self.cache:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from matgrad.formula.syntax import Expr, fold
+from matgrad.formula.syntax import SCALAR, Expr, fold
 
 SUM, JOINT, PRODUCT, UNARY, POSTFIX, ATOM = range(6)
 """Levels, loosest first. JOINT is ``∘ ⊘ ⊗`` where products are written by juxtaposition; in text, which
@@ -47,6 +47,22 @@ def flatten(piece: Piece) -> str:
         else:
             stack.extend(reversed(top.parts))
     return "".join(out)
+
+
+def reads_alone(factor: Expr, operators: Iterable[tuple[str, Expr]]) -> bool:
+    """Whether a product that leads another needs no brackets to be read right by a person.
+
+    The grammar reads from left to right, people do not: (x'*A*x)*B, (u.*v)*w and (A*x).*y keep theirs.
+    """
+    if factor.op != "product" or factor.type is None:
+        return True
+    rest = [operator for operator, other in operators if operator != "/" and other.type and other.kind != SCALAR]
+    if not rest:
+        return True
+    if factor.kind == SCALAR:
+        return all(a.type is not None and a.kind == SCALAR for a in factor.args)
+    own = {o in (".*", "./") for o, a in zip(factor.value, factor.args[1:], strict=True) if a.kind != SCALAR}
+    return own <= {rest[0] in (".*", "./")}
 
 
 class Printer:

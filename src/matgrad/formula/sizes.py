@@ -81,12 +81,29 @@ class Sizes:
                     return why or ()
         return None
 
+    def align(self) -> None:
+        """Let blocks that stand one above the other be equally wide, where only their totals are known to be equal."""
+        waiting, self.later = self.later, []
+        for left, right, why in waiting:
+            sides = [_reduced(self.resolve(left), self.resolve(right))[i] for i in (0, 1)]
+            pairs = [
+                sorted((int(key[0][1:]), key[0]) for key, count in side.terms if _alone(key, count)) for side in sides
+            ]
+            if all(len(pair) == len(side.terms) for pair, side in zip(pairs, sides, strict=True)):
+                for (_, a), (_, b) in zip(*pairs, strict=False):
+                    self.unify(Dim.of(a), Dim.of(b), why)
+            self.later.append((left, right, why))
+
+
+def _alone(key: tuple[str, ...], count: int) -> bool:
+    return count == 1 and len(key) == 1 and key[0][0] == "?"
+
 
 def atom(dim: Dim) -> str | None:
     """The unknown that a dimension consists of, or None."""
     if len(dim.terms) == 1:
         key, count = dim.terms[0]
-        if count == 1 and len(key) == 1 and key[0][0] == "?":
+        if _alone(key, count):
             return key[0]
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from matgrad.formula.printing import ATOM, POSTFIX, PRODUCT, Piece, Printer, split_number
+from matgrad.formula.printing import ATOM, POSTFIX, PRODUCT, Piece, Printer, reads_alone, split_number
 from matgrad.formula.syntax import SCALAR, Call, Expr, Type
 
 
@@ -35,6 +35,8 @@ class _Text(Printer):
 
     def visit_product(self, node: Expr, pieces: list[Piece]) -> Piece:
         first = pieces[0]
+        if not reads_alone(node.args[0], zip(node.value, node.args[1:], strict=True)):
+            first = self.fence(first)
         parts: list[str | Piece] = [self.fence(first) if first.level < PRODUCT else first]
         for operator, piece in zip(node.value, pieces[1:], strict=True):
             parts += [" ⊗ " if operator == "⊗" else operator, self.at_least(piece, POSTFIX)]

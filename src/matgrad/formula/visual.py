@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from matgrad.formula.printing import ATOM, JOINT, POSTFIX, PRODUCT, SUM, UNARY, Piece, Printer, distinct
+from matgrad.formula.printing import ATOM, JOINT, POSTFIX, PRODUCT, SUM, UNARY, Piece, Printer, distinct, reads_alone
 from matgrad.formula.syntax import MATRIX, SCALAR, Call, Expr, product_kind, walk
 from matgrad.functions import card
 from matgrad.functions.card import Card
@@ -67,6 +67,8 @@ class Visual(Printer):
 
     def visit_product(self, node: Expr, pieces: list[Piece]) -> Piece:
         left, kind = pieces[0], kind_of(node.args[0])
+        if kind == SCALAR and not reads_alone(node.args[0], zip(node.value, node.args[1:], strict=True)):
+            left = self.fence(left)
         for operator, right, factor in zip(node.value, pieces[1:], node.args[1:], strict=True):
             other = kind_of(factor)
             shown = _as_scalar_product(operator, kind, other)

@@ -68,6 +68,8 @@ def _selected(
     net: Network, places: tuple[int, int], nodes: tuple[Constant, Constant], labels: tuple[tuple[int, ...], ...]
 ) -> Network | Node | None:
     (a, b_), (s, t) = nodes, labels
+    if {a.name, b_.name} == {"shift", "unit"}:
+        return _component(net, places, nodes, labels)
     if a.name != b_.name:
         return None
     if a.name == "unit" and s == t:
@@ -89,6 +91,21 @@ def _selected(
         if _disjoint(a, b_):
             return Network([], net.out, Fraction(0), net.sizes)
     return None
+
+
+def _component(
+    net: Network, places: tuple[int, int], nodes: tuple[Constant, Constant], labels: tuple[tuple[int, ...], ...]
+) -> Network | Node | None:
+    """A unit vector through a shift is a unit vector of the other size, or 0 outside of the block."""
+    (shift, (large, small)), (unit, (at,)) = sorted(zip(nodes, labels, strict=True), key=lambda p: p[0].name)
+    offset, part = shift.parameter.number, shift.shape[1].number
+    if offset is None or part is None or at not in (large, small) or net.count(at) != 2:
+        return None
+    if at == small:
+        return net.replaced(places, [(b.unit(shift.shape[0], unit.parameter + offset), (large,))], drop=[at])
+    if not offset < unit.parameter <= offset + part:
+        return Network([], net.out, Fraction(0), net.sizes)
+    return net.replaced(places, [(b.unit(shift.shape[1], unit.parameter - offset), (small,))], drop=[at])
 
 
 def _disjoint(a: Constant, other: Constant) -> bool:
@@ -235,7 +252,24 @@ def logistic(net: Network) -> Network | None:
     return None
 
 
-b.NETWORK_LAWS += [selections, inverse, adjugate, softmax, logistic]
+def total_of_sum(net: Network) -> Node | None:
+    """Σ (u + v) = Σu + Σv, where that leaves fewer terms: Σ (x - mean(x)) = 0."""
+    for i, (node, labels) in enumerate(net.operands):
+        if not isinstance(node, Sum) or not labels or len(set(labels)) != len(labels):
+            continue
+        if any(net.count(x) != 1 for x in labels):
+            continue
+        rest = [operand for j, operand in enumerate(net.operands) if j != i]
+        own = {x: net.sizes[x] for x in labels}
+        parts = [scaled(einsum([(term, labels)], (), 1, own), factor) for factor, term in node.terms]
+        total = b.add(parts)
+        if b.is_zero(total) or not isinstance(total, Sum) or len(total.terms) < len(node.terms):
+            others = {x: dim for x, dim in net.sizes.items() if x not in labels}
+            return einsum([*rest, (total, ())], net.out, net.coefficient, others)
+    return None
+
+
+b.NETWORK_LAWS += [selections, inverse, adjugate, softmax, logistic, total_of_sum]
 
 
 # -- sums -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from fractions import Fraction
 from weakref import WeakKeyDictionary
 
 from matgrad.dims import Dim
+from matgrad.formula.printing import reads_alone
 from matgrad.formula.syntax import (
     MATRIX,
     ROW,
@@ -83,7 +84,7 @@ def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
     """Factors with the operator before each; the first operator is ignored. Products inside are joined."""
     flat: list[tuple[str, Expr]] = []
     for operator, factor in factors:
-        if factor.op == "product" and (_leads(factor, factors) if not flat else operator == "*" and _joins(factor, flat)):
+        if factor.op == "product" and (reads_alone(factor, factors[1:]) if not flat else operator == "*" and _joins(factor, flat)):
             inner = ("*", *factor.value)
             flat += [(operator if k == 0 else o, a) for k, (o, a) in enumerate(zip(inner, factor.args, strict=True))]
         else:
@@ -95,17 +96,6 @@ def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
         assert type_ is not None and factor.type is not None
         type_ = product_type(type_, operator, factor.type)
     return Expr("product", tuple(f for _, f in flat), tuple(o for o, _ in flat[1:]), type=type_)
-
-
-def _leads(factor: Expr, factors: Sequence[tuple[str, Expr]]) -> bool:
-    """Whether a leading product needs no brackets to be read right: not (x'*A*x)*B, nor (u.*v)*w, (A*x).*y."""
-    rest = [(o, f) for o, f in factors[1:] if o != "/" and f.kind != SCALAR]
-    if not rest:
-        return True
-    if factor.kind == SCALAR:
-        return all(a.kind == SCALAR for a in factor.args)
-    elementwise = {o in (".*", "./") for o, a in zip(factor.value, factor.args[1:], strict=True) if a.kind != SCALAR}
-    return elementwise <= {rest[0][0] in (".*", "./")}
 
 
 def _joins(factor: Expr, before: Sequence[tuple[str, Expr]]) -> bool:

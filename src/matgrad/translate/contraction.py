@@ -6,6 +6,7 @@ until every label is used up; what then is left over has no matrix form, and ``N
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -258,18 +259,23 @@ def _elementwise(factors: Sequence[Expr], order: Ordering) -> Expr:
     plain = [f for f in factors if not _is_mask(f)]
     above, below = [], []
     for factor in plain:
-        if factor.op == "product" and factor.value[0] == "./" and factor.args[0].op == "number":
+        if factor.op == "product" and factor.value == ("./",) and factor.args[0].op == "number":
             below.append(factor.args[1])
         else:
             above.append(factor)
-    above.sort(key=lambda e: (e.op == "product", order.rank(e)))
-    below.sort(key=order.rank)
+    above = sorted(_repeated(above), key=lambda e: (e.op == "product", order.rank(e)))
+    below = sorted(_repeated(below), key=order.rank)
     if not above and below:
         above = [number(1)]
     whole = product([*((".*", e) for e in above), *(("./", e) for e in below)]) if above else masks.pop(0)
     for mask in masks:
         whole = call(mask.value.name, whole, type=whole.type or SCALAR_TYPE)
     return whole
+
+
+def _repeated(factors: Sequence[Expr]) -> list[Expr]:
+    """Equal factors as powers: u.*u is u.^2."""
+    return [power(e, Fraction(count)) for e, count in Counter(factors).items()]
 
 
 def _is_mask(expr: Expr) -> bool:

@@ -76,8 +76,11 @@ def _powers(scalars: Sequence[Expr]) -> list[Expr]:
     return [power(e, Fraction(count)) for e, count in Counter(scalars).items()]
 
 
+_SIMPLE = ("name", "number", "constant")
+
+
 def _complexity(expr: Expr) -> bool:
-    return expr.op not in ("name", "number", "constant", "power")
+    return not (expr.op in _SIMPLE or (expr.op == "power" and expr.args[0].op in _SIMPLE))
 
 
 def _denominator(below: Sequence[Expr], order: Ordering) -> list[Expr]:
@@ -153,6 +156,7 @@ def _groupings(terms: Sequence[Term], order: Ordering, type_: Type):  # type: ig
             return Term(sign * content, (), (), (inside,))
 
         yield list(terms), scale, [replace(t, coefficient=t.coefficient / content) for t in terms], type_
+    yield from _diagonals(terms, type_)
     for left in (True, False):
         yield from _common_ends(terms, left, type_)
     yield from _common_hadamard(terms, type_)
@@ -219,6 +223,21 @@ def _left_over(term: Term, left: bool, type_: Type) -> Type | None:
     if end.kind == "row" and type_.kind == "matrix":
         return Type("vector", type_.dims[:1])
     return None
+
+
+def _diagonals(terms: Sequence[Term], type_: Type):  # type: ignore[no-untyped-def]
+    """diag(u) + diag(v) = diag(u + v)."""
+    group = [
+        t for t in terms
+        if len(t.chain) == 1 and t.chain[0].op == "call" and t.chain[0].value.name == "diag" and type_.kind == "matrix"
+    ]  # fmt: skip
+    if len(group) > 1:
+        inner = [replace(t, chain=t.chain[0].args) for t in group]
+
+        def back(inside: Expr, sign: Fraction) -> Term:
+            return Term(sign, (), (), (call("diag", inside, type=type_),))
+
+        yield group, back, inner, of_order(type_.dims[:1])
 
 
 def _common_hadamard(terms: Sequence[Term], type_: Type):  # type: ignore[no-untyped-def]

@@ -14,6 +14,7 @@ from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, Expr, Type
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Einsum, Node, Sum
+from matgrad.translate.recover import spread_sums
 from matgrad.translate.algebra import addition, call, negative, number, product, times, transposed
 
 Print = Callable[[Node], Expr]
@@ -24,14 +25,28 @@ def kronecker(node: Node, outputs: int, formula: Print, size: SizeOf) -> Expr | 
     """The matrix ∂vec(F)/∂vec(X)', or None where a term is not a product of two matrices."""
     rows, cols = node.shape[:outputs], node.shape[outputs:]
     type_ = Type(MATRIX, (_count(rows), _count(cols)))
-    terms = [(f, t) for f, t in node.terms] if isinstance(node, Sum) else [(Fraction(1), node)]
     found = []
-    for factor, term in terms:
+    for factor, term in _terms(node):
         expr = _term(b.scaled(term, factor), outputs, formula, size, type_)
         if expr is None:
             return None
         found.append(expr)
     return addition(found)
+
+
+def _terms(node: Node) -> list[tuple[Fraction, Node]]:
+    """The terms of a sum, with sums of order 3 and more inside of products multiplied out."""
+    spread = spread_sums(node) if isinstance(node, Einsum) else None
+    if spread is not None:
+        return _terms(spread)
+    if isinstance(node, Sum):
+        return [(f * g, t) for f, term in node.terms for g, t in _terms(term)]
+    if isinstance(node, Einsum) and len(node.operands) == 1 and isinstance(node.operands[0], Sum):
+        inner, labels = node.operands[0], node.subscripts[0]
+        if len(labels) > 2:
+            turned = [(f * node.coefficient, b.einsum([(t, labels)], node.out)) for f, t in inner.terms]
+            return [(f * g, u) for f, t in turned for g, u in _terms(t)]
+    return [(Fraction(1), node)]
 
 
 def _count(dims: Sequence[Dim]) -> Dim:

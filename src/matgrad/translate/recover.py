@@ -6,6 +6,7 @@ form, and every array of a higher order, is given in index notation, as an ``ein
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -28,12 +29,14 @@ COMPONENTS = 64
 class Recovery:
     """Reads graphs as formulas, in the words of one formula: its order of names, and what it calls its sizes.
 
-    ``sizes`` gives, for each dimension, an expression such as ``length(x)`` or the declared name.
+    ``sizes`` gives, for each dimension, an expression such as ``length(x)`` or the declared name. ``typed``
+    are the graphs of the formula itself: the signs of its sums are kept as they were typed.
     """
 
-    def __init__(self, order: Sequence[str], sizes: Mapping[str, Expr]) -> None:
+    def __init__(self, order: Sequence[str], sizes: Mapping[str, Expr], typed: Sequence[Node] = ()) -> None:
         self.order = Ordering(order)
         self.sizes = sizes
+        self._typed = {node for node in topological(*typed) if isinstance(node, Sum)}
         self._done: dict[Node, tuple[int, Expr]] = {}
         self._turned: dict[Node, Expr] = {}
 
@@ -50,11 +53,11 @@ class Recovery:
         sign, expr = self.signed(node)
         if sign > 0:
             return expr
-        return self._flipped(node, expr) if isinstance(node, Sum) and expr.op == "product" else negated(expr)
+        return self._flipped(expr) if _is_sum(node) and expr.op == "product" else negated(expr)
 
-    def _flipped(self, node: Sum, expr: Expr) -> Expr:
+    def _flipped(self, expr: Expr) -> Expr:
         """-expr with the sign taken into the sum that factoring left behind; sums of the formula stay as they are."""
-        own = {self._done[n][1] for n in topological(node) if isinstance(n, Sum) and n is not node}
+        own = {self.signed(n)[1] for n in self._typed}
         for k, arg in enumerate(expr.args):
             if arg.op == "add" and arg not in own:
                 return expr.replace(args=(*expr.args[:k], negated(arg), *expr.args[k + 1 :]))
@@ -219,6 +222,14 @@ class Recovery:
     def _einsum(self, node: Einsum) -> Expr:
         if b.is_zero(node):
             return self._zero(node.shape)
+        spread = spread_sums(node)
+        if spread is not None:
+            sign, expr = self.signed(spread)
+            return expr if sign > 0 else negative(expr)
+        if _is_sum(node):
+            (inner,) = node.operands
+            assert isinstance(inner, Sum)
+            return self._total([(node.coefficient * f, t) for f, t in inner.terms], node.shape)
         if len(node.shape) <= 2:
             try:
                 term = self._network(node, node.coefficient)
@@ -231,9 +242,9 @@ class Recovery:
         if not shape:
             return number(0)
         if len(shape) > 2:
-            letters = ascii_lowercase[: len(shape)]
-            zero = [call("vector", number(0), type=Type(VECTOR, (dim,))) for dim in shape]
-            return Expr("einsum", tuple(zero), f"{','.join(letters)}->{letters}", type=of_order(shape))
+            letters = _LETTERS[: len(shape)]
+            fill = [call("vector", number(k > 0), type=Type(VECTOR, (dim,))) for k, dim in enumerate(shape)]
+            return Expr("einsum", tuple(fill), f"{','.join(letters)}->{letters}", type=of_order(shape))
         return call("vector" if len(shape) == 1 else "matrix", number(0), type=of_order(shape))
 
     def _network(self, node: Einsum, coefficient: Fraction) -> Term:
@@ -245,23 +256,60 @@ class Recovery:
             if inner.kind == VECTOR:
                 candidates.append(times(transposed(inner), inner))
             return Term(coefficient, (self.order.best(candidates),), (), ())
-        pieces, scalars, below = [], [], []
-        for operand, labels in _unfused(self, node):
+        pieces: list[Piece] = []
+        scalars: list[Expr] = []
+        below: list[Expr] = []
+        for operand, labels in self._operands(node):
             if isinstance(operand, Expr):
-                pieces.append(Piece((Factor(operand, transposed(operand)),), labels))
+                if labels:
+                    pieces.append(Piece((Factor(operand, transposed(operand)),), labels))
+                else:
+                    scalars.append(operand)
                 continue
             sign, expr = self.signed(operand)
             coefficient *= sign
             if not labels:
-                is_below = isinstance(operand, Map) and operand.function == "power" and operand.parameter < 0
-                (below if is_below else scalars).append(expr.args[1] if is_below else expr)
+                coefficient *= _split_scalar(expr, scalars, below)
             elif len(labels) > 2 or (isinstance(operand, Constant) and operand.name in ("shift", "fuse")):
                 raise NoMatrixForm
             else:
                 pieces.append(Piece((self._factor(operand, sign, expr),), labels))
         contraction = Contraction(pieces, node.out, lambda x: node.sizes[x], self.order)
         found, chain = contraction.run()
-        return Term(coefficient, (*scalars, *found), tuple(below), chain)
+        scalars += found
+        return self._with_means(Term(coefficient, tuple(scalars), tuple(below), chain))
+
+    def _operands(self, node: Einsum) -> list[tuple[Node | Expr, tuple[int, ...]]]:
+        """The operands, with components and vec read back into notation."""
+        pairs: list[tuple[Node | Expr, tuple[int, ...]]] = list(zip(node.operands, node.subscripts, strict=True))
+        return _unfused(self, _indexed(self, pairs, node.out), node)
+
+    def _with_means(self, term: Term) -> Term:
+        """sum(x)/length(x) = mean(x), over everything or along one axis."""
+        scalars, below = list(term.scalars), list(term.below)
+        for k, scalar in enumerate(scalars):
+            if scalar.op == "call" and scalar.value.name == "sum" and self._divided(scalar.args[0].dims, below):
+                scalars[k] = scalar.replace(value=Call("mean"))
+        chain = list(term.chain)
+        for k, factor in enumerate(chain):
+            inner = factor.args[0] if factor.op == "transpose" else factor
+            if inner.op == "call" and inner.value.name == "sum" and inner.value.dim is not None:
+                gone = inner.args[0].dims[inner.value.dim - 1]
+                if self._divided((gone,), below):
+                    mean = inner.replace(value=Call("mean", inner.value.dim))
+                    chain[k] = transposed(mean) if factor.op == "transpose" else mean
+        return Term(term.coefficient, tuple(scalars), tuple(below), tuple(chain))
+
+    def _divided(self, dims: Sequence[Dim], below: list[Expr]) -> bool:
+        """Take these sizes out of the denominator, if all of them are there."""
+        counts = [self.sizes.get(str(dim)) for dim in dims]
+        left = list(below)
+        for count in counts:
+            if count is None or count not in left:
+                return False
+            left.remove(count)
+        below[:] = left
+        return bool(counts)
 
     def _factor(self, node: Node, sign: int, straight: Expr) -> Factor:
         """sign · node, and its transpose."""
@@ -287,10 +335,10 @@ class Recovery:
 
     def _index_notation(self, node: Einsum) -> Expr:
         """einsum("ij,k->ijk", …): honest, where matrices do not suffice."""
-        if any(isinstance(n, Constant) and n.name in ("fuse", "shift") for n in node.operands):
+        if any(isinstance(n, Constant) and n.name == "shift" for n in node.operands):
             raise NotSupported(
-                "the derivative through vec, kron or a slice in this position has no printable form yet",
-                hint="write the formula with the matrices themselves, or ask for the action on a direction",
+                "the derivative through a slice or a stack of this kind has no printable form yet",
+                hint="the parts as variables of their own, or dimensions given as numbers",
             )
         letters = _letters(node)
         args: list[Expr] = []
@@ -311,14 +359,24 @@ class Recovery:
             if x not in used:
                 args.append(call("vector", number(1), type=Type(VECTOR, (node.sizes[x],))))
                 subscripts.append(letters[x])
-        for operand, labels in zip(node.operands, node.subscripts, strict=True):
-            args.append(self.plain(operand))
-            subscripts.append("".join(letters[x] for x in labels))
+        fused = _fused_letters(node, letters)
+        scalars: list[Expr] = []
+        for operand, labels in _indexed(self, list(zip(node.operands, node.subscripts, strict=True)), node.out):
+            if isinstance(operand, Constant) and operand.name == "fuse":
+                continue
+            expr = operand if isinstance(operand, Expr) else self.plain(operand)
+            if labels:
+                args.append(expr)
+                subscripts.append("".join(fused.get(x, letters[x]) for x in labels))
+            else:
+                scalars.append(expr)
+        out = [fused.get(x, letter) for x, letter in zip(node.out, out, strict=True)]
         ranked = sorted(zip(args, subscripts, strict=True), key=lambda p: (p[0].value == Call("eye"), self.order.rank(p[0]), p[1]))
         spec = f"{','.join(s for _, s in ranked)}->{''.join(out)}"
         body = Expr("einsum", tuple(a for a, _ in ranked), spec, type=of_order(node.shape))
         size = abs(node.coefficient)
-        whole = body if size == 1 else Expr("product", (number(size), body), ("*",), type=body.type)
+        front = [*([number(size)] if size != 1 else []), *scalars]
+        whole = Expr("product", (*front, body), ("*",) * len(front), type=body.type) if front else body
         return whole if node.coefficient > 0 else Expr("neg", (whole,), type=body.type)
 
     # -- entry by entry
@@ -388,18 +446,103 @@ def _distributed(entry: Node) -> Node:
     return entry
 
 
-def _unfused(recovery: Recovery, node: Einsum):  # type: ignore[no-untyped-def]
-    """Operands, with vec and kron read back where a fused axis joins one or two matrices."""
+Pairs = list[tuple[Node | Expr, tuple[int, ...]]]
+
+
+def _indexed(recovery: Recovery, pairs: Pairs, out: tuple[int, ...]) -> Pairs:
+    """Unit vectors on the axes of an array are indices: Σ e₁[i]·x[i] is x[1], Σ e₂[j]·X[i,j] is X[:,2]."""
+    counts = Counter(x for _, labels in pairs for x in labels) + Counter(out)
+    units = {
+        labels[0]: node.parameter
+        for node, labels in pairs
+        if isinstance(node, Constant) and node.name == "unit" and counts[labels[0]] == 2 and labels[0] not in out
+    }
+    found: Pairs = []
+    used: set[int] = set()
+    for node, labels in pairs:
+        hit = [x for x in labels if x in units]
+        if not hit or isinstance(node, Expr | Constant) or len(labels) > 2:
+            continue
+        items = tuple(units.get(x) for x in labels)
+        kept = tuple(x for x in labels if x not in units)
+        kind = SCALAR if not kept else VECTOR if labels[0] == kept[0] else "row"
+        dims = tuple(node.shape[labels.index(x)] for x in kept)
+        part = Expr("index", (recovery.plain(node),), items, type=Type(kind, dims))
+        found.append((transposed(part) if kind == "row" else part, kept))
+        used |= set(hit)
+    if not used:
+        return pairs
+    left = [(n, s) for n, s in pairs if not (set(s) & used)]
+    return left + found
+
+
+def _split_scalar(expr: Expr, scalars: list[Expr], below: list[Expr]) -> Fraction:
+    """A scalar factor taken apart into its own factors and denominators; the number among them."""
+    if expr.op != "product" or any(o not in "*/" for o in expr.value) or any(a.kind != SCALAR for a in expr.args):
+        if expr.op == "number":
+            return Fraction(expr.value)
+        scalars.append(expr)
+        return Fraction(1)
+    coefficient = Fraction(1)
+    for operator, arg in zip(("*", *expr.value), expr.args, strict=True):
+        if arg.op == "number":
+            coefficient = coefficient * arg.value if operator == "*" else coefficient / arg.value
+        elif operator == "/" and arg.op == "product" and all(o == "*" for o in arg.value):
+            inner: list[Expr] = []
+            coefficient /= _split_scalar(arg, inner, below)
+            below += inner
+        else:
+            (scalars if operator == "*" else below).append(arg)
+    return coefficient
+
+
+def _is_sum(node: Node) -> bool:
+    """A Sum, or a number times a Sum."""
+    if isinstance(node, Einsum):
+        return (
+            len(node.operands) == 1
+            and isinstance(node.operands[0], Sum)
+            and node.subscripts[0] == node.out
+            and len(set(node.out)) == len(node.out)
+        )
+    return isinstance(node, Sum)
+
+
+def spread_sums(node: Einsum) -> Node | None:
+    """Sums of order 3 and more multiplied out: they have no name in matrix notation."""
     pairs = list(zip(node.operands, node.subscripts, strict=True))
+    for k, (operand, labels) in enumerate(pairs):
+        if isinstance(operand, Sum) and len(labels) > 2 and not _is_sum(node):
+            rest = pairs[:k] + pairs[k + 1 :]
+            sizes = dict(enumerate(node.sizes))
+            return b.add(
+                [b.einsum([(t, labels), *rest], node.out, node.coefficient * f, sizes) for f, t in operand.terms]
+            )
+    return None
+
+
+def _fused_letters(node: Einsum, letters: Mapping[int, str]) -> dict[int, str]:
+    """A fused axis is written as the group of the axes that it joins: einsum("ij,kl->(ik)(jl)", A, B)."""
+    found: dict[int, str] = {}
+    for operand, labels in zip(node.operands, node.subscripts, strict=True):
+        if isinstance(operand, Constant) and operand.name == "fuse":
+            fused, slow, fast = labels
+            found[fused] = f"({letters[slow]}{letters[fast]})"
+    return found
+
+
+def _unfused(recovery: Recovery, pairs: Pairs, node: Einsum) -> Pairs:
+    """vec read back, where a fused axis joins the two axes of one matrix."""
     for fuse, (p, slow, fast) in [(n, s) for n, s in pairs if isinstance(n, Constant) and n.name == "fuse"]:
         inside = [(n, s) for n, s in pairs if n is not fuse and set(s) & {slow, fast}]
         labels = {x for _, s in inside for x in s}
         outside = {x for n, s in pairs if (n, s) not in inside and n is not fuse for x in s} | set(node.out)
-        if labels == {slow, fast} and not labels & outside:
-            matrix = b.einsum(inside, (fast, slow), 1, {x: node.sizes[x] for x in labels})
+        nodes = [(n, s) for n, s in inside if isinstance(n, Node)]
+        if labels == {slow, fast} and not labels & outside and len(nodes) == len(inside):
+            matrix = b.einsum(nodes, (fast, slow), 1, {x: node.sizes[x] for x in labels})
             vec = call("vec", recovery.plain(matrix), type=Type(VECTOR, (node.sizes[p],)))
             pairs = [q for q in pairs if q not in inside and q[0] is not fuse]
-            pairs.append((vec, (p,)))  # type: ignore[arg-type]
+            pairs.append((vec, (p,)))
     return pairs
 
 

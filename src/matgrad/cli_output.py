@@ -1,0 +1,276 @@
+"""What the command line prints: aligned lines, in Unicode or in what the terminal can encode.
+
+A report is made of rows (label, text, remark); remarks stand in a column of their own, or on a line of their own
+where the text is too wide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matgrad.answer.derivative import Derivative
+from matgrad.answer.formula import Formula
+from matgrad.formula.latex import to_latex
+from matgrad.formula.syntax import Expr
+from matgrad.formula.text import type_text
+from matgrad.formula.unicode import to_unicode
+
+REMARKS_AT = 28
+WIDEST = 44
+"""A text that reaches further right has its remark on a line of its own."""
+_MOST_ENTRIES = 400
+_ASCII = {"∇": "grad ", "∂": "d", "≠": "!=", "≥": ">=", "≤": "<=", "≻": ">", "⪰": ">=", "·": ";", "↦": "->", "−": "-",
+          "…": "...", "′": "'", "⊗": "(x)", "→": "->", "π": "pi", "²": "^2", "³": "^3", "⁴": "^4", "×": "x",
+          "∞": "inf", "“": '"', "”": '"', "‖": "||", "∈": "in"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line: ``label = text   remark`` if ``equation``, else ``label  text``."""
+
+    label: str
+    text: str
+    remark: str = ""
+    equation: bool = False
+
+
+def aligned(blocks: Sequence[Sequence[Row]]) -> str:
+    """Blocks of rows, separated by empty lines, all with the same columns.
+
+    >>> print(aligned([[Row("f(x)", "x'*x", "x: vector(n)", True), Row("text", "2*x")]]))
+    f(x) = x'*x                 x: vector(n)
+    text   2*x
+    """
+    rows = [row for block in blocks for row in block]
+    label = max([len(r.label) for r in rows if r.equation] + [len(r.label) - 1 for r in rows if not r.equation])
+    indent = label + 3
+    fitting = [indent + len(r.text) for r in rows if r.remark and indent + len(r.text) <= WIDEST]
+    column = max([REMARKS_AT, *(width + 4 for width in fitting)])
+    return "\n\n".join("\n".join(line for row in block for line in _lines(row, label, column)) for block in blocks)
+
+
+def _lines(row: Row, label: int, column: int) -> list[str]:
+    indent = label + 3
+    head = f"{row.label:<{label}} = " if row.equation else f"{row.label:<{indent}}"
+    first, *others = row.text.split("\n")
+    lines = [head + first, *(" " * indent + other for other in others)]
+    if not row.remark:
+        return lines
+    if len(lines) > 1 or len(lines[0]) > WIDEST:
+        return [*lines, " " * indent + row.remark]
+    return [lines[0].ljust(column) + row.remark]
+
+
+def ascii_only(text: str) -> str:
+    """Without the signs that this module and the conditions use; names of variables stay as they are.
+
+    >>> ascii_only("∂f/∂x, det(X) ≠ 0")
+    'df/dx, det(X) != 0'
+    """
+    return text.translate(str.maketrans(_ASCII))
+
+
+# -- what a formula and its derivatives are called
+
+
+@dataclass(frozen=True)
+class Names:
+    """Labels: ``f(x)``, ``∇f``, ``∂f/∂x``, ``J``; another letter where ``f`` is one of the formula's own names."""
+
+    formula: Formula
+    wrt: tuple[str, ...]
+    single: bool
+
+    @property
+    def function(self) -> str:
+        return self._free("f", "F", "φ", "the formula")
+
+    def _free(self, *candidates: str) -> str:
+        typed = self.formula.typed
+        taken = {*typed.variables, *typed.intermediates, *typed.functions, *typed.dimensions}
+        return next((c for c in candidates[:-1] if c not in taken), candidates[-1])
+
+    def head(self, shown: Callable[[str], str]) -> str:
+        return f"{self.function}({', '.join(shown(name) for name in self.wrt)})"
+
+    def derivative(self, d: Derivative, shown: Callable[[str], str]) -> str:
+        symbol = {"gradient": "∇", "Hessian": "∇²"}.get(d.called, "")
+        if self.single and symbol:
+            return symbol + self.function
+        if self.single and d.called == "Jacobian":
+            return self._free("J", f"∂{self.function}/∂{shown(d.wrt[0])}")
+        power = {1: "", 2: "²", 3: "³", 4: "⁴"}[d.order]
+        return f"∂{power}{self.function}/∂{shown(d.wrt[0])}{power}"
+
+    def latex(self, d: Derivative) -> str:
+        symbol = {"gradient": r"\nabla ", "Hessian": r"\nabla^{2} "}.get(d.called, "")
+        if self.single and symbol:
+            return symbol + self.function
+        power = "" if d.order == 1 else f"^{{{d.order}}}"
+        variable = latex_name(d.wrt[0])
+        return rf"\frac{{\partial{power} {self.function}}}{{\partial {variable}{power}}}"
+
+
+def latex_name(name: str) -> str:
+    return to_latex(Expr("name", value=name))
+
+
+def unicode_name(name: str) -> str:
+    return to_unicode(Expr("name", value=name))
+
+
+def latex_lines(names: Names, derivatives: Sequence[Derivative]) -> list[str]:
+    """One line for the formula with its intermediates, and one for each derivative."""
+    formula = names.formula
+    steps = [f"{latex_name(name)} = {to_latex(value)}" for name, value in formula.program.definitions]
+    steps.append(f"{names.head(latex_name)} = {to_latex(formula.program.body)}")
+    return [r",\quad ".join(steps), *(f"{names.latex(d)} = {d.latex}" for d in derivatives)]
+
+
+# -- rows
+
+
+def report(names: Names, answers: Sequence[tuple[Derivative, object]], *, rich: bool) -> list[list[Row]]:
+    """The formula and its derivatives with their checks: in one block, or in one each after that of the formula."""
+    first = formula_rows(names, rich=rich)
+    blocks = [derivative_rows(names, d, check, rich=rich) for d, check in answers]
+    return [[*first, *blocks[0]]] if names.single else [first, *blocks]
+
+
+def formula_rows(names: Names, *, rich: bool) -> list[Row]:
+    """A ``let`` line for each named intermediate, then the formula with its variables."""
+    formula = names.formula
+    rows = []
+    for name, value in formula.program.definitions:
+        shown = unicode_name(name) if rich else name
+        remark = type_text(value.type) if value.type is not None else ""
+        rows.append(Row(f"let {shown}", to_unicode(value) if rich else formula.print(value), remark, True))
+    body = formula.program.body
+    head = names.head(unicode_name if rich else str)
+    return [*rows, Row(head, to_unicode(body) if rich else formula.print(body), variables(formula), True)]
+
+
+def derivative_rows(names: Names, d: Derivative, check: object, *, rich: bool) -> list[Row]:
+    """All that is said about one derivative."""
+    label = names.derivative(d, unicode_name if rich else str)
+    rows = [Row(label, d.unicode if rich else d.short, remark_on(d), True), Row("text", d.text)]
+    if d.short != d.text:
+        rows.append(Row("short", d.short))
+    if not d.closed_form:
+        if d.matvec.available:
+            rows.append(Row("action", str(d.matvec)))
+        if d.kronecker is not None:
+            rows.append(Row("vec", d.kronecker))
+    rows += [Row("where", condition) for condition in d.conditions]
+    return [*rows, Row("check", str(check))]
+
+
+def remark_on(d: Derivative) -> str:
+    """What the derivative is, its shape, and the conventions that are not the usual ones."""
+    said = [d.described]
+    if d.layout == "vec":
+        said.append("vec layout (columns stacked)")
+    elif d.layout != "mixed":
+        said.append(f"{d.layout} layout")
+    variable = d.formula.typed.variables.get(d.wrt[0])
+    if variable is not None and "symmetric" in variable.traits and d.symmetric != "projected":
+        how = {"entries": "each free entry counted once", "ignore": f"as if {d.wrt[0]} were not symmetric"}
+        said.append(how[d.symmetric])
+    return ", ".join(said)
+
+
+def variables(formula: Formula) -> str:
+    """The variables with their declarations, and after them what was assumed."""
+    listed = [f"{name}: {kind}" for name, kind in formula.variables.items()]
+    listed += [f"{name}: function" for name in sorted(formula.typed.functions)]
+    return _with_assumptions(listed, formula.assumed)
+
+
+def _with_assumptions(listed: list[str], assumed: Sequence[str]) -> str:
+    """One assumption about the last variable follows it at once; others are listed by their reasons."""
+    text = " · ".join(listed)
+    reasons: dict[str, list[str]] = {}
+    notes = []
+    for line in assumed:
+        name, colon, rest = line.partition(": ")
+        kind, comma, reason = rest.partition("), ") if "(" in rest.partition(", ")[0] else rest.partition(", ")
+        if colon and comma:
+            reasons.setdefault(reason.removeprefix("assumed "), []).append(name)
+        else:
+            notes.append(line)
+    if len(assumed) == 1 and listed and assumed[0].startswith(listed[-1].split(": ")[0] + ": ") and not notes:
+        reason = next(iter(reasons))
+        return f"{text}, assumed {reason}" if reason.startswith("from") else f"{text}, {reason}"
+    said = [f"{', '.join(found)} {_because(reason, len(found))}" for reason, found in reasons.items()]
+    return "; ".join([text, *said, *notes]) if text else "; ".join([*said, *notes])
+
+
+def _because(reason: str, count: int) -> str:
+    if reason == "from its first letter":
+        return "assumed from its first letter" if count == 1 else "assumed from their first letters"
+    if reason.startswith("from"):
+        return f"assumed {reason}"
+    return f"({reason})"
+
+
+# -- numbers
+
+
+def show_value(value: Any) -> str:
+    """A number, a vector as ``(10, 16)``, a matrix as rows, more axes as one matrix for each leading index.
+
+    >>> print(show_value([[2, 4], [4, 60]]))
+    [ 2   4 ]
+    [ 4  60 ]
+    """
+    import numpy as np
+
+    array = np.asarray(value, dtype=float)
+    if array.ndim == 0:
+        return show_number(float(array))
+    if array.size > _MOST_ENTRIES:
+        return f"{' × '.join(map(str, array.shape))} numbers, from {show_number(array.min())} to {show_number(array.max())}"
+    if array.ndim == 1:
+        return f"({', '.join(map(show_number, array))})"
+    if array.ndim == 2:
+        return _matrix(array)
+    parts = []
+    for index in np.ndindex(*array.shape[:-2]):
+        place = ",".join(str(i + 1) for i in index)
+        parts.append(f"[{place},:,:]\n{_matrix(array[index])}")
+    return "\n".join(parts)
+
+
+def _matrix(array: Any) -> str:
+    if not array.size:
+        return f"[ ] ({array.shape[0]} × {array.shape[1]})"
+    cells = [[show_number(entry) for entry in row] for row in array]
+    widths = [max(len(row[j]) for row in cells) for j in range(len(cells[0]))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+    return "\n".join(f"[ {line} ]" for line in lines)
+
+
+def show_number(number: float) -> str:
+    """Eight significant digits at most, whole numbers plainly.
+
+    >>> show_number(0.1 + 0.2), show_number(16.0), show_number(-0.0), show_number(1e-20)
+    ('0.3', '16', '0', '1e-20')
+    """
+    number = float(number)
+    if number == 0:
+        return "0"
+    if number.is_integer() and abs(number) < 1e15:
+        return str(int(number))
+    return f"{number:.8g}"
+
+
+def plain_data(value: Any) -> Any:
+    """A value for JSON, which knows no infinities: these become text."""
+    if isinstance(value, list):
+        return [plain_data(entry) for entry in value]
+    if hasattr(value, "tolist"):
+        return plain_data(value.tolist())
+    return value if math.isfinite(value) else str(value)
