@@ -128,8 +128,9 @@ def parse(text: str, *, where: Where = None, context: Formula | Derivative | Non
     >>> parse("A*x - b").shape
     ('m',)
     """
-    known = context.formula if isinstance(context, Derivative) else context
-    return Formula(_text(text), where, None if known is None else known.typed)
+    if isinstance(context, Derivative):
+        return Formula(_text(text), where, context.formula.typed, context.expr.type)
+    return Formula(_text(text), where, None if context is None else context.typed)
 
 
 def _text(formula: object) -> str:

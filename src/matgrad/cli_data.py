@@ -25,7 +25,7 @@ def read_point(given: str, types: Mapping[str, Type]) -> dict[str, Any]:
     {'x': [1, 2], 'A': [[1, 2], [2, 3]], 'c': -0.5}
     """
     path = given.strip()
-    if "=" not in path and path.lower().endswith(_SUFFIXES) or Path(path).suffix in _SUFFIXES and Path(path).is_file():
+    if path.lower().endswith(_SUFFIXES) and ("=" not in path or Path(path).is_file()):
         return _from_file(Path(path))
     return _from_text(given, types)
 
@@ -47,21 +47,16 @@ def _from_npz(path: Path) -> dict[str, Any]:
 
     import numpy as np
 
+    hint = "numpy.savez(path, A=A, x=x)"
     try:
         opened = np.load(path, allow_pickle=False)
         if not isinstance(opened, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} holds one array without a name", hint="numpy.savez(path, A=A, x=x)")
+            raise DataError(f"{path} holds one array without a name", hint=hint)
         with opened as arrays:
             return {name: arrays[name][()] for name in arrays.files}
     except (ValueError, EOFError, BadZipFile, BadCompression, KeyError) as error:
-        reason = "its arrays must hold numbers" if "pickle" in str(error) and _is_zip(path) else "it is damaged, or none"
-        raise DataError(f"{path} cannot be read as a .npz file: {reason}", hint="numpy.savez(path, A=A, x=x)") from error
-
-
-def _is_zip(path: Path) -> bool:
-    from zipfile import is_zipfile
-
-    return is_zipfile(path)
+        reason = "its arrays must hold numbers" if "Object arrays" in str(error) else "it is no such file, or damaged"
+        raise DataError(f"{path} cannot be read as a .npz file: {reason}", hint=hint) from error
 
 
 def _from_json(path: Path) -> dict[str, Any]:
@@ -88,7 +83,7 @@ def _from_json(path: Path) -> dict[str, Any]:
 def _from_text(text: str, types: Mapping[str, Type]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for start, part in _assignments(text):
-        name, equals, value = part.partition("=")
+        name, equals, _ = part.partition("=")
         proper = normalise_name(name.strip())
         if not equals or proper is None:
             what = f"'{name.strip()}' is no name" if equals and name.strip() else "a value is given as name=value"

@@ -7,12 +7,14 @@ where the text is too wide.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matgrad.answer.derivative import Derivative
 from matgrad.answer.formula import Formula
+from matgrad.formula.infer import declaration_text
 from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import Expr
 from matgrad.formula.text import type_text
@@ -22,7 +24,8 @@ REMARKS_AT = 28
 WIDEST = 44
 """A text that reaches further right has its remark on a line of its own."""
 _MOST_ENTRIES = 400
-_ASCII = {"∇": "grad ", "∂": "d", "≠": "!=", "≥": ">=", "≤": "<=", "≻": ">", "⪰": ">=", "·": ";", "↦": "->", "−": "-",
+_ASCII: dict[str, str | int | None] = {
+          "∇": "grad ", "∂": "d", "≠": "!=", "≥": ">=", "≤": "<=", "≻": ">", "⪰": ">=", "·": ";", "↦": "->", "−": "-",
           "…": "...", "′": "'", "⊗": "(x)", "→": "->", "π": "pi", "²": "^2", "³": "^3", "⁴": "^4", "×": "x",
           "∞": "inf", "“": '"', "”": '"', "‖": "||", "∈": "in"}  # fmt: skip
 
@@ -186,34 +189,43 @@ def variables(formula: Formula) -> str:
     """The variables with their declarations, and after them what was assumed."""
     listed = [f"{name}: {kind}" for name, kind in formula.variables.items()]
     listed += [f"{name}: function" for name in sorted(formula.typed.functions)]
-    return _with_assumptions(listed, formula.assumed)
-
-
-def _with_assumptions(listed: list[str], assumed: Sequence[str]) -> str:
-    """One assumption about the last variable follows it at once; others are listed by their reasons."""
     text = " · ".join(listed)
+    reasons, notes = _assumptions(formula)
+    last = next(reversed(formula.typed.variables), None)
+    if not notes and not formula.typed.functions and list(reasons.values()) == [[last]]:
+        return f"{text}, {next(iter(reasons))}"
+    said = [_because(names, reason) for reason, names in reasons.items()]
+    return "; ".join([text] * bool(text) + said + notes)
+
+
+def _assumptions(formula: Formula) -> tuple[dict[str, list[str]], list[str]]:
+    """For each reason the variables that were assumed for it; and what else was assumed.
+
+    A name that was read by its first letter is left out where a reason quotes the part in which it stands.
+    """
     reasons: dict[str, list[str]] = {}
     notes = []
-    for line in assumed:
-        name, colon, rest = line.partition(": ")
-        kind, comma, reason = rest.partition("), ") if "(" in rest.partition(", ")[0] else rest.partition(", ")
-        if colon and comma:
-            reasons.setdefault(reason.removeprefix("assumed "), []).append(name)
+    for line in formula.assumed:
+        name = line.partition(": ")[0]
+        variable = formula.typed.variables.get(name)
+        start = f"{name}: {declaration_text(variable.type)}, " if variable is not None else line
+        if variable is not None and line.startswith(start):
+            reasons.setdefault(line.removeprefix(start), []).append(name)
         else:
             notes.append(line)
-    if len(assumed) == 1 and listed and assumed[0].startswith(listed[-1].split(": ")[0] + ": ") and not notes:
-        reason = next(iter(reasons))
-        return f"{text}, assumed {reason}" if reason.startswith("from") else f"{text}, {reason}"
-    said = [f"{', '.join(found)} {_because(reason, len(found))}" for reason, found in reasons.items()]
-    return "; ".join([text, *said, *notes]) if text else "; ".join([*said, *notes])
+    quoted = {word for reason in reasons if reason.startswith(_FROM) for word in _WORD.findall(reason[len(_FROM) :])}
+    others = [name for name in reasons.pop(_LETTER, []) if name not in quoted]
+    return ({_LETTER: others} if others else {}) | reasons, notes
 
 
-def _because(reason: str, count: int) -> str:
-    if reason == "from its first letter":
-        return "assumed from its first letter" if count == 1 else "assumed from their first letters"
-    if reason.startswith("from"):
-        return f"assumed {reason}"
-    return f"({reason})"
+_LETTER, _FROM = "assumed from its first letter", "assumed from "
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+def _because(names: Sequence[str], reason: str) -> str:
+    if len(names) > 1:
+        reason = reason.replace("its first letter", "their first letters").replace("kind that fits", "kinds that fit")
+    return ", ".join(names) + (" " if reason.startswith("assumed") else ": ") + reason
 
 
 # -- numbers
@@ -232,7 +244,8 @@ def show_value(value: Any) -> str:
     if array.ndim == 0:
         return show_number(float(array))
     if array.size > _MOST_ENTRIES:
-        return f"{' × '.join(map(str, array.shape))} numbers, from {show_number(array.min())} to {show_number(array.max())}"
+        least, most = show_number(array.min()), show_number(array.max())
+        return f"{' × '.join(map(str, array.shape))} numbers, from {least} to {most}"
     if array.ndim == 1:
         return f"({', '.join(map(show_number, array))})"
     if array.ndim == 2:

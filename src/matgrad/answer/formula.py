@@ -29,11 +29,14 @@ class Formula:
     ('norm2(A*x - b)^2', 'scalar', 'vector(m)')
     """
 
-    def __init__(self, source: str, where: Where = None, context: Typed | None = None) -> None:
+    def __init__(
+        self, source: str, where: Where = None, context: Typed | None = None, expect: Type | None = None
+    ) -> None:
         self.source = source
         self.where = where if isinstance(where, str) or where is None else dict(where)
         self._context = context
-        self.typed = read(source, where, context=context)
+        self._expect = expect
+        self.typed = read(source, where, context=context, limits=context is None, expect=expect)
         self.decimals = writes_decimals(source) or "/" not in source
         self.symbols: dict[str, Node] = {
             name: b.symbol(name, v.type.dims, frozenset(v.traits)) for name, v in self.typed.variables.items()
@@ -41,7 +44,7 @@ class Formula:
         self.node, self.intermediates = lower(self.typed.program, self.symbols)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.source, self.where, self._context))
+        return (type(self), (self.source, self.where, self._context, self._expect))
 
     # -- printing
 

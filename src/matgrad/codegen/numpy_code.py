@@ -32,6 +32,7 @@ from matgrad.codegen.python_text import (
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
 from matgrad.formula.binding import VariableLike
+from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Call, Expr, fold, walk
 from matgrad.functions import card
 
@@ -202,9 +203,24 @@ class _Function:
             case "stack":
                 return _stack(node, args)
             case "einsum":
-                extra = ["optimize=True"] if len(args) > 2 else []
-                return call("np.einsum", f'"{_subscripts(node.value)}"', *args, *extra)
+                return self._einsum(node, args)
         raise NotSupported(f"the code generator has no rule for {node.op!r}")
+
+    def _einsum(self, node: Expr, args: list[Code]) -> Code:
+        """Fused axes are split before, and joined after."""
+        pattern = node.value
+        if is_fused(pattern):
+            sizes = letter_sizes(pattern, [a.dims for a in node.args], node.dims)
+            shapes = split_shapes(pattern, lambda letter: self.size(sizes[letter]))
+            args = [
+                a if s is None else call("np.reshape", a, f"({', '.join(s)})")
+                for a, s in zip(args, shapes, strict=True)
+            ]
+        extra = ["optimize=True"] if len(args) > 2 else []
+        value = call("np.einsum", f'"{_subscripts(plain(pattern))}"', *args, *extra)
+        if not is_fused(pattern):
+            return value
+        return call("np.reshape", value, f"({', '.join(self.size(d) for d in node.dims)},)")
 
     def _sum(self, node: Expr, args: list[Code]) -> Code:
         """Terms with their signs; a long sum goes over several lines, since Python's compiler is recursive."""

@@ -153,8 +153,6 @@ class _Inference:
             self._visit_all(shapes, limit)
         except Clash as clash:
             raise self._explained(clash, shapes) from None
-        if self.expect is not None:
-            self._expected(shapes, self.expect)
         named = self._named_sizes(shapes)
         return self._typed(shapes, named, reading)
 
@@ -191,6 +189,8 @@ class _Inference:
                 shapes.visit(node)
             if name is not None:
                 self.names[name] = shapes.type_of(value)
+        if self.expect is not None:
+            self._expected(shapes, self.expect)
         unsolved = shapes.sizes.settle()
         if unsolved is None and shapes.sizes.later:
             shapes.sizes.align()

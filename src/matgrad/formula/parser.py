@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from matgrad.errors import FormulaError, MatgradError
+from matgrad.formula.subscripts import plain
 from matgrad.formula.syntax import Call, Expr, Program
 from matgrad.formula.tokens import Token, complaint, tokenize
 
@@ -165,7 +167,10 @@ def _einsum_subscripts(token: Token, operands: int) -> str:
     def error(message: str) -> FormulaError:
         return FormulaError(message, span=(token.start, token.stop), hint='einsum("ik,jl->ijkl", A, B)')
 
-    left, arrow, right = token.value.partition("->")
+    text = str(token.value)
+    if not _FUSED.fullmatch(text):
+        raise error("brackets in the letters of einsum group at least two letters, as in (ij)")
+    left, arrow, right = plain(text).partition("->")
     letters = left.replace(",", "")
     if not arrow or (not (letters + right).isalpha() and (letters + right)):
         raise error("the first argument of einsum lists letters, an arrow, and letters")
@@ -173,7 +178,10 @@ def _einsum_subscripts(token: Token, operands: int) -> str:
         raise error(f"einsum has letters for {len(left.split(','))} arguments, but {operands} are given")
     if len(set(right)) != len(right) or not set(right) <= set(letters):
         raise error("letters after the arrow stand once each, and occur before it")
-    return str(token.value)
+    return text
+
+
+_FUSED = re.compile(r"(?:[^()]|\([^(),>]{2,}\))*")
 
 
 class _Build:

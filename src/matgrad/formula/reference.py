@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from matgrad.errors import DataError, NotSupported
+from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, product_kind
 from matgrad.functions import card
 
@@ -73,8 +74,18 @@ class _Walk:
             case "stack":
                 return _stack(node, values)
             case "einsum":
-                return np.einsum(node.value, *values, optimize=len(values) > 2)
+                return self._einsum(node, values)
         raise NotSupported(f"the reference evaluator has no rule for {node.op!r}")
+
+    def _einsum(self, node: Expr, values: list[Array]) -> Array:
+        """Fused axes are split before, and joined after."""
+        pattern = node.value
+        if is_fused(pattern):
+            sizes = letter_sizes(pattern, [a.dims for a in node.args], node.dims)
+            shapes = split_shapes(pattern, lambda letter: sizes[letter].evaluate(self.sizes))
+            values = [v if s is None else np.reshape(v, s) for v, s in zip(values, shapes, strict=True)]
+        value = np.einsum(plain(pattern), *values, optimize=len(values) > 2)
+        return np.reshape(value, [d.evaluate(self.sizes) for d in node.dims]) if is_fused(pattern) else value
 
     def _name(self, name: str) -> Array:
         if name in self.arrays:

@@ -7,6 +7,7 @@ from typing import Any
 
 from matgrad.formula.network import Relation
 from matgrad.formula.signatures import KINDS_BY_ORDER, Side, alternatives, constructed, is_sized
+from matgrad.formula.subscripts import split
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, TENSOR, VECTOR, product_kind
 from matgrad.functions import Card
 
@@ -60,8 +61,8 @@ def of_order(order: int) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def contracted(subscripts: str) -> tuple[tuple[tuple[str, ...], ...], str]:
     """For an einsum, the kinds that each operand may have, and that of the result."""
-    left, _, right = subscripts.partition("->")
-    return tuple(of_order(len(part)) for part in left.split(",")), of_order(len(right))[0]
+    operands, result = split(subscripts)
+    return tuple(of_order(len(axes)) for axes in operands), of_order(len(result))[0]
 
 
 @lru_cache(maxsize=1024)

@@ -21,6 +21,7 @@ from matgrad.formula.signatures import (
     is_sized,
 )
 from matgrad.formula.sizes import Sizes
+from matgrad.formula.subscripts import split
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, TENSOR, VECTOR, Expr, Type
 from matgrad.functions import Card, card
 
@@ -190,15 +191,27 @@ class Shapes:
         return Type(MATRIX, (a, b + d) if across else (a + c, b))
 
     def _einsum(self, node: Expr, args: list[Type]) -> Type:
-        left, _, right = node.value.partition("->")
+        operands, result = split(node.value)
         sizes: dict[str, Dim] = {}
-        for step, (letters, operand) in enumerate(zip(left.split(","), args, strict=True)):
-            if len(letters) != len(operand.dims):
+        for step, (axes, operand) in enumerate(zip(operands, args, strict=True)):
+            if len(axes) != len(operand.dims):
                 raise Clash(node, step, operand)
-            for letter, size in zip(letters, operand.dims, strict=True):
-                self.require(sizes.setdefault(letter, size), size, Clash(node, step, operand))
-        dims = tuple(sizes[letter] for letter in right)
+            for axis, size in zip(axes, operand.dims, strict=True):
+                if len(axis) == 1:
+                    self.require(sizes.setdefault(axis, size), size, Clash(node, step, operand))
+        for step, (axes, operand) in enumerate(zip(operands, args, strict=True)):
+            for axis, size in zip(axes, operand.dims, strict=True):
+                if len(axis) > 1:
+                    self.require(self._fused(axis, sizes), size, Clash(node, step, operand))
+        dims = tuple(self._fused(axis, sizes) for axis in result)
         return Type((SCALAR, VECTOR, MATRIX)[len(dims)] if len(dims) < 3 else TENSOR, dims)
+
+    def _fused(self, axis: str, sizes: dict[str, Dim]) -> Dim:
+        """The size of an axis: the product over its letters."""
+        total = ONE
+        for letter in axis:
+            total = total * sizes.setdefault(letter, self.sizes.fresh())
+        return total
 
     def _call(self, node: Expr, args: list[Type]) -> Type:
         name, dim, _ = node.value

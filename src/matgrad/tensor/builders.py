@@ -319,6 +319,9 @@ def _sum_of(terms: dict[Node, Fraction], shape: Shape) -> Node:
     if len(terms) == 1:
         ((node, factor),) = terms.items()
         return scaled(node, factor)
+    if shape and all(scalar_of(node) is not None for node in terms):
+        scalars = [(scalar_of(node), factor) for node, factor in terms.items()]
+        return broadcast(add([scaled(s, factor) for s, factor in scalars if s is not None]), shape)
     if len(shape) == 2:
         # Of the sum and its transpose only one is a node: the one with the smaller digests.
         turned: dict[Node, Fraction] = {}
@@ -493,11 +496,6 @@ def scalar_of(node: Node) -> Node | None:
     """The scalar of which the node is a broadcast (of order 0: the node itself), else None."""
     if not node.shape:
         return node
-    if isinstance(node, Sum):
-        scalars = [(factor, scalar_of(term)) for factor, term in node.terms]
-        if all(scalar is not None for _, scalar in scalars):
-            return add([scaled(scalar, factor) for factor, scalar in scalars if scalar is not None])
-        return None
     if isinstance(node, Einsum) and _is_plain(node) and all(not set(s) & set(node.out) for s in node.subscripts):
         operands = list(zip(node.operands, node.subscripts, strict=True))
         kept = {x: d for x, d in enumerate(node.sizes) if x not in node.out}

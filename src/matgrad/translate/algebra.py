@@ -147,10 +147,22 @@ def addition(terms: Sequence[Expr]) -> Expr:
             flat += [negative(t) for t in term.args[0].args]
         else:
             flat.append(term)
+    flat = _with_one_number(flat)
     if len(flat) == 1:
         return flat[0]
     type_ = next((t.type for t in flat if t.kind != SCALAR), SCALAR_TYPE)
     return Expr("add", tuple(flat), type=type_)
+
+
+def _with_one_number(terms: list[Expr]) -> list[Expr]:
+    """Literals among the terms added up, where the first of them stands."""
+    literals = [t for t in terms if (t.args[0] if t.op == "neg" else t).op == "number"]
+    if len(literals) < 2:
+        return terms
+    total = sum((-t.args[0].value if t.op == "neg" else t.value for t in literals), Fraction(0))
+    place = terms.index(literals[0])
+    rest = [t for t in terms if t not in literals]
+    return [*rest[:place], number(total), *rest[place:]] if total or not rest else rest
 
 
 # -- what a formula costs to print and where it stands --------------------------------------------

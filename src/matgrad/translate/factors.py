@@ -44,6 +44,7 @@ class Ordering:
 
 def joined(term: Term, order: Ordering, type_: Type) -> Expr:
     """The term as one expression of this type: coefficient, scalars, chain, then what it is divided by."""
+    term = flattened(term)
     size = abs(term.coefficient)
     scalars = sorted(_powers(term.scalars), key=lambda e: (_complexity(e), order.rank(e)))
     below = list(term.below)
@@ -74,6 +75,23 @@ def _after(front: Sequence[tuple[str, Expr]], chain: Sequence[Expr]) -> list[tup
 def _powers(scalars: Sequence[Expr]) -> list[Expr]:
     """Equal scalars as powers: tr(A)*tr(A) is tr(A)^2."""
     return [power(e, Fraction(count)) for e, count in Counter(scalars).items()]
+
+
+def flattened(term: Term) -> Term:
+    """Products among the factors of a chain joined to it: what is associative is kept flat, so that ends compare."""
+    coefficient, scalars, chain = term.coefficient, list(term.scalars), list[Expr]()
+    for factor in term.chain:
+        if factor.op != "product" or set(factor.value) != {"*"}:
+            chain.append(factor)
+            continue
+        for arg in factor.args:
+            if arg.op == "number":
+                coefficient *= arg.value
+            elif arg.kind == SCALAR:
+                scalars.append(arg)
+            else:
+                chain.append(arg)
+    return replace(term, coefficient=coefficient, scalars=tuple(scalars), chain=tuple(chain))
 
 
 _SIMPLE = ("name", "number", "constant")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
+from matgrad.formula.subscripts import letter_sizes, split
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, product_kind
 from matgrad.functions import card
 from matgrad.tensor import builders as b
@@ -207,37 +208,43 @@ def _placed_unit(total: Dim, offset: Dim, expr: Expr) -> Node:
 
 
 def _einsum(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
-    return indexed(expr.value, args)
+    return indexed(expr.value, args, letter_sizes(expr.value, [a.dims for a in expr.args], expr.dims))
 
 
-def indexed(pattern: str, args: list[Node]) -> Node:
+def indexed(pattern: str, args: list[Node], known: Mapping[str, Dim] | None = None) -> Node:
     """An index pattern such as ``"ij,kl->(ik)(jl)"``: fused axes have the first index slowest."""
-    left, right = pattern.replace(" ", "").replace("'", "").split("->")
-    labels: dict[str, int] = {}
-    sizes: dict[int, Dim] = {}
+    inside, result = split(pattern.replace("'", ""))
+    letters = dict.fromkeys(letter for axes in (*inside, result) for axis in axes for letter in axis)
+    labels = {letter: k for k, letter in enumerate(letters)}
+    sizes: dict[str, Dim] = dict(known or {})
+    for axes, node in zip(inside, args, strict=True):
+        sizes.update({axis: dim for axis, dim in zip(axes, node.shape, strict=True) if len(axis) == 1})
     operands: list[tuple[Node, tuple[int, ...]]] = []
-    for subscript, node in zip(left.split(","), args, strict=True):
-        own = tuple(labels.setdefault(letter, len(labels)) for letter in subscript)
-        sizes.update(zip(own, node.shape, strict=True))
-        operands.append((node, own))
-    out: list[int] = []
-    group: list[int] | None = None
-    for letter in right:
-        if letter == "(":
-            group = []
-        elif letter == ")":
-            assert group is not None
-            fused = len(labels) + len(out) + 100
-            slow, fast = group
-            fuse = b.constant("fuse", (sizes[slow] * sizes[fast], sizes[slow], sizes[fast]))
-            operands.append((fuse, (fused, slow, fast)))
-            out.append(fused)
-            group = None
-        elif group is not None:
-            group.append(labels[letter])
-        else:
-            out.append(labels[letter])
+    fused: dict[str, int] = {}
+
+    def label(axis: str) -> int:
+        """The label of an axis; a group is tied to its letters by the map that fuses two axes, twice if need be."""
+        if len(axis) == 1:
+            return labels[axis]
+        if axis not in fused:
+            fast = label(axis[1:])
+            slow_size, fast_size = sizes[axis[0]], _product_of(sizes, axis[1:])
+            fused[axis] = len(labels) + len(fused)
+            fuse = b.constant("fuse", (slow_size * fast_size, slow_size, fast_size))
+            operands.append((fuse, (fused[axis], labels[axis[0]], fast)))
+        return fused[axis]
+
+    for axes, node in zip(inside, args, strict=True):
+        operands.append((node, tuple(label(axis) for axis in axes)))
+    out = [label(axis) for axis in result]
     return b.einsum(operands, out)
+
+
+def _product_of(sizes: Mapping[str, Dim], letters: str) -> Dim:
+    total = Dim.of(1)
+    for letter in letters:
+        total = total * sizes[letter]
+    return total
 
 
 # -- calls ----------------------------------------------------------------------------------------

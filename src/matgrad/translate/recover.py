@@ -20,7 +20,7 @@ from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol, topological
 from matgrad.translate.algebra import addition, call, negated, negative, number, of_order, power, product, times, transposed
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
-from matgrad.translate.factors import Ordering, Term, joined, total
+from matgrad.translate.factors import Ordering, Term, flattened, joined, total
 
 COMPONENTS = 64
 """Entries up to which a result of literal size may be written out one by one."""
@@ -59,7 +59,7 @@ class Recovery:
         """-expr with the sign taken into the sum that factoring left behind; sums of the formula stay as they are."""
         own = {self.signed(n)[1] for n in self._typed}
         for k, arg in enumerate(expr.args):
-            if arg.op == "add" and arg not in own:
+            if arg.op == "add" and arg not in own and any(a.op == "neg" for a in arg.args):
                 return expr.replace(args=(*expr.args[:k], negated(arg), *expr.args[k + 1 :]))
         return negated(expr)
 
@@ -277,7 +277,8 @@ class Recovery:
         contraction = Contraction(pieces, node.out, lambda x: node.sizes[x], self.order)
         found, chain = contraction.run()
         scalars += found
-        return self._with_means(Term(coefficient, tuple(scalars), tuple(below), chain))
+        whole = Term(coefficient, tuple(scalars), tuple(below), chain)
+        return self._with_means(flattened(whole))
 
     def _operands(self, node: Einsum) -> list[tuple[Node | Expr, tuple[int, ...]]]:
         """The operands, with components and vec read back into notation."""
@@ -371,6 +372,7 @@ class Recovery:
             else:
                 scalars.append(expr)
         out = [fused.get(x, letter) for x, letter in zip(node.out, out, strict=True)]
+        out = self._told_apart(out, node, letters, args, subscripts)
         ranked = sorted(zip(args, subscripts, strict=True), key=lambda p: (p[0].value == Call("eye"), self.order.rank(p[0]), p[1]))
         spec = f"{','.join(s for _, s in ranked)}->{''.join(out)}"
         body = Expr("einsum", tuple(a for a, _ in ranked), spec, type=of_order(node.shape))
@@ -378,6 +380,28 @@ class Recovery:
         front = [*([number(size)] if size != 1 else []), *scalars]
         whole = Expr("product", (*front, body), ("*",) * len(front), type=body.type) if front else body
         return whole if node.coefficient > 0 else Expr("neg", (whole,), type=body.type)
+
+    def _told_apart(
+        self, out: list[str], node: Einsum, letters: Mapping[int, str], args: list[Expr], subscripts: list[str]
+    ) -> list[str]:
+        """A letter that the result has twice, alone and fused, is tied to one of its own by a Kronecker delta."""
+        sizes = {letter: node.sizes[x] for x, letter in letters.items()}
+        taken = {c for text in (*subscripts, *out) for c in text}
+        seen: set[str] = set()
+        result = []
+        for axis in sorted(out, key=len):
+            renamed = axis
+            for letter in axis.strip("()"):
+                if letter in seen:
+                    fresh = next(c for c in _LETTERS if c not in taken)
+                    taken.add(fresh)
+                    args.append(call("eye", type=Type(MATRIX, (sizes[letter],) * 2)))
+                    subscripts.append(letter + fresh)
+                    renamed = renamed.replace(letter, fresh)
+                seen.add(letter)
+            result.append((axis, renamed))
+        names = dict(result)
+        return [names[axis] for axis in out]
 
     # -- entry by entry
 
