@@ -3,18 +3,26 @@
 >>> import matgrad
 >>> matgrad.derive("norm2(A*x - b)^2", "x").text
 "2*A'*(A*x - b)"
+
+Names are loaded when they are first used, so that ``import matgrad`` costs nothing.
 """
 
 from __future__ import annotations
 
-from matgrad.answer.derivative import Derivative
-from matgrad.answer.formula import Formula
-from matgrad.api import derive, gradient, hessian, jacobian, parse
-from matgrad.errors import MatgradError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matgrad.answer.derivative import Derivative
+    from matgrad.answer.formula import Formula
+    from matgrad.api import derive, gradient, hessian, jacobian, parse
+    from matgrad.checking.verify import Check
+    from matgrad.errors import MatgradError
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Check",
     "Derivative",
     "Formula",
     "MatgradError",
@@ -24,3 +32,27 @@ __all__ = [
     "jacobian",
     "parse",
 ]
+
+_HOMES = {
+    "Check": "matgrad.checking.verify",
+    "Derivative": "matgrad.answer.derivative",
+    "Formula": "matgrad.answer.formula",
+    "MatgradError": "matgrad.errors",
+    "derive": "matgrad.api",
+    "gradient": "matgrad.api",
+    "hessian": "matgrad.api",
+    "jacobian": "matgrad.api",
+    "parse": "matgrad.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'matgrad' has no attribute {name!r}")
+    found = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

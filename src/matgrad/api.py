@@ -9,6 +9,8 @@ from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.formula import Formula, Where
 from matgrad.errors import MatgradError, NotScalar
 
+Names = list[str] | tuple[str, ...]
+
 
 @overload
 def derive(
@@ -17,7 +19,7 @@ def derive(
 @overload
 def derive(
     formula: str,
-    wrt: Sequence[str],
+    wrt: Names,
     *,
     where: Where = None,
     order: int = 1,
@@ -26,7 +28,7 @@ def derive(
 ) -> dict[str, Derivative]: ...
 def derive(
     formula: str,
-    wrt: str | Sequence[str],
+    wrt: str | Names,
     *,
     where: Where = None,
     order: int = 1,
@@ -55,10 +57,10 @@ def derive(
 def gradient(formula: str, wrt: str, *, where: Where = None, symmetric: str = "projected") -> Derivative: ...
 @overload
 def gradient(
-    formula: str, wrt: Sequence[str], *, where: Where = None, symmetric: str = "projected"
+    formula: str, wrt: Names, *, where: Where = None, symmetric: str = "projected"
 ) -> dict[str, Derivative]: ...
 def gradient(
-    formula: str, wrt: str | Sequence[str], *, where: Where = None, symmetric: str = "projected"
+    formula: str, wrt: str | Names, *, where: Where = None, symmetric: str = "projected"
 ) -> Derivative | dict[str, Derivative]:
     """All partial derivatives of a scalar formula, in the shape of ``wrt``: g[i, …] = ∂f/∂x[i, …].
 
@@ -76,11 +78,9 @@ def gradient(
 @overload
 def jacobian(formula: str, wrt: str, *, where: Where = None, layout: str = "mixed") -> Derivative: ...
 @overload
+def jacobian(formula: str, wrt: Names, *, where: Where = None, layout: str = "mixed") -> dict[str, Derivative]: ...
 def jacobian(
-    formula: str, wrt: Sequence[str], *, where: Where = None, layout: str = "mixed"
-) -> dict[str, Derivative]: ...
-def jacobian(
-    formula: str, wrt: str | Sequence[str], *, where: Where = None, layout: str = "mixed"
+    formula: str, wrt: str | Names, *, where: Where = None, layout: str = "mixed"
 ) -> Derivative | dict[str, Derivative]:
     """The Jacobian of a vector or matrix formula: J[i, …, j, …] = ∂f[i, …]/∂x[j, …].
 
@@ -100,10 +100,10 @@ def jacobian(
 def hessian(formula: str, wrt: str, *, where: Where = None, symmetric: str = "projected") -> Derivative: ...
 @overload
 def hessian(
-    formula: str, wrt: Sequence[str], *, where: Where = None, symmetric: str = "projected"
+    formula: str, wrt: Names, *, where: Where = None, symmetric: str = "projected"
 ) -> dict[tuple[str, str], Derivative]: ...
 def hessian(
-    formula: str, wrt: str | Sequence[str], *, where: Where = None, symmetric: str = "projected"
+    formula: str, wrt: str | Names, *, where: Where = None, symmetric: str = "projected"
 ) -> Derivative | dict[tuple[str, str], Derivative]:
     """The second derivatives of a scalar formula; for several variables, a mapping from pairs to blocks.
 

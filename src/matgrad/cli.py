@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ from matgrad import Derivative, Formula, MatgradError, __version__, derive
 from matgrad.answer.derivative import SYMMETRIC
 from matgrad.answer.layout import LAYOUTS
 from matgrad.cli_data import EXAMPLE, read_point
-from matgrad.cli_output import Names, Row, aligned, ascii_only, latex_lines, plain_data, report, show_value
+from matgrad.cli_output import Names, Row, aligned, ascii_only, joined_code, latex_lines, plain_data, report, show_value
 from matgrad.errors import DataError
 
 FINE, BAD_INPUT, CHECK_FAILED, UNDECIDED = 0, 2, 3, 4
@@ -49,7 +50,7 @@ def _run(given: Sequence[str]) -> int:
     except SystemExit as stop:  # --help and --version
         return stop.code if isinstance(stop.code, int) else FINE
     except MatgradError as error:
-        return _complain(str(error), BAD_INPUT)
+        return _complain(_OPTION.sub(r"--\1 \2", str(error)), BAD_INPUT)
     except BrokenPipeError:
         raise
     except Exception as error:  # a user is never shown a traceback, unless it is asked for
@@ -58,6 +59,10 @@ def _run(given: Sequence[str]) -> int:
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         what = f"this is a fault of matgrad, not of the formula ({reason})"
         return _complain(f"{what}\n    MATGRAD_DEBUG=1 shows where it happened; please report it", FAULT)
+
+
+_OPTION = re.compile(r'\b(layout|symmetric)="(\w+)"')
+"""Hints are written for Python: these are options here."""
 
 
 def _complain(message: str, status: int) -> int:
@@ -77,7 +82,7 @@ def _silence(stream: Any) -> None:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise MatgradError(message, hint=f"{self.prog} --help")
+        raise MatgradError(" ".join(message.split()), hint=f"{self.prog} --help")
 
 
 def _not_an_option(word: str) -> str:
@@ -134,7 +139,7 @@ exit status: 0 fine, 2 bad input, 3 the check failed, 4 the check was undecided"
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print everything as JSON")
     form.add_argument("--latex", action="store_true", help="print LaTeX only")
-    form.add_argument("--code", metavar="BACKEND", help="print source code only: numpy")
+    form.add_argument("--code", choices=("numpy",), help="print source code only")
     parser.set_defaults(command=_derive)
 
 
@@ -175,7 +180,7 @@ def _derive(options: argparse.Namespace) -> int:
     )
     derivatives = list(found.values())
     formula = derivatives[0].formula
-    code = [d.code(options.code) for d in derivatives] if options.code else []
+    code = joined_code({d.wrt[0]: d.code(options.code) for d in derivatives}) if options.code else ""
     point = None if options.at is None else _point(formula, options.at)
     values = None if point is None else _values(formula, derivatives, point)
     checks = [d.verify() for d in derivatives]
@@ -185,7 +190,7 @@ def _derive(options: argparse.Namespace) -> int:
     elif options.latex:
         _print("\n".join(latex_lines(names, derivatives)))
     elif options.code:
-        _print("\n\n".join(source.rstrip("\n") for source in code))
+        _print(code.rstrip("\n"))
     else:
         _print_report(names, derivatives, checks, values)
     if options.latex or options.code:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from matgrad.errors import DataError
-from matgrad.formula.syntax import MATRIX, VECTOR, Type
+from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Type
 from matgrad.formula.tokens import normalise_name
 
 EXAMPLE = "A=[1,2;2,3]; x=[1,2]; c=1/2"
@@ -141,14 +141,25 @@ class _Value:
         if self.start >= self.stop:
             raise self._error(f"no value is given for {self.name}", self.start - 1, self.start)
         if self.text[self.start] != "[":
-            return self._number(self.start, self.stop)
+            return self._scalar(type)
         if self.text[self.stop - 1] != "]":
             raise self._error(f"the value of {self.name} cannot be read", self.start, self.stop)
         rows = self._rows(self.start + 1, self.stop - 1)
         if len({len(row) for row in rows}) > 1:
             lengths = ", ".join(str(len(row)) for row in rows)
             raise self._error(f"the rows of {self.name} differ in length: {lengths}", self.start, self.stop)
+        if type is not None and type.kind == SCALAR:
+            hint = f"{self.name}={self.text[self.start + 1 : self.stop - 1].strip()}" if len(rows[0]) == 1 else None
+            raise self._error(f"{self.name} is a scalar: its value is a number", self.start, self.stop, hint)
         return self._shaped(rows, type)
+
+    def _scalar(self, type: Type | None) -> float:
+        number = self._number(self.start, self.stop)
+        if type is not None and type.kind != SCALAR:
+            hint = f'{self.name}=[{self.text[self.start : self.stop]}], or --where "{self.name}: scalar"'
+            what = f"{self.name} is a {type.kind}: its value is in brackets"
+            raise self._error(what, self.start, self.stop, hint)
+        return number
 
     def _shaped(self, rows: list[list[float]], type: Type | None) -> Any:
         """One row or one column is a vector, unless the variable is a matrix."""

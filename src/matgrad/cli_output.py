@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +97,9 @@ class Names:
         return next((c for c in candidates[:-1] if c not in taken), candidates[-1])
 
     def head(self, shown: Callable[[str], str]) -> str:
-        return f"{self.function}({', '.join(shown(name) for name in self.wrt)})"
+        """The formula's name with what it is differentiated in, where that is short."""
+        arguments = ", ".join(shown(name) for name in self.wrt)
+        return f"{self.function}({arguments})" if self.single or len(arguments) <= 8 else self.function
 
     def derivative(self, d: Derivative, shown: Callable[[str], str]) -> str:
         symbol = {"gradient": "∇", "Hessian": "∇²"}.get(d.called, "")
@@ -108,17 +110,19 @@ class Names:
         power = {1: "", 2: "²", 3: "³", 4: "⁴"}[d.order]
         return f"∂{power}{self.function}/∂{shown(d.wrt[0])}{power}"
 
+    def latex_name(self, name: str) -> str:
+        """A name as it looks in the formula: bold where it is a vector or matrix."""
+        typed = self.formula.typed
+        type = typed.variables[name].type if name in typed.variables else typed.intermediates[name]
+        return to_latex(Expr("name", value=name, type=type))
+
     def latex(self, d: Derivative) -> str:
         symbol = {"gradient": r"\nabla ", "Hessian": r"\nabla^{2} "}.get(d.called, "")
         if self.single and symbol:
             return symbol + self.function
         power = "" if d.order == 1 else f"^{{{d.order}}}"
-        variable = latex_name(d.wrt[0])
+        variable = self.latex_name(d.wrt[0])
         return rf"\frac{{\partial{power} {self.function}}}{{\partial {variable}{power}}}"
-
-
-def latex_name(name: str) -> str:
-    return to_latex(Expr("name", value=name))
 
 
 def unicode_name(name: str) -> str:
@@ -128,9 +132,34 @@ def unicode_name(name: str) -> str:
 def latex_lines(names: Names, derivatives: Sequence[Derivative]) -> list[str]:
     """One line for the formula with its intermediates, and one for each derivative."""
     formula = names.formula
-    steps = [f"{latex_name(name)} = {to_latex(value)}" for name, value in formula.program.definitions]
-    steps.append(f"{names.head(latex_name)} = {to_latex(formula.program.body)}")
+    steps = [f"{names.latex_name(name)} = {to_latex(value)}" for name, value in formula.program.definitions]
+    steps.append(f"{names.head(names.latex_name)} = {to_latex(formula.program.body)}")
     return [r",\quad ".join(steps), *(f"{names.latex(d)} = {d.latex}" for d in derivatives)]
+
+
+def joined_code(sources: Mapping[str, str]) -> str:
+    """One module from the sources by variable; several functions are told apart by their variables.
+
+    >>> print(joined_code({"x": "import numpy as np\\n\\n\\ndef gradient(*, x):\\n    return x\\n"}), end="")
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def gradient(*, x):
+        return x
+    """
+    if len(sources) == 1:
+        return next(iter(sources.values()))
+    imports: dict[str, None] = {}
+    bodies = []
+    for name, source in sources.items():
+        lines = source.splitlines()
+        imports |= dict.fromkeys(line for line in lines if line.startswith(("import ", "from ")))
+        body = "\n".join(line for line in lines if line not in imports).strip("\n")
+        bodies.append(_MADE.sub(rf"def \1_{name}(", body))
+    return "\n\n\n".join(["\n".join(imports), *bodies]) + "\n"
+
+
+_MADE = re.compile(r"^def (gradient|jacobian|hessian|derivative)\(", re.MULTILINE)
 
 
 # -- rows

@@ -8,9 +8,9 @@ from typing import Any
 
 from matgrad.answer.formula import Formula, Where
 from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed
-from matgrad.dims import Dim
 from matgrad.differentiate.conditions import conditions
 from matgrad.differentiate.transpose import derivatives
+from matgrad.dims import Dim
 from matgrad.errors import MatgradError, NotSupported, UnknownName
 from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import Expr, Program, walk
@@ -65,7 +65,7 @@ class Derivative:
 
     @cached_property
     def _recovery(self) -> Recovery:
-        return self.formula.recovery()
+        return self.formula.recovery
 
     @cached_property
     def expr(self) -> Expr:
@@ -282,7 +282,9 @@ class Action:
     def expr(self) -> Expr:
         d = self._of
         variable = _variable(d.formula, d.wrt[-1])
-        direction = b.symbol(self.direction, variable.shape, variable.traits & _SPACE if isinstance(variable, Symbol) else frozenset())
+        direction = b.symbol(
+            self.direction, variable.shape, variable.traits & _SPACE if isinstance(variable, Symbol) else frozenset()
+        )
         node = rebuild(d._node, {}, expand=True)
         axes = tuple(range(len(node.shape)))
         return d._recovery.formula(b.einsum([(node, axes), (direction, axes[d.outputs :])], axes[: d.outputs]))
@@ -355,7 +357,7 @@ def one_pass(formula: Formula, node: Node, wrt: Sequence[str], symmetric: str) -
     if symmetric != "ignore":
         return derivatives(node, variables, symmetric)
     # Unconstrained: the facts of the variables may be used only after differentiating.
-    free = {v: b.symbol(v.name, v.shape) for v in variables if isinstance(v, Symbol) and v.traits}
+    free: dict[Node, Node] = {v: b.symbol(v.name, v.shape) for v in variables if isinstance(v, Symbol) and v.traits}
     results = derivatives(rebuild(node, free), [free.get(v, v) for v in variables], symmetric)
     back = {new: old for old, new in free.items()}
     return [rebuild(result, back) for result in results]
@@ -380,7 +382,9 @@ def check_options(layout: str, symmetric: str, order: int) -> None:
         raise NotSupported('symmetric="entries" is defined for gradients only', hint='symmetric="projected"')
 
 
-def derivative_of(source: str, wrt: Sequence[str], where: Where, order: int, layout: str, symmetric: str) -> list[Derivative]:
+def derivative_of(
+    source: str, wrt: Sequence[str], where: Where, order: int, layout: str, symmetric: str
+) -> list[Derivative]:
     """One formula, its derivatives in several names."""
     check_options(layout, symmetric, order)
     formula = Formula(source, where)
@@ -390,4 +394,3 @@ def derivative_of(source: str, wrt: Sequence[str], where: Where, order: int, lay
         Derivative(formula, (name,) * order, layout, symmetric, node=node, below=below)
         for name, node in zip(wrt, nodes, strict=True)
     ]
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from matgrad.formula.infer import Typed, read
@@ -125,6 +126,7 @@ class Formula:
         """The graph of a part of the formula."""
         return lower_expression(expr, {**self.symbols, **self.intermediates})
 
+    @cached_property
     def recovery(self) -> Recovery:
         """How graphs are read back in this formula's words."""
         order = list(dict.fromkeys([*self._reading_order(), *self.symbols]))

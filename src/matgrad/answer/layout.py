@@ -78,5 +78,3 @@ def described(expr: Expr) -> str:
     if expr.kind == ROW:
         return f"row, shape ({dims})"
     return "scalar" if expr.kind == SCALAR else f"shape ({dims})"
-
-

@@ -74,9 +74,9 @@ def _least_size(program: Program) -> int:
 
 def _inverted(part: Expr) -> Iterator[Expr]:
     for node in walk(part):
-        if node.op == "call" and node.value.name in ("inv", "logdet", "det", "adj") and node.args[0].kind == MATRIX:
-            yield node.args[0]
-        elif node.op == "power" and node.value == "^" and node.args[0].kind == MATRIX and node.args[1].op == "neg":
+        if (
+            node.op == "call" and node.value.name in ("inv", "logdet", "det", "adj") and node.args[0].kind == MATRIX
+        ) or (node.op == "power" and node.value == "^" and node.args[0].kind == MATRIX and node.args[1].op == "neg"):
             yield node.args[0]
 
 
@@ -139,8 +139,8 @@ def smooth_function(rng: np.random.Generator) -> tuple[Callable[[Array], Array],
     a, b, c, d = rng.uniform(0.5, 1.5, 4)
 
     def derivative(k: int) -> Callable[[Array], Array]:
-        polynomial = [lambda x: d * x * x, lambda x: 2 * d * x, lambda x: 2 * d + 0 * x]
-        tail = polynomial[k] if k < len(polynomial) else (lambda x: 0 * x)
+        polynomial: list[Callable[[Array], Array]] = [lambda x: d * x * x, lambda x: 2 * d * x, lambda x: 2 * d + 0 * x]
+        tail: Callable[[Array], Array] = polynomial[k] if k < len(polynomial) else lambda x: 0 * x
         return lambda x: c * a**k * np.sin(a * x + b + k * np.pi / 2) + tail(x)
 
     return tuple(derivative(k) for k in range(8))

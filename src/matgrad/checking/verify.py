@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -154,7 +155,7 @@ def _differences(function: Callable[[Array], Array], at: Array, direction: Array
         h = step / 2**k
         table.append((np.asarray(function(at + h * direction)) - np.asarray(function(at - h * direction))) / (2 * h))
     for order in range(1, 4):
-        table = [(4**order * b - a) / (4**order - 1) for a, b in zip(table, table[1:], strict=False)]
+        table = [(4**order * b - a) / (4**order - 1) for a, b in pairwise(table)]
     return table[0]
 
 
@@ -204,8 +205,7 @@ def _scale(claim: Claim, point: Point) -> float:
     known: dict[str, Any] = dict(point.arrays)
     for name, definition in claim.derivative.definitions:
         known[name] = evaluate(definition, known, point.sizes)
-    terms: Sequence[Expr] = claim.derivative.body.args if claim.derivative.body.op == "add" else (claim.derivative.body,)
+    terms: Sequence[Expr] = (
+        claim.derivative.body.args if claim.derivative.body.op == "add" else (claim.derivative.body,)
+    )
     return max(float(np.max(np.abs(evaluate(t, known, point.sizes)), initial=0)) for t in terms)
-
-
-

@@ -21,9 +21,7 @@ ALMOST_EVERYWHERE = "almost everywhere"
 TWICE = "the formula is twice continuously differentiable"
 
 
-def conditions(
-    program: Program, wrt: tuple[str, ...], node_of: Callable[[Expr], Node], text: Print
-) -> tuple[str, ...]:
+def conditions(program: Program, wrt: tuple[str, ...], node_of: Callable[[Expr], Node], text: Print) -> tuple[str, ...]:
     """What the derivative of a typed program needs, in words that read like the formula."""
     parts = dict(program.definitions)
     varying = _varying(program, set(wrt))
@@ -31,8 +29,7 @@ def conditions(
     kinks = False
     for part in (*parts.values(), program.body):
         for expr, parent in _with_parents(part):
-            for domain in _domains(expr, text, node_of):
-                found.append(domain)
+            found += _domains(expr, text, node_of)
             kink = _kink(expr, parent, varying, text, node_of)
             if kink is not None:
                 found.append(kink)
@@ -76,7 +73,9 @@ def _domains(expr: Expr, text: Print, node_of: Callable[[Expr], Node]) -> Iterat
             if expr.args[0].kind == SCALAR and known.needs == "det(X) != 0":
                 yield from _unless(nonzero(expr.args[0], node_of), f"{text(expr.args[0])} ≠ 0")
             else:
-                yield from _unless(_proved(known.needs, expr.args[0], node_of), _filled(known.needs, expr.args[0], text))
+                yield from _unless(
+                    _proved(known.needs, expr.args[0], node_of), _filled(known.needs, expr.args[0], text)
+                )
     elif expr.op == "product":
         for operator, factor in zip(expr.value, expr.args[1:], strict=True):
             if operator in ("/", "./") and not _is_constant(factor):

@@ -69,7 +69,7 @@ class Expr:
         self.value = value
         self.span = span
         self.type = type
-        self.digest = hash((op, value, tuple(a.digest for a in args)))
+        self.digest: int = hash((op, value, tuple(a.digest for a in args)))
 
     def __hash__(self) -> int:
         return self.digest

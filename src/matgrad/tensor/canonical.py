@@ -31,7 +31,10 @@ def canonical(
         for x in subscript:
             order.setdefault(x, len(order))
     numbered = sorted(
-        ((node, _oriented(tuple(order[x] for x in subscript), swap)) for (node, subscript), swap in _with_swaps(best, symmetric)),
+        (
+            (node, _oriented(tuple(order[x] for x in subscript), swap))
+            for (node, subscript), swap in _with_swaps(best, symmetric)
+        ),
         key=lambda item: (item[0].digest, item[1]),
     )
     by_number = sorted(order, key=lambda x: order[x])

@@ -200,6 +200,3 @@ def _is_gram(operands: list[tuple[Node, tuple[int, ...]]], out: tuple[int, ...])
         left, right = s[1 - s.index(left)], t[1 - t.index(right)]
         if left == right:
             return all(nonnegative(n) is Fact.YES and u == (left,) for n, u in rest)
-
-
-

@@ -76,13 +76,9 @@ def _selected(
         return Network([], net.out, Fraction(0), net.sizes)  # different units: equal ones were merged as a power
     if a.name == "fuse" and a is b_:
         if s[0] == t[0] and net.count(s[0]) == 2:
-            half = net.replaced([places[1]], drop=[], merge=(s[1], t[1]))
-            half = Network(half.operands, half.out, half.coefficient, half.sizes)
-            (node, first), *_ = [half.operands[places[0]]]
-            second = tuple(s[1] if x == t[1] else x for x in t)
-            done = half.replaced([places[0]], merge=(first[2], second[2]))
-            done.sizes.pop(s[0], None)
-            return done
+            half = net.replaced([places[1]], drop=[s[0]], merge=(s[1], t[1]))
+            slow_joined = tuple(s[1] if x == t[1] else x for x in t)
+            return half.replaced([places[0]], merge=(s[2], slow_joined[2]))
         if s[1:] == t[1:] and net.count(s[1]) == 2 and net.count(s[2]) == 2:
             return net.replaced(places, drop=[s[1], s[2]], merge=(s[0], t[0]))
     if a.name == "shift" and s[0] == t[0] and net.count(s[0]) == 2 and a.shape[0] == b_.shape[0]:
@@ -111,7 +107,7 @@ def _component(
 def _disjoint(a: Constant, other: Constant) -> bool:
     """Whether two blocks do not overlap, whatever the dimensions: one ends where the other begins, or before."""
     for low, high in ((a, other), (other, a)):
-        gap = {k: c for k, c in high.parameter.terms}
+        gap = dict(high.parameter.terms)
         for k, c in (low.parameter + low.shape[1]).terms:
             gap[k] = gap.get(k, 0) - c
         if all(c >= 0 for c in gap.values()):
@@ -140,7 +136,7 @@ def inverse(net: Network) -> Network | None:
 
 
 def _match(net: Network, skip: int, arg: Node, joint: int, axis: int) -> tuple[list[int], int, list[int]] | None:
-    """Operands of the network that make up ``arg`` with its ``axis`` at label ``joint``; the label of its other axis."""
+    """Operands of the network that make up ``arg`` with its ``axis`` at ``joint``; the label of its other axis."""
     if isinstance(arg, Einsum):
         if arg.coefficient != 1 or len(set(arg.out)) != 2 or not arg.operands:
             return None
@@ -295,9 +291,10 @@ b.SUM_LAWS += [complement]
 # -- elementwise functions ------------------------------------------------------------------------
 
 Args = tuple[Node, ...]
-_AT_ZERO = {
+_AT_ZERO: dict[str, Fraction | int] = {
     "exp": 1, "log1p": 0, "expm1": 0, "sin": 0, "cos": 1, "tan": 0, "arcsin": 0, "arctan": 0, "sinh": 0, "cosh": 1,
-    "tanh": 0, "abs": 0, "sign": 0, "step": 0, "relu": 0, "erf": 0, "sigmoid": Fraction(1, 2), "normcdf": Fraction(1, 2),
+    "tanh": 0, "abs": 0, "sign": 0, "step": 0, "relu": 0, "erf": 0, "sigmoid": Fraction(1, 2),
+    "normcdf": Fraction(1, 2),
 }  # fmt: skip
 _INVERSE = {("exp", "log"), ("log", "exp"), ("log1p", "expm1"), ("expm1", "log1p"), ("sin", "arcsin"),
             ("cos", "arccos"), ("tan", "arctan")}  # fmt: skip
@@ -413,9 +410,9 @@ def powers(function: str, args: Args, parameter: Any) -> Node | None:
         split = b.split_power(inner, parameter)
         if split is not None:
             return split
-    exponent = _one_plus_exp(inner)
-    if exponent is not None and parameter < 0:
-        return power(map_("sigmoid", (scaled(exponent, -1),)), -parameter)
+    inside = _one_plus_exp(inner)
+    if inside is not None and parameter < 0:
+        return power(map_("sigmoid", (scaled(inside, -1),)), -parameter)
     return None
 
 
@@ -447,14 +444,12 @@ def matrix_functions(function: str, arg: Node, parameter: Any) -> Node | None:
     if arg.out == (0, 0) and all(set(s) <= {0} for _, s in operands):
         powers_ = [(power(node, -1), s) for node, s in operands]
         return einsum(powers_, arg.out, 1 / arg.coefficient, dict(enumerate(arg.sizes)))
-    scalars = [(node, s) for node, s in operands if not s]
+    scalars = [node for node, s in operands if not s]
     if scalars or arg.coefficient != 1:
         rest = einsum([(n, s) for n, s in operands if s], arg.out, ONE, dict(enumerate(arg.sizes)))
-        outer: list[tuple[Node, tuple[int, ...]]] = [(power(node, -1), ()) for node, _ in scalars]
+        outer: list[tuple[Node, tuple[int, ...]]] = [(power(node, -1), ()) for node in scalars]
         return einsum([*outer, (b.apply("inv", rest), (0, 1))], (0, 1), 1 / arg.coefficient)
     return None
 
 
 b.APPLY_LAWS += [matrix_functions]
-
-

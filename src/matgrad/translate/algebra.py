@@ -84,7 +84,9 @@ def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
     """Factors with the operator before each; the first operator is ignored. Products inside are joined."""
     flat: list[tuple[str, Expr]] = []
     for operator, factor in factors:
-        if factor.op == "product" and (reads_alone(factor, factors[1:]) if not flat else operator == "*" and _joins(factor, flat)):
+        if factor.op == "product" and (
+            reads_alone(factor, factors[1:]) if not flat else operator == "*" and _joins(factor, flat)
+        ):
             inner = ("*", *factor.value)
             flat += [(operator if k == 0 else o, a) for k, (o, a) in enumerate(zip(inner, factor.args, strict=True))]
         else:

@@ -279,8 +279,11 @@ def _repeated(factors: Sequence[Expr]) -> list[Expr]:
 
 
 def _is_mask(expr: Expr) -> bool:
-    return expr.op == "call" and expr.value.name in ("tril", "triu") and expr.args[0].op == "call" and (
-        expr.args[0].value.name == "matrix"
+    return (
+        expr.op == "call"
+        and expr.value.name in ("tril", "triu")
+        and expr.args[0].op == "call"
+        and (expr.args[0].value.name == "matrix")
     )
 
 

@@ -147,9 +147,7 @@ def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | Non
 
 
 def _content(terms: Sequence[Term]) -> Fraction:
-    return Fraction(
-        gcd(*(t.coefficient.numerator for t in terms)), lcm(*(t.coefficient.denominator for t in terms))
-    )
+    return Fraction(gcd(*(t.coefficient.numerator for t in terms)), lcm(*(t.coefficient.denominator for t in terms)))
 
 
 def _groupings(terms: Sequence[Term], order: Ordering, type_: Type):  # type: ignore[no-untyped-def]
@@ -215,6 +213,7 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type):  # type: ignor
         inner_type = _left_over(group[0], left, type_)
         if inner_type is None:
             continue
+
         def back(  # type: ignore[no-untyped-def]
             inside: Expr, sign: Fraction, end=end, shared=tuple(shared), below=tuple(below), content=content
         ) -> Term:
@@ -260,6 +259,7 @@ def _diagonals(terms: Sequence[Term], type_: Type):  # type: ignore[no-untyped-d
 
 def _common_hadamard(terms: Sequence[Term], type_: Type):  # type: ignore[no-untyped-def]
     """u.*a + u.*b = u.*(a + b), for terms whose chain is one elementwise product."""
+
     def parts(term: Term) -> list[Expr] | None:
         if len(term.chain) != 1:
             return None

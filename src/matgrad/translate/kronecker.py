@@ -14,8 +14,8 @@ from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, Expr, Type
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Einsum, Node, Sum
-from matgrad.translate.recover import spread_sums
 from matgrad.translate.algebra import addition, call, negative, number, product, times, transposed
+from matgrad.translate.recover import spread_sums
 
 Print = Callable[[Node], Expr]
 SizeOf = Callable[[Dim], Expr]
@@ -115,6 +115,7 @@ def _pairing(groups: Sequence[Group], rows: Sequence[int], cols: Sequence[int]) 
     parts = {axes: labels for axes, labels in groups if axes}
     for swapped in (False, True) if len(cols) == 2 else (False,):
         order = list(cols)[::-1] if swapped else list(cols)
+        wanted: list[tuple[int, ...]]
         if len(rows) == 2 and len(cols) == 2:
             wanted = [(rows[0], order[0]), (rows[1], order[1])]
         elif len(rows) == 1 and len(cols) == 2:
@@ -151,5 +152,3 @@ def _upright(expr: Expr, axes: tuple[int, ...], outputs: int) -> Expr:
     if len(axes) == 1 and axes[0] >= outputs:
         return transposed(expr)
     return expr
-
-

@@ -82,7 +82,8 @@ def _transpose(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
 def _product(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
     """One contraction for the whole chain: ``rows`` and ``cols`` are the labels of the axes still open."""
     operands: list[tuple[Node, tuple[int, ...]]] = []
-    kind, labels, fresh = SCALAR, (), 0
+    kind, fresh = SCALAR, 0
+    labels: tuple[int, ...] = ()
     for operator, factor, expression in zip(("*", *expr.value), args, expr.args, strict=True):
         if operator == "⊗":
             left = b.einsum(operands, labels)

@@ -18,7 +18,18 @@ from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Ex
 from matgrad.functions import card
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol, topological
-from matgrad.translate.algebra import addition, call, negated, negative, number, of_order, power, product, times, transposed
+from matgrad.translate.algebra import (
+    addition,
+    call,
+    negated,
+    negative,
+    number,
+    of_order,
+    power,
+    product,
+    times,
+    transposed,
+)
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
 from matgrad.translate.factors import Ordering, Term, flattened, joined, total
 
@@ -42,7 +53,9 @@ class Recovery:
 
     def formula(self, root: Node) -> Expr:
         """The node as a formula."""
-        if len(root.shape) <= 2 and any(isinstance(n, Constant) and n.name in ("unit", "shift") for n in topological(root)):
+        if len(root.shape) <= 2 and any(
+            isinstance(n, Constant) and n.name in ("unit", "shift") for n in topological(root)
+        ):
             written_out = self._components(root)
             if written_out is not None:
                 return written_out
@@ -186,9 +199,7 @@ class Recovery:
     def _sum(self, node: Sum) -> Expr:
         return self._total(node.terms, node.shape)
 
-    def _total(
-        self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False
-    ) -> Expr:
+    def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False) -> Expr:
         if len(shape) > 2:
             return addition([self._scaled_tensor(factor, term) for factor, term in terms])
         parts = sorted((self._term(factor, term) for factor, term in terms), key=self.order.rank_term)
@@ -197,12 +208,13 @@ class Recovery:
         whole = total(oriented, self.order, of_order(shape))
         if len(shape) == 2 and not turning and sum(e.op == "transpose" for e in walk(whole)) > len(terms):
             turned = self._total([(sign * f, b.transpose(t)) for f, t in terms], shape[::-1], turning=True)
-            whole = self.order.best([whole, negative(transposed(turned.args[0])) if turned.op == "neg" else transposed(turned)])
+            whole = self.order.best(
+                [whole, negative(transposed(turned.args[0])) if turned.op == "neg" else transposed(turned)]
+            )
         return whole if sign > 0 else negative(whole)
 
     def _scaled_tensor(self, factor: Fraction, term: Node) -> Expr:
-        expr = self.plain(b.scaled(term, factor))
-        return expr
+        return self.plain(b.scaled(term, factor))
 
     def _term(self, factor: Fraction, node: Node) -> Term:
         """One term of a sum, taken apart into scalars and a chain."""
@@ -325,7 +337,9 @@ class Recovery:
         if node not in self._turned:
             candidates = [transposed(straight)]
             if isinstance(node, Sum):
-                turned = self._total([(sign * f, b.transpose(t)) for f, t in node.terms], node.shape[::-1], turning=True)
+                turned = self._total(
+                    [(sign * f, b.transpose(t)) for f, t in node.terms], node.shape[::-1], turning=True
+                )
                 candidates.append(negated(turned.args[0]) if turned.op == "neg" else turned)
             elif isinstance(node, Map) and len(node.args) == 1 and node.function != "function" and sign > 0:
                 candidates.append(_with_argument(straight, self.plain(b.transpose(node.args[0]))))
@@ -373,7 +387,9 @@ class Recovery:
                 scalars.append(expr)
         out = [fused.get(x, letter) for x, letter in zip(node.out, out, strict=True)]
         out = self._told_apart(out, node, letters, args, subscripts)
-        ranked = sorted(zip(args, subscripts, strict=True), key=lambda p: (p[0].value == Call("eye"), self.order.rank(p[0]), p[1]))
+        ranked = sorted(
+            zip(args, subscripts, strict=True), key=lambda p: (p[0].value == Call("eye"), self.order.rank(p[0]), p[1])
+        )
         spec = f"{','.join(s for _, s in ranked)}->{''.join(out)}"
         body = Expr("einsum", tuple(a for a, _ in ranked), spec, type=of_order(node.shape))
         size = abs(node.coefficient)
@@ -421,7 +437,9 @@ class Recovery:
             row = []
             for j in range(sizes[1] if len(sizes) == 2 else 1):
                 picks = [i, j][: len(sizes)]
-                operands = [(b.unit(dim, p + 1), (axis,)) for axis, (dim, p) in enumerate(zip(node.shape, picks, strict=True))]
+                operands = [
+                    (b.unit(dim, p + 1), (axis,)) for axis, (dim, p) in enumerate(zip(node.shape, picks, strict=True))
+                ]
                 entry = b.einsum([(node, tuple(range(len(sizes)))), *operands], ())
                 row.append(self.plain(_distributed(entry)))
             rows.append(row)
@@ -462,7 +480,9 @@ def _distributed(entry: Node) -> Node:
                 if all((x,) in picks for x in labels):
                     parts = [
                         _distributed(
-                            b.einsum([(t, labels), *rest], entry.out, entry.coefficient * f, dict(enumerate(entry.sizes)))
+                            b.einsum(
+                                [(t, labels), *rest], entry.out, entry.coefficient * f, dict(enumerate(entry.sizes))
+                            )
                         )
                         for f, t in operand.terms
                     ]

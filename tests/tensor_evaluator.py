@@ -1,0 +1,134 @@
+"""Tensor graphs as dense NumPy arrays: one case per node kind, with nothing shared with what builds or prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol, topological
+
+Array = Any
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def evaluate(root: Node, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
+    """The value of a graph. Functions without a card are given as tuples of callables: g, g', …"""
+    done: dict[Node, Array] = {}
+    for node in topological(root):
+        value = np.asarray(_value(node, done, arrays, sizes), dtype=float)
+        shape = tuple(d.evaluate(sizes) for d in node.shape)
+        assert value.shape == shape, f"{node!r} has the value of shape {value.shape}, not {shape}"
+        done[node] = value
+    return done[root]
+
+
+def _value(node: Node, done: Mapping[Node, Array], arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
+    if isinstance(node, Symbol):
+        return arrays[node.name]
+    if isinstance(node, Constant):
+        return _constant(node, sizes)
+    if isinstance(node, Named):
+        return done[node.value]
+    if isinstance(node, Sum):
+        return sum(float(factor) * done[term] for factor, term in node.terms)
+    if isinstance(node, Einsum):
+        return _einsum(node, [done[operand] for operand in node.operands], sizes)
+    if isinstance(node, Map):
+        return _map(node, [done[arg] for arg in node.args], arrays)
+    if isinstance(node, Apply):
+        return _apply(node, done[node.arg])
+    raise TypeError(f"no value for a {type(node).__name__}")
+
+
+def _constant(node: Constant, sizes: Mapping[str, int]) -> Array:
+    shape = tuple(d.evaluate(sizes) for d in node.shape)
+    match node.name:
+        case "size":
+            return sizes[node.parameter]
+        case "pi":
+            return np.pi
+        case "unit":
+            return np.eye(shape[0])[node.parameter - 1]
+        case "tril":
+            return np.tril(np.ones(shape))
+        case "triu":
+            return np.triu(np.ones(shape))
+        case "shift":
+            return np.eye(*shape, k=-node.parameter.evaluate(sizes))
+        case "fuse":
+            return np.eye(shape[0]).reshape(shape)
+    raise TypeError(f"no value for the constant {node.name}")
+
+
+def _einsum(node: Einsum, values: list[Array], sizes: Mapping[str, int]) -> Array:
+    """Over the whole space of labels: each label of ``out`` once, then copied to the diagonal where it occurs twice."""
+    extent = [d.evaluate(sizes) for d in node.sizes]
+    used = list(dict.fromkeys([*node.out, *(x for s in node.subscripts for x in s)]))
+    letter = {x: LETTERS[i] for i, x in enumerate(used)}
+    free = list(dict.fromkeys(node.out))
+    ones = [np.ones(extent[x]) for x in free]
+    left = ["".join(letter[x] for x in s) for s in [*node.subscripts, *((x,) for x in free)]]
+    pattern = ",".join(left) + "->" + "".join(letter[x] for x in free)
+    product = np.einsum(pattern, *values, *ones, optimize="greedy") if left else np.array(1.0)
+    result = np.zeros([extent[x] for x in node.out])
+    grid = dict(zip(free, np.indices([extent[x] for x in free], sparse=True), strict=True))
+    result[tuple(grid[x] for x in node.out)] = float(node.coefficient) * product
+    return result
+
+
+_MAPS: dict[str, Callable[[Array], Array]] = {
+    "exp": np.exp, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "sin": np.sin, "cos": np.cos, "tan": np.tan,
+    "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "abs": np.abs, "sign": np.sign, "step": lambda x: (x > 0) * 1.0, "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "softplus": lambda x: np.logaddexp(x, 0), "erf": scipy.special.erf,
+    "normcdf": lambda x: scipy.special.erfc(-x / np.sqrt(2)) / 2,
+    "normpdf": lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
+}  # fmt: skip
+
+
+def _map(node: Map, args: list[Array], arrays: Mapping[str, Any]) -> Array:
+    if node.function == "power":
+        return args[0] ** float(node.parameter)
+    if node.function == "pow":
+        return args[0] ** args[1]
+    if node.function == "function":
+        name, primes = node.parameter
+        return arrays[name][primes](args[0])
+    return _MAPS[node.function](*args)
+
+
+def _apply(node: Apply, arg: Array) -> Array:
+    if node.parameter is None:
+        return _MATRIX[node.function](arg)
+    axes = tuple(range(arg.ndim - node.parameter, arg.ndim))
+    return _REDUCTIONS[node.function](arg, axes)
+
+
+def _adjugate(x: Array) -> Array:
+    cofactors = np.empty_like(x)
+    for i, j in np.ndindex(*x.shape):
+        cofactors[i, j] = (-1) ** (i + j) * np.linalg.det(np.delete(np.delete(x, i, 0), j, 1))
+    return cofactors.T
+
+
+def _shared(mask: Array, axes: tuple[int, ...]) -> Array:
+    return mask / mask.sum(axis=axes, keepdims=True)
+
+
+_MATRIX: dict[str, Callable[[Array], Array]] = {
+    "inv": np.linalg.inv,
+    "det": np.linalg.det,
+    "logdet": lambda x: np.log(np.abs(np.linalg.det(x))),
+    "adj": _adjugate,
+}
+_REDUCTIONS: dict[str, Callable[[Array, tuple[int, ...]], Array]] = {
+    "logsumexp": lambda x, axes: scipy.special.logsumexp(x, axis=axes),
+    "softmax": lambda x, axes: scipy.special.softmax(x, axis=axes),
+    "max": lambda x, axes: x.max(axis=axes),
+    "min": lambda x, axes: x.min(axis=axes),
+    "argmax": lambda x, axes: _shared(x == x.max(axis=axes, keepdims=True), axes),
+    "argmin": lambda x, axes: _shared(x == x.min(axis=axes, keepdims=True), axes),
+}
