@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("checking",),
     ("answer", "api"),
     ("",),
-    ("cli_data", "cli_output"),
+    ("cli_data", "cli_options", "cli_output"),
     ("cli",),
     ("__main__",),
 )

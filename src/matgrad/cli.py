@@ -1,6 +1,7 @@
 """The command line: ``matgrad derive`` and ``matgrad eval``.
 
-Exit status: 0 fine, 2 bad input, 3 a check failed, 4 a check was undecided, 70 a fault of matgrad itself.
+Exit status: 0 fine, 2 bad input, 3 a check failed, 4 a check was undecided, 70 a fault of matgrad itself, 74 the
+output could not be written.
 """
 
 from __future__ import annotations
@@ -10,18 +11,17 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from matgrad import Derivative, Formula, MatgradError, __version__, derive
-from matgrad.answer.derivative import SYMMETRIC
-from matgrad.answer.layout import LAYOUTS
-from matgrad.cli_data import EXAMPLE, read_point
+from matgrad import Derivative, Formula, MatgradError, derive
+from matgrad.cli_data import read_point
+from matgrad.cli_options import Command, not_an_option, parser_for
 from matgrad.cli_output import Names, Row, aligned, ascii_only, joined_code, latex_lines, plain_data, report, show_value
 from matgrad.errors import DataError
 
 FINE, BAD_INPUT, CHECK_FAILED, UNDECIDED = 0, 2, 3, 4
-INTERRUPTED, BROKEN_PIPE, FAULT = 130, 141, 70
+FAULT, NOT_WRITTEN, INTERRUPTED, BROKEN_PIPE = 70, 74, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,16 +33,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _silence(sys.stdout)
         return BROKEN_PIPE
+    except OSError as error:
+        _silence(sys.stdout)
+        print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return NOT_WRITTEN
     except KeyboardInterrupt:
         return INTERRUPTED
     return status
 
 
 def _run(given: Sequence[str]) -> int:
-    parser = _parser()
+    parser = parser_for(_derive, _evaluate)
     try:
-        options = parser.parse_args([_not_an_option(word) for word in given])
-        command: Callable[[argparse.Namespace], int] | None = options.command
+        options = parser.parse_args([not_an_option(word) for word in given])
+        command: Command | None = options.command
         if command is None:
             parser.print_help()
             return FINE
@@ -51,7 +55,7 @@ def _run(given: Sequence[str]) -> int:
         return stop.code if isinstance(stop.code, int) else FINE
     except MatgradError as error:
         return _complain(_OPTION.sub(r"--\1 \2", str(error)), BAD_INPUT)
-    except BrokenPipeError:
+    except OSError:  # of the output: those of the input are told where they arise
         raise
     except Exception as error:  # a user is never shown a traceback, unless it is asked for
         if os.environ.get("MATGRAD_DEBUG"):
@@ -75,94 +79,6 @@ def _silence(stream: Any) -> None:
     """After a broken pipe: nothing more is written, so that the interpreter does not complain at its end."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-# -- options
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise MatgradError(" ".join(message.split()), hint=f"{self.prog} --help")
-
-
-def _not_an_option(word: str) -> str:
-    """A formula may begin with a minus: a blank before it keeps it from being read as an option."""
-    if word.startswith("-") and word != "-h" and not word.startswith("--"):
-        return " " + word
-    return word if not word.startswith("--") or word[2:3].isalpha() or word == "--" else " " + word
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="matgrad",
-        description="Matrix calculus in closed form, checked.",
-        epilog="""examples:
-  matgrad derive "norm2(A*x - b)^2" --wrt x
-  matgrad eval "norm2(x)^2" --at "x=[1,2]"
-
-matgrad derive --help and matgrad eval --help say more.""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"matgrad {__version__}")
-    parser.set_defaults(command=None)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _add_derive(commands)
-    _add_eval(commands)
-    return parser
-
-
-def _add_derive(commands: Any) -> None:
-    parser = commands.add_parser(
-        "derive",
-        help="a derivative in matrix notation",
-        description="The derivative of a formula in matrix notation, checked at random points.",
-        epilog=f"""examples:
-  matgrad derive "norm2(A*x - b)^2" --wrt x
-  matgrad derive "logdet(S) - tr(S*X)" --wrt S,X --where "S: spd(n); X: symmetric(n)"
-  matgrad derive "x'*A*x" --wrt x --order 2 --at "{EXAMPLE.rpartition(";")[0]}"
-
-exit status: 0 fine, 2 bad input, 3 the check failed, 4 the check was undecided""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    _add_formula(parser)
-    parser.add_argument("--wrt", metavar="NAMES", action="append", help="the variable, or several: x,y")
-    parser.add_argument("--order", metavar="K", type=int, default=1, help="of the derivative, 1 to 4 (default 1)")
-    parser.add_argument("--layout", choices=LAYOUTS, default="mixed", help="how the axes stand (default mixed)")
-    parser.add_argument(
-        "--symmetric",
-        choices=SYMMETRIC,
-        default="projected",
-        help="the convention for symmetric variables (default projected)",
-    )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print everything as JSON")
-    form.add_argument("--latex", action="store_true", help="print LaTeX only")
-    form.add_argument("--code", choices=("numpy",), help="print source code only")
-    parser.set_defaults(command=_derive)
-
-
-def _add_eval(commands: Any) -> None:
-    parser = commands.add_parser(
-        "eval",
-        help="the value of a formula",
-        description="The value of a formula at given arrays.",
-        epilog="""examples:
-  matgrad eval "x'*A*x" --at "A=[1,2;2,3]; x=[1,2]"
-  matgrad eval "r = A*x - b; r'*r" --at data.npz""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    _add_formula(parser)
-    parser.add_argument("--json", action="store_true", help="print the value as JSON")
-    parser.set_defaults(command=_evaluate)
-
-
-def _add_formula(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("formula", metavar="FORMULA", help='in quotes; definitions first: "r = A*x - b; r\'*r"')
-    parser.add_argument("--where", metavar="DECLS", help='what names are: "S: spd(n); x: vector(3); g: function"')
-    parser.add_argument("--at", metavar="POINT", help=f'values: "{EXAMPLE}", or a .npz or .json file')
 
 
 # -- matgrad derive
@@ -276,7 +192,7 @@ def _point(formula: Formula, at: str) -> dict[str, Any]:
 
 def _values(formula: Formula, derivatives: Sequence[Derivative], point: Mapping[str, Any]) -> _Values:
     """The formula and its derivatives at a point; an error where they are not defined there."""
-    value = _defined(formula(**point), "the formula", [])
+    value = _defined(formula(**point), "the formula", derivatives[0].conditions)
     return value, [_defined(d(**point), f"the derivative in {d.wrt[0]}", d.conditions) for d in derivatives]
 
 

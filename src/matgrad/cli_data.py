@@ -21,8 +21,8 @@ _WHOLE = 2**53
 def read_point(given: str, types: Mapping[str, Type]) -> dict[str, Any]:
     """The values by name, from text or from the file that it names; ``types`` are those of the variables.
 
-    >>> read_point("x=[1,2]; A=[1,2;2,3]; c=-1/2", {"x": Type("vector"), "A": Type("matrix"), "c": Type("scalar")})
-    {'x': [1, 2], 'A': [[1, 2], [2, 3]], 'c': -0.5}
+    >>> read_point("A=[1,2;2,3]; c=-1/2", {"c": Type("scalar", ())})
+    {'A': [[1, 2], [2, 3]], 'c': -0.5}
     """
     path = given.strip()
     if path.lower().endswith(_SUFFIXES) and ("=" not in path or Path(path).is_file()):
@@ -49,11 +49,11 @@ def _from_npz(path: Path) -> dict[str, Any]:
 
     hint = "numpy.savez(path, A=A, x=x)"
     try:
-        opened = np.load(path, allow_pickle=False)
-        if not isinstance(opened, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} holds one array without a name", hint=hint)
-        with opened as arrays:
-            return {name: arrays[name][()] for name in arrays.files}
+        with path.open("rb") as file:
+            opened = np.load(file, allow_pickle=False)
+            if not isinstance(opened, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} holds one array without a name", hint=hint)
+            return {name: opened[name][()] for name in opened.files}
     except (ValueError, EOFError, BadZipFile, BadCompression, KeyError) as error:
         reason = "its arrays must hold numbers" if "Object arrays" in str(error) else "it is no such file, or damaged"
         raise DataError(f"{path} cannot be read as a .npz file: {reason}", hint=hint) from error

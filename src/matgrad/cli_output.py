@@ -73,7 +73,7 @@ def ascii_only(text: str) -> str:
     >>> ascii_only("∂f/∂x, det(X) ≠ 0")
     'df/dx, det(X) != 0'
     """
-    return text.translate(str.maketrans(_ASCII))
+    return text.replace("∇²", "hess ").translate(str.maketrans(_ASCII))
 
 
 # -- what a formula and its derivatives are called

@@ -41,6 +41,12 @@ def evaluate(formula: Expr | Program, arrays: Mapping[str, Any], sizes: Mapping[
         return _Walk(known, sizes).value(formula.body)
 
 
+def operate(node: Expr, values: Sequence[Array], arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
+    """The value of one operation, given those of its arguments."""
+    with np.errstate(all="ignore"):
+        return _Walk(arrays, sizes).visit(node, list(values))
+
+
 class _Walk:
     def __init__(self, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
         self.arrays = arrays

@@ -54,7 +54,7 @@ class Call(NamedTuple):
 class Expr:
     """An immutable node of a formula. Equality is of structure; span and type do not count."""
 
-    __slots__ = ("__weakref__", "args", "digest", "op", "span", "type", "value")
+    __slots__ = ("__weakref__", "args", "digest", "memo", "op", "span", "type", "value")
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Expr:
         self.value = value
         self.span = span
         self.type = type
+        self.memo: dict[str, Any] | None = None
         self.digest: int = hash((op, value, tuple(a.digest for a in args)))
 
     def __hash__(self) -> int:

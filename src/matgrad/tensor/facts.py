@@ -150,7 +150,7 @@ def _spd(node: Node) -> bool:
             return node.out == (0, 0)
         if node.out == (0, 0):
             return all(s == (0,) and positive(n) is Fact.YES for n, s in matrices)
-        return len(matrices) == 1 and spd(matrices[0][0]) is Fact.YES
+        return len(matrices) == 1 and set(matrices[0][1]) == set(node.out) == {0, 1} and spd(matrices[0][0]) is Fact.YES
     return False
 
 

@@ -75,10 +75,11 @@ def _selected(
     if a.name == "unit" and s == t:
         return Network([], net.out, Fraction(0), net.sizes)  # different units: equal ones were merged as a power
     if a.name == "fuse" and a is b_:
-        if s[0] == t[0] and net.count(s[0]) == 2:
-            half = net.replaced([places[1]], drop=[s[0]], merge=(s[1], t[1]))
-            slow_joined = tuple(s[1] if x == t[1] else x for x in t)
-            return half.replaced([places[0]], merge=(s[2], slow_joined[2]))
+        if s[0] == t[0]:
+            # F[f,i,k]·F[f,j,l] = δij·δkl·F[f,i,k], whatever else f is used for
+            half = net.replaced([places[1]], merge=(s[1], t[1]))
+            fast, other = (s[1] if x == t[1] else x for x in (s[2], t[2]))
+            return half.replaced([], merge=(fast, other))
         if s[1:] == t[1:] and net.count(s[1]) == 2 and net.count(s[2]) == 2:
             return net.replaced(places, drop=[s[1], s[2]], merge=(s[0], t[0]))
     if a.name == "shift" and s[0] == t[0] and net.count(s[0]) == 2 and a.shape[0] == b_.shape[0]:

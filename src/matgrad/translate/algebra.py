@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from weakref import WeakKeyDictionary
+from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.formula.printing import reads_alone
@@ -169,8 +169,11 @@ def _with_one_number(terms: list[Expr]) -> list[Expr]:
 
 # -- what a formula costs to print and where it stands --------------------------------------------
 
-_COST: WeakKeyDictionary[Expr, int] = WeakKeyDictionary()
-_NAMES: WeakKeyDictionary[Expr, tuple[str, ...]] = WeakKeyDictionary()
+
+def _remembered(expr: Expr) -> dict[str, Any]:
+    if expr.memo is None:
+        expr.memo = {}
+    return expr.memo
 
 
 def cost(expr: Expr) -> int:
@@ -178,15 +181,15 @@ def cost(expr: Expr) -> int:
     stack = [expr]
     while stack:
         node = stack[-1]
-        missing = [a for a in node.args if a not in _COST]
-        if node in _COST:
-            stack.pop()
-        elif missing:
+        missing = [a for a in node.args if "cost" not in _remembered(a)]
+        if missing and "cost" not in _remembered(node):
             stack += missing
-        else:
-            _COST[node] = _own_cost(node) + sum(_COST[a] for a in node.args)
-            stack.pop()
-    return _COST[expr]
+            continue
+        memo = _remembered(stack.pop())
+        if "cost" not in memo:
+            memo["cost"] = _own_cost(node) + sum(_remembered(a)["cost"] for a in node.args)
+    found: int = _remembered(expr)["cost"]
+    return found
 
 
 def _own_cost(node: Expr) -> int:
@@ -214,7 +217,8 @@ def _own_cost(node: Expr) -> int:
 
 def names(expr: Expr) -> tuple[str, ...]:
     """The names in reading order."""
-    found = _NAMES.get(expr)
-    if found is None:
-        found = _NAMES[expr] = tuple(node.value for node in walk(expr) if node.op == "name")
+    memo = _remembered(expr)
+    if "names" not in memo:
+        memo["names"] = tuple(node.value for node in walk(expr) if node.op == "name")
+    found: tuple[str, ...] = memo["names"]
     return found

@@ -195,11 +195,12 @@ def _without(items: Sequence[Expr], gone: Sequence[Expr]) -> tuple[Expr, ...]:
 
 
 def _common_ends(terms: Sequence[Term], left: bool, type_: Type):  # type: ignore[no-untyped-def]
-    ends: dict[Expr, list[Term]] = {}
+    ends: dict[tuple[Expr, Type | None], list[Term]] = {}
     for term in terms:
         if len(term.chain) > 1:
-            ends.setdefault(term.chain[0 if left else -1], []).append(term)
-    for end, group in ends.items():
+            end = term.chain[0 if left else -1]
+            ends.setdefault((end, end.type), []).append(term)
+    for (end, _), group in ends.items():
         if len(group) < 2:
             continue
         shared = [s for s in dict.fromkeys(group[0].scalars) if all(s in t.scalars for t in group)]

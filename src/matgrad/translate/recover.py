@@ -360,7 +360,8 @@ class Recovery:
         subscripts: list[str] = []
         out: list[str] = []
         seen: set[int] = set()
-        used = {x for s in node.subscripts for x in s}
+        printed = [(n, s) for n, s in zip(node.operands, node.subscripts, strict=True) if not _is_fuse(n)]
+        used = {x for _, s in printed for x in s}
         for place, x in enumerate(node.out):
             if x in seen:  # a repeated axis: a Kronecker delta ties a letter of its own to it
                 args.append(call("eye", type=Type(MATRIX, (node.sizes[x],) * 2)))
@@ -370,14 +371,15 @@ class Recovery:
                 continue
             seen.add(x)
             out.append(letters[x])
-        for x in dict.fromkeys(node.out):
-            if x not in used:
+        joined_axes = [x for n, s in zip(node.operands, node.subscripts, strict=True) if _is_fuse(n) for x in s[1:]]
+        fused = _fused_letters(node, letters)
+        for x in dict.fromkeys([*node.out, *joined_axes]):
+            if x not in used and x not in fused:
                 args.append(call("vector", number(1), type=Type(VECTOR, (node.sizes[x],))))
                 subscripts.append(letters[x])
-        fused = _fused_letters(node, letters)
         scalars: list[Expr] = []
         for operand, labels in _indexed(self, list(zip(node.operands, node.subscripts, strict=True)), node.out):
-            if isinstance(operand, Constant) and operand.name == "fuse":
+            if isinstance(operand, Node) and _is_fuse(operand):
                 continue
             expr = operand if isinstance(operand, Expr) else self.plain(operand)
             if labels:
@@ -565,6 +567,10 @@ def spread_sums(node: Einsum) -> Node | None:
     return None
 
 
+def _is_fuse(node: Node) -> bool:
+    return isinstance(node, Constant) and node.name == "fuse"
+
+
 def _fused_letters(node: Einsum, letters: Mapping[int, str]) -> dict[int, str]:
     """A fused axis is written as the group of the axes that it joins: einsum("ij,kl->(ik)(jl)", A, B)."""
     found: dict[int, str] = {}
@@ -577,16 +583,19 @@ def _fused_letters(node: Einsum, letters: Mapping[int, str]) -> dict[int, str]:
 
 def _unfused(recovery: Recovery, pairs: Pairs, node: Einsum) -> Pairs:
     """vec read back, where a fused axis joins the two axes of one matrix."""
-    for fuse, (p, slow, fast) in [(n, s) for n, s in pairs if isinstance(n, Constant) and n.name == "fuse"]:
-        inside = [(n, s) for n, s in pairs if n is not fuse and set(s) & {slow, fast}]
-        labels = {x for _, s in inside for x in s}
-        outside = {x for n, s in pairs if (n, s) not in inside and n is not fuse for x in s} | set(node.out)
-        nodes = [(n, s) for n, s in inside if isinstance(n, Node)]
-        if labels == {slow, fast} and not labels & outside and len(nodes) == len(inside):
-            matrix = b.einsum(nodes, (fast, slow), 1, {x: node.sizes[x] for x in labels})
-            vec = call("vec", recovery.plain(matrix), type=Type(VECTOR, (node.sizes[p],)))
-            pairs = [q for q in pairs if q not in inside and q[0] is not fuse]
-            pairs.append((vec, (p,)))
+    for place, (fuse, labels) in enumerate(pairs):
+        if not (isinstance(fuse, Constant) and fuse.name == "fuse"):
+            continue
+        fused, slow, fast = labels
+        inside = [i for i, (_, s) in enumerate(pairs) if i != place and set(s) & {slow, fast}]
+        outside = {x for i, (_, s) in enumerate(pairs) if i != place and i not in inside for x in s} | set(node.out)
+        own = {x for i in inside for x in pairs[i][1]}
+        nodes = [(n, s) for n, s in (pairs[i] for i in inside) if isinstance(n, Node)]
+        if own == {slow, fast} and not own & outside and len(nodes) == len(inside):
+            matrix = b.einsum(nodes, (fast, slow), 1, {x: node.sizes[x] for x in own})
+            vec = call("vec", recovery.plain(matrix), type=Type(VECTOR, (node.sizes[fused],)))
+            rest = [pair for i, pair in enumerate(pairs) if i != place and i not in inside]
+            return _unfused(recovery, [*rest, (vec, (fused,))], node)
     return pairs
 
 

@@ -1,0 +1,51 @@
+"""The size of the terms that a formula adds up: what rounding errors are relative to.
+
+1 - tanh(z)^2 may be 1e-9, but it is the difference of numbers near 1, and is known to 1e-16 only. The magnitude
+is the value with every sum taken over absolute values, at every depth; functions are taken at their real argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from matgrad.formula.reference import evaluate, operate
+from matgrad.formula.syntax import Expr, Program, fold
+
+Array = Any
+_LINEAR = frozenset({"sum", "mean", "tr", "diag", "vec", "kron", "tril", "triu", "vector", "matrix"})
+
+
+def magnitude(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> float:
+    """The largest entry of the value, with every sum inside taken over absolute values."""
+    known = dict(arrays)
+    for name, definition in program.definitions:
+        known[name] = evaluate(definition, known, sizes)
+
+    def visit(node: Expr, args: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+        value = operate(node, [v for v, _ in args], known, sizes)
+        return value, _size(node, value, args, known, sizes)
+
+    _, size = fold(program.body, visit)
+    return float(np.max(size, initial=0))
+
+
+def _size(
+    node: Expr, value: Array, args: list[tuple[Array, Array]], arrays: Mapping[str, Any], sizes: Mapping[str, int]
+) -> Array:
+    magnitudes = [m for _, m in args]
+    if node.op == "neg":
+        return magnitudes[0]
+    if node.op in ("add", "transpose", "index", "stack", "einsum"):
+        return operate(node, magnitudes, arrays, sizes)
+    if node.op == "product":
+        divided = [
+            np.abs(v) if operator in ("/", "./") else m
+            for operator, (v, m) in zip(("*", *node.value), args, strict=True)
+        ]
+        return np.abs(operate(node, divided, arrays, sizes))
+    if node.op == "call" and node.value.name in _LINEAR:
+        return operate(node, magnitudes, arrays, sizes)
+    return np.abs(value)

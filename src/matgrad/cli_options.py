@@ -1,0 +1,100 @@
+"""The commands and options of the command line, with their help."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from matgrad import MatgradError, __version__
+from matgrad.answer.derivative import SYMMETRIC
+from matgrad.answer.layout import LAYOUTS
+from matgrad.cli_data import EXAMPLE
+
+Command = Callable[[argparse.Namespace], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise MatgradError(" ".join(message.split()), hint=f"{self.prog} --help")
+
+
+def not_an_option(word: str) -> str:
+    """A formula may begin with a minus: a blank before it keeps it from being read as an option."""
+    if word.startswith("-") and word != "-h" and not word.startswith("--"):
+        return " " + word
+    return word if not word.startswith("--") or word[2:3].isalpha() or word == "--" else " " + word
+
+
+def parser_for(derive: Command, evaluate: Command) -> argparse.ArgumentParser:
+    """The parser of all options; it sets ``command`` to one of the two functions, or to None."""
+    parser = _Parser(
+        prog="matgrad",
+        description="Matrix calculus in closed form, checked.",
+        epilog="""examples:
+  matgrad derive "norm2(A*x - b)^2" --wrt x
+  matgrad eval "norm2(x)^2" --at "x=[1,2]"
+
+matgrad derive --help and matgrad eval --help say more.""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"matgrad {__version__}")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_derive(commands).set_defaults(command=derive)
+    _add_eval(commands).set_defaults(command=evaluate)
+    return parser
+
+
+def _add_derive(commands: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "derive",
+        help="a derivative in matrix notation",
+        description="The derivative of a formula in matrix notation, checked at random points.",
+        epilog=f"""examples:
+  matgrad derive "norm2(A*x - b)^2" --wrt x
+  matgrad derive "logdet(S) - tr(S*X)" --wrt S,X --where "S: spd(n); X: symmetric(n)"
+  matgrad derive "x'*A*x" --wrt x --order 2 --at "{EXAMPLE.rpartition(";")[0]}"
+
+exit status: 0 fine, 2 bad input, 3 the check failed, 4 the check was undecided""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_formula(parser)
+    parser.add_argument("--wrt", metavar="NAMES", action="append", help="the variable, or several: x,y")
+    parser.add_argument("--order", metavar="K", type=int, default=1, help="of the derivative, 1 to 4 (default 1)")
+    parser.add_argument("--layout", choices=LAYOUTS, default="mixed", help="how the axes stand (default mixed)")
+    parser.add_argument(
+        "--symmetric",
+        choices=SYMMETRIC,
+        default="projected",
+        help="the convention for symmetric variables (default projected)",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print everything as JSON")
+    form.add_argument("--latex", action="store_true", help="print LaTeX only")
+    form.add_argument("--code", choices=("numpy",), help="print source code only")
+    return parser
+
+
+def _add_eval(commands: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "eval",
+        help="the value of a formula",
+        description="The value of a formula at given arrays.",
+        epilog="""examples:
+  matgrad eval "x'*A*x" --at "A=[1,2;2,3]; x=[1,2]"
+  matgrad eval "r = A*x - b; r'*r" --at data.npz""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_formula(parser)
+    parser.add_argument("--json", action="store_true", help="print the value as JSON")
+    return parser
+
+
+def _add_formula(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("formula", metavar="FORMULA", help='in quotes; definitions first: "r = A*x - b; r\'*r"')
+    parser.add_argument("--where", metavar="DECLS", help='what names are: "S: spd(n); x: vector(3); g: function"')
+    parser.add_argument("--at", metavar="POINT", help=f'values: "{EXAMPLE}", or a .npz or .json file')

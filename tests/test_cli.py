@@ -1,0 +1,500 @@
+"""The command line: what it prints, what it refuses, and with which exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matgrad.checking.verify import Check
+from matgrad.cli import main
+from matgrad.cli_data import read_point
+from matgrad.cli_output import Row, aligned, plain_data, show_value
+
+AT = "A=[1,2;2,3]; x=[1,2]"
+QUADRATIC = "x'*A*x"
+
+
+class Outcome:
+    """What a command left behind."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+@pytest.fixture
+def run(capsys):
+    def command(*arguments: str) -> Outcome:
+        status = main(arguments)
+        captured = capsys.readouterr()
+        return Outcome(status, captured.out, captured.err)
+
+    return command
+
+
+def shell(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
+    return subprocess.run([sys.executable, "-m", "matgrad", *arguments], capture_output=True, env=env)
+
+
+def refused(outcome: Outcome) -> str:
+    """The message of a command that must refuse: one error, nothing printed, no traceback."""
+    assert outcome.status == 2, outcome.out + outcome.err
+    assert outcome.out == ""
+    assert outcome.err.count("error:") == 1
+    assert outcome.err.startswith("error: ")
+    assert "Traceback" not in outcome.err
+    return outcome.err
+
+
+# -- what derive prints
+
+
+def test_the_command_of_the_readme(run) -> None:
+    found = run("derive", "norm2(A*x - b)^2", "--wrt", "x")
+    assert (found.status, found.err) == (0, "")
+    *lines, check = found.lines
+    assert lines == [
+        "f(x) = ‖A x − b‖₂²          A: matrix(m, n) · x: vector(n) · b: vector(m), assumed from A*x - b",
+        "∇f   = 2 Aᵀ(A x − b)        gradient, shape (n)",
+        "text   2*A'*(A*x - b)",
+    ]
+    small = r"check  relative error \de-1\d against complex-step differentiation at 8 random points"
+    assert re.fullmatch(small, check)
+
+
+def test_several_variables_share_the_first_line(run) -> None:
+    found = run("derive", QUADRATIC, "--wrt", "x, A")
+    assert found.out.count("f(x, A) = xᵀ A x") == 1
+    assert "∂f/∂x   = (A + Aᵀ) x        gradient, shape (n)" in found.lines
+    assert "text      (A + A')*x" in found.lines
+    assert "∂f/∂A   = x xᵀ              gradient, shape (n, n)" in found.lines
+    assert found.out.count("\ncheck ") == 2
+    assert run("derive", QUADRATIC, "--wrt", "x", "--wrt", "A").lines[0] == found.lines[0]
+
+
+def test_intermediates_are_shown_and_used(run) -> None:
+    found = run("derive", "r = A*x - b; r'*r", "--wrt", "x")
+    assert found.lines[0] == "let r = A x − b             vector(m)"
+    assert "text    2*A'*(A*x - b)" in found.lines
+    assert "short   2*A'*r" in found.lines
+
+
+def test_wide_lines_keep_the_columns(run) -> None:
+    found = run("derive", "sum(log(1 + exp(-y.*(X*w)))) + c/2*norm2(w)^2", "--wrt", "w")
+    assert found.lines[0].startswith("f(w) = ")
+    assert found.lines[1].startswith("       y: vector(n) · X: matrix(n, m)")
+    assert found.lines[1].endswith("c assumed from its first letter; y assumed from y.*(X*w)")
+
+
+def test_index_notation_has_action_and_vec(run) -> None:
+    found = run("derive", "A*X*B", "--wrt", "X")
+    assert "action  dX ↦ A*dX*B" in found.lines
+    assert "vec     kron(B', A)" in found.lines
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((QUADRATIC, "--wrt", "x", "--order", "2"), "∇²f  = A + Aᵀ               Hessian, shape (n, n)"),
+        (("A*x", "--wrt", "x"), "J    = A                    Jacobian, shape (m, n)"),
+        (("J*x", "--wrt", "x"), "∂f/∂x = J                   Jacobian, shape (m, n)"),
+        (("f*x'*x", "--wrt", "x"), "∇F   = 2 f x                gradient, shape (n)"),
+        (("x^3", "--wrt", "x", "--order", "2"), "∂²f/∂x² = 6 x               derivative of order 2, scalar"),
+        (("norm1(x)", "--wrt", "x"), "where  x ≠ 0; there sign(0) = 0 is used"),
+        (("-x'*x", "--wrt", "x"), "text   -2*x"),
+    ],
+)  # fmt: skip
+def test_labels_and_remarks(run, arguments, expected) -> None:
+    found = run("derive", *arguments)
+    assert found.status == 0
+    assert expected in found.lines
+
+
+def test_conventions_that_are_not_the_usual_ones_are_said(run) -> None:
+    symmetric = ("derive", "logdet(S)", "--wrt", "S", "--where", "S: spd(n)")
+    assert "each free entry counted once" in run(*symmetric, "--symmetric", "entries").out
+    assert "as if S were not symmetric" in run(*symmetric, "--symmetric", "ignore").out
+    assert ", shape (n, m), denominator layout" in run("derive", "A*x", "--wrt", "x", "--layout", "denominator").out
+    assert "vec layout (columns stacked)" in run("derive", "A*X*B", "--wrt", "X", "--layout", "vec").out
+
+
+def test_functions_and_the_identity_are_listed(run) -> None:
+    assert "g: function" in run("derive", "g(a'*x)", "--wrt", "x", "--where", "g: function").lines[0]
+    assert "; I is read as the identity matrix" in run("derive", "norm2(I - X'*X)^2", "--wrt", "X").lines[0]
+
+
+# -- values
+
+
+def test_values_at_a_point(run) -> None:
+    found = run("derive", QUADRATIC, "--wrt", "x", "--at", AT)
+    assert found.lines[-2:] == ["at this point  f  = 21", "               ∇f = (10, 16)"]
+    hessian = run("derive", QUADRATIC, "--wrt", "x", "--order", "2", "--at", AT)
+    assert hessian.lines[-2:] == ["               ∇²f = [ 2  4 ]", "                     [ 4  6 ]"]
+
+
+def test_literal_components(run) -> None:
+    found = run("derive", "[x[1]^2 + x[2]; x[1]*x[2]]", "--wrt", "x", "--at", "x=[1;2]")
+    assert found.lines[-3:] == [
+        "at this point  f = (3, 2)",
+        "               J = [ 2  1 ]",
+        "                   [ 2  1 ]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("formula", "at", "expected"),
+    [
+        (QUADRATIC, AT, "21"),
+        ("A*x", AT, "(5, 8)"),
+        ("r = A*x; r*x'", AT, "[ 5  10 ]\n[ 8  16 ]"),
+        (QUADRATIC, "A=[[1,2],[2,3]]\nx=[1;2]", "21"),
+        ("A", "A=[1,2,3]", "[ 1  2  3 ]"),
+        ("A", "A=[1;2]", "[ 1 ]\n[ 2 ]"),
+        ("a*b*c", "a=-1/2; b=1e-3; c=2*pi", "-0.0031415927"),
+        ("ones(n)", "n=3", "(1, 1, 1)"),
+        ("λ*2", "λ=.5", "1"),
+        ("c/d", "c=1; d=0", "inf"),
+    ],
+)
+def test_eval(run, formula, at, expected) -> None:
+    found = run("eval", formula, "--at", at)
+    assert (found.status, found.out, found.err) == (0, expected + "\n", "")
+
+
+def test_eval_without_variables(run) -> None:
+    assert run("eval", "1/2 + 1/4").out == "0.75\n"
+
+
+@pytest.mark.parametrize("suffix", ["npz", "json"])
+def test_values_from_a_file(run, tmp_path: Path, suffix) -> None:
+    path = tmp_path / f"point.{suffix}"
+    arrays = {"A": [[1.0, 2.0], [2.0, 3.0]], "x": [1.0, 2.0], "c": 2.0}
+    if suffix == "npz":
+        np.savez(path, **arrays)
+    else:
+        path.write_text(json.dumps(arrays), encoding="utf-8")
+    assert run("eval", "c*x'*A*x", "--at", str(path)).out == "42\n"
+
+
+def test_numbers_for_reading() -> None:
+    assert show_value(np.array([-0.0, 0.1 + 0.2])) == "(0, 0.3)"
+    assert show_value(np.zeros((2, 1, 2))).splitlines() == ["[1,:,:]", "[ 0  0 ]", "[2,:,:]", "[ 0  0 ]"]
+    assert show_value(np.zeros((30, 20))) == "30 × 20 numbers, from 0 to 0"
+    assert show_value(np.zeros((0, 2))) == "[ ] (0 × 2)"
+    assert show_value(np.zeros(0)) == "()"
+    assert plain_data(np.array([np.inf, 1])) == ["inf", 1]
+
+
+def test_rows_align() -> None:
+    wide = Row("g", "y" * 60, "said below", equation=True)
+    assert aligned([[Row("f", "x", "a", equation=True), wide, Row("text", "x")]]).splitlines() == [
+        "f   = x                     a",
+        f"g   = {'y' * 60}",
+        "      said below",
+        "text  x",
+    ]
+
+
+# -- the other forms
+
+
+def test_json(run) -> None:
+    data = json.loads(run("derive", QUADRATIC, "--wrt", "x", "--json", "--at", AT).out)
+    assert data["text"] == "(A + A')*x"
+    assert data["check"]["passed"] is True
+    assert data["at"] == {"value": 21, "derivative": [10, 16]}
+    several = json.loads(run("derive", QUADRATIC, "--wrt", "x,A", "--json").out)
+    assert several["A"]["text"] == "x*x'"
+    assert "at" not in several["A"]
+    value = json.loads(run("eval", "A*x", "--at", AT, "--json").out)
+    assert value == {"formula": "A*x", "shape": ["m"], "value": [5, 8]}
+
+
+def test_latex(run) -> None:
+    lines = run("derive", "r = A*x; r'*r", "--wrt", "x", "--latex").lines
+    assert len(lines) == 2
+    assert lines[0].startswith(r"\mathbf{r} = \mathbf{A} \mathbf{x},\quad f(\mathbf{x}) = ")
+    assert lines[1].startswith(r"\nabla f = 2 ")
+
+
+def test_code_runs(run) -> None:
+    names: dict[str, object] = {}
+    exec(run("derive", QUADRATIC, "--wrt", "x", "--code", "numpy").out, names)
+    A, x = np.array([[1.0, 2], [2, 3]]), np.array([1.0, 2])
+    np.testing.assert_allclose(names["gradient"](A=A, x=x), [10, 16])
+    source = run("derive", QUADRATIC, "--wrt", "x,A", "--code", "numpy").out
+    assert source.count("import numpy as np") == 1
+    exec(source, names)
+    np.testing.assert_allclose(names["gradient_A"](A=A, x=x), np.outer(x, x))
+
+
+def test_help_and_version(run) -> None:
+    assert "examples:" in run().out
+    for command in ((), ("derive",), ("eval",)):
+        found = run(*command, "--help")
+        assert found.status == 0
+        assert 'matgrad derive "' in found.out or 'matgrad eval "' in found.out
+    assert re.fullmatch(r"matgrad \d+\.\d+\.\d+\S*\n", run("--version").out)
+
+
+# -- exit status of the check
+
+
+@pytest.mark.parametrize(("passed", "status"), [(False, 3), (None, 4)])
+@pytest.mark.parametrize("form", [[], ["--json"], ["--latex"], ["--code", "numpy"]])
+def test_a_check_that_does_not_pass(run, monkeypatch, passed, status, form) -> None:
+    check = Check(passed, "complex-step differentiation", 8, 0.5)
+    monkeypatch.setattr("matgrad.Derivative.verify", lambda self: check)
+    found = run("derive", QUADRATIC, "--wrt", "x", *form)
+    assert found.status == status
+    assert (str(check) in found.err) == (form in (["--latex"], ["--code", "numpy"]))
+
+
+# -- bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["(x'*A*x", "--wrt", "x"], ["never closed", "\n    ^"]),
+        (["x'*A)*x", "--wrt", "x"], [")", "^"]),
+        (["lgo(x)", "--wrt", "x"], ["lgo", "try  log(x)"]),
+        (["x'*X*x", "--wrt", "y"], ["y does not occur in the formula", "x, X"]),
+        (["weights'*x", "--wrt", "weight"], ["weight does not occur", "--wrt weights"]),
+        (["A*x + b'", "--wrt", "x"], ["column", "row", "try  A*x + b"]),
+        (["A*B", "--wrt", "A", "--where", "A: matrix(2,3); B: matrix(4,5)"], ["3", "4", "2 × 3", "4 × 5"]),
+        (["tr(A)", "--wrt", "A", "--where", "A: matrix(2,3)"], ["square", "2 × 3"]),
+        (["det(A)", "--wrt", "A", "--where", "A: matrix(2,3)"], ["square", "2 × 3"]),
+        (["inv(A)", "--wrt", "A", "--where", "A: matrix(2,3)"], ["square", "2 × 3"]),
+        (["A/x", "--wrt", "x", "--where", "x: vector(n)"], ["nothing can be divided by", "column"]),
+        (["x'*x + det(x)", "--wrt", "x"], ["x"]),
+        (["x'*x", "--wrt", "x", "--where", "y: vector(n)"], ["y is declared, but does not occur"]),
+        (["A*x + x'*A", "--wrt", "x", "--where", "A: matrix(2,3); x: vector(n)"], ["x", "2", "3"]),
+        (["A*x + x", "--wrt", "x", "--where", "A: scalar; x: scalar; B: spd(n)"], ["B is declared"]),
+        (["x'*A*x", "--wrt", "x", "--where", "A: matrix(2,3)"], ["2", "3"]),
+        (["", "--wrt", "x"], ["empty"]),
+        (["  ", "--wrt", "x"], ["empty"]),
+        (["x+" * 10_001 + "x", "--wrt", "x"], ["20000"]),
+        (["(" * 300 + "x" + ")" * 300, "--wrt", "x"], ["200"]),
+        (["x'*x", "--wrt", "x", "--where", "x matrix"], ["a declaration is"]),
+        (["x'*x"], ["--wrt x"]),
+        (["x'*x", "--wrt", "x,"], ["commas"]),
+        (["x'*x", "--wrt", "x,x"], ["twice"]),
+        (["x'*x", "--wrt", "x", "--order", "5"], ["order"]),
+        (["x'*x", "--wrt", "x", "--order", "two"], ["--order"]),
+        (["x'*x", "--wrt", "x", "--layout", "sideways"], ["--layout", "numerator"]),
+        (["A*X*B", "--wrt", "X", "--layout", "numerator"], ["--layout vec"]),
+        (["x'*x", "--wrt", "x", "--code", "fortran"], ["--code", "numpy"]),
+        (["x'*x", "--wrt", "x", "--json", "--latex"], ["--json"]),
+        (["x'*x", "--wrt", "x", "--colour"], ["--colour"]),
+        (["x'*x", "--wrt", "x", "-colour"], ["-colour"]),
+        (["pinv(A)", "--wrt", "A"], ["pinv"]),
+        (["A\\b", "--wrt", "b"], ["inv(A)*b"]),
+        (["\udcce\udcbb", "--wrt", "x"], ["character"]),
+    ],
+)
+def test_bad_input(run, arguments, said) -> None:
+    message = refused(run("derive", *arguments))
+    for part in said:
+        assert part in message, message
+
+
+def test_an_unknown_command(run) -> None:
+    assert "derive" in refused(run("drive", "x'*x"))
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("x=[1,2]", ["no value is given for A"]),
+        ("x=[1,2]; AA=[1,2;2,3]", ["no variable AA", "try  A"]),
+        (AT + "; y=2", ["no variable y", "x, A"]),
+        ("x=[1,2,3]; A=[1,2;3,4]", ["A has shape (2, 2)", "n = 3 from x"]),
+        ("x=[1,2;3,4]; A=[1,2;3,4]", ["x is a vector", "^"]),
+        ("x=3; A=[1,2;3,4]", ["x is a vector", "x=[3]"]),
+        ("x=[1,nan]; A=[1,2;3,4]", ["x holds nan", "^^^"]),
+        ("x=[1,inf]; A=[1,2;3,4]", ["x holds inf"]),
+        ("x=[1,1e999]; A=[1,2;3,4]", ["too large"]),
+        ("x=[1,1/0]; A=[1,2;3,4]", ["division by zero"]),
+        ("x=[1,2]; A=[1,2;2]", ["rows of A differ in length: 2, 1"]),
+        ("x=[1 2]; A=[1,2;2,3]", ["'1 2' is not a number", "1, 2"]),
+        ("x=[1,,2]; A=[1,2;2,3]", ["an entry of x is missing"]),
+        ("x=[1,z]; A=[1,2;2,3]", ["'z' is not a number"]),
+        ("x=[1,2]; A=[[1,2],3]", ["either all rows are in brackets or none"]),
+        ("x=[1,2]; A=[1,2;2,3", ["never closed"]),
+        ("x=[1,2]]; A=[1,2;2,3]", ["never opened"]),
+        ("x=[1,2](3); A=[1,2;2,3]", ["cannot be read"]),
+        ("x=; A=[1,2;2,3]", ["no value is given for x"]),
+        ("x=[1,2]; x=[1,2]", ["x is given twice"]),
+        ("x", ["name=value"]),
+        ("1=2", ["'1' is no name"]),
+        ("", ["no value is given for x, A"]),
+        ("x=[]; A=[1]", ["A has shape"]),
+    ],
+)
+@pytest.mark.parametrize("command", [("eval", QUADRATIC), ("derive", QUADRATIC, "--wrt", "x")])
+def test_bad_values(run, command, at, said) -> None:
+    message = refused(run(*command, "--at", at))
+    for part in said:
+        assert part in message, message
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("eval", "x'*x"), ["--at", "x=…"]),
+        (("eval", "c*x", "--at", "c=[1]; x=[1]"), ["c is a scalar", "c=1"]),
+        (("eval", "log(c)", "--at", "c=-1"), ["not defined at this point"]),
+        (("derive", "log(c)", "--wrt", "c", "--at", "c=-1"), ["not defined at this point", "c > 0"]),
+        (("eval", "inv(X)", "--at", "X=[0,0;0,0]"), ["singular"]),
+        (("eval", "ones(n)"), ["n"]),
+        (("eval", "g(2)", "--where", "g: function", "--at", "g=sin"), ["g is an unspecified function"]),
+        (("eval", "c", "--where", "c: positive", "--at", "c=-2"), ["positive"]),
+        (("eval", "tr(S)", "--where", "S: symmetric(n)", "--at", "S=[1,2;3,4]"), ["symmetric"]),
+        (("eval", "x'*x", "--where", "x: vector(3)", "--at", "x=[1,2]"), ["(2,)", "vector(3)"]),
+    ],
+)
+def test_values_that_do_not_fit(run, command, said) -> None:
+    message = refused(run(*command))
+    for part in said:
+        assert part in message, message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("missing.json", None, "No such file"),
+        ("missing.npz", None, "No such file"),
+        ("bad.json", b"{x: 1}", "not JSON"),
+        ("latin.json", b'{"x": "\xe9"}', "UTF-8"),
+        ("list.json", b"[1]", "object"),
+        ("nan.json", b'{"x": [1, NaN]}', "x holds nan"),
+        ("text.json", b'{"x": ["a"]}', "x must hold real numbers"),
+        ("ragged.json", b'{"x": [[1], [1, 2]]}', "x"),
+        ("none.json", b'{"x": null}', "x must hold real numbers"),
+        ("extra.json", b'{"x": [1], "y": [2]}', "no variable y"),
+        ("deep.json", b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "deep.json"),
+        ("bad.npz", b"nothing", "bad.npz"),
+        ("cut.npz", b"PK\x03\x04cut", "cut.npz"),
+    ],
+)
+def test_bad_files(run, tmp_path: Path, name, content, said) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    assert said in refused(run("eval", "x'*x", "--at", str(path)))
+
+
+def test_npz_files_without_numbers(run, tmp_path: Path) -> None:
+    np.savez(tmp_path / "objects.npz", x=np.array([None, {}], dtype=object))
+    assert "must hold numbers" in refused(run("eval", "x'*x", "--at", str(tmp_path / "objects.npz")))
+    with (tmp_path / "single.npz").open("wb") as file:
+        np.save(file, np.ones(2))
+    assert "without a name" in refused(run("eval", "x'*x", "--at", str(tmp_path / "single.npz")))
+
+
+def test_a_name_is_normalised() -> None:
+    assert read_point("ﬁ=1", {}) == {"fi": 1}
+
+
+# -- what is not the user's fault
+
+
+def test_a_fault_of_matgrad_is_no_traceback(run, monkeypatch) -> None:
+    def broken(self) -> None:
+        raise ZeroDivisionError("deep inside")
+
+    monkeypatch.setattr("matgrad.Derivative.verify", broken)
+    found = run("derive", QUADRATIC, "--wrt", "x")
+    assert found.status == 70
+    assert "ZeroDivisionError: deep inside" in found.err
+    monkeypatch.setenv("MATGRAD_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        main(["derive", QUADRATIC, "--wrt", "x"])
+
+
+def test_an_interrupt(run, monkeypatch) -> None:
+    def interrupted(self) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("matgrad.Derivative.verify", interrupted)
+    found = run("derive", QUADRATIC, "--wrt", "x")
+    assert (found.status, found.out, found.err) == (130, "", "")
+
+
+def test_as_a_process() -> None:
+    found = shell("derive", "inv(X)", "--wrt", "X", PYTHONIOENCODING="utf-8")
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert "X⁻¹" in found.stdout.decode()
+    found = shell("derive", "A/x", "--wrt", "x", "--where", "x: vector(n)")
+    assert found.returncode == 2
+    assert found.stderr.startswith(b"error: ")
+    assert b"Traceback" not in found.stderr
+
+
+def test_without_unicode() -> None:
+    hessian = ("derive", "λ*sum(log(x))", "--wrt", "x", "--order", "2")
+    found = shell(*hessian, PYTHONIOENCODING="ascii")
+    assert (found.returncode, found.stderr) == (0, b"")
+    text = found.stdout.decode("ascii")
+    assert text.startswith("f(x)   = \\u03bb*sum(log(x))")
+    assert "\nhess f = " in text
+    for form in ("--json", "--latex"):
+        assert shell(*hessian, form, PYTHONIOENCODING="ascii").returncode == 0
+    found = shell("derive", "λ+", "--wrt", "x", PYTHONIOENCODING="ascii")
+    assert (found.returncode, found.stdout) == (2, b"")
+    poor = shell("derive", "inv(X)", "--wrt", "X", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert poor.returncode == 0
+    assert b"df/dX = -einsum" in poor.stdout
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "matgrad", "derive", QUADRATIC, "--wrt", "x"]
+    with os.fdopen(write, "wb") as pipe:
+        found = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, env=env)
+    assert (found.returncode, found.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="not for CI: there is no /dev/full here")
+def test_a_full_disk() -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "matgrad", "eval", "1"]
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=env)
+    assert found.returncode == 74
+    assert found.stderr.startswith(b"error: the output cannot be written")
+    assert b"Traceback" not in found.stderr
+
+
+def test_import_is_light() -> None:
+    heavy = ("numpy", "lark", "scipy", "argparse")
+    code = f"import sys, matgrad; print([m for m in {heavy} if m in sys.modules])"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert found.stdout == "[]\n", found.stderr
+
+
+def test_scipy_is_imported_only_for_functions_that_need_it() -> None:
+    code = (
+        "import sys; from matgrad.cli import main; "
+        "main(['derive', 'norm2(A*x - b)^2', '--wrt', 'x', '--code', 'numpy']); "
+        "print('scipy' in sys.modules)"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "utf-8"}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert found.stdout.endswith("False\n"), found.stderr
