@@ -18,7 +18,7 @@ from matgrad.formula.unicode import to_unicode
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
-from matgrad.translate.algebra import of_order
+from matgrad.translate.algebra import has_inner_constants, of_order, sized
 from matgrad.translate.kronecker import kronecker
 from matgrad.translate.recover import Recovery, has_closed_form
 
@@ -78,7 +78,18 @@ class Derivative:
         return self._laid_out(self._node)
 
     def _laid_out(self, node: Node) -> Expr:
-        return laid_out(node, self.outputs, self.layout, self._recovery, self._size)
+        expr = laid_out(node, self.outputs, self.layout, self._recovery, self._size)
+        return expr if self._reads_back(expr) else sized(expr, self._size)
+
+    def _reads_back(self, expr: Expr) -> bool:
+        """Whether constants inside of calls get their sizes back from what stands around them."""
+        if not has_inner_constants(expr):
+            return True
+        try:
+            found = Formula(self.formula.print(expr), None, self.formula.typed, expr.type).program.body
+        except MatgradError:
+            return False
+        return [e.type for e in walk(found)] == [e.type for e in walk(expr)]
 
     def _size(self, dim: Dim) -> Expr:
         return self._recovery.formula(b.size(dim))
@@ -122,8 +133,10 @@ class Derivative:
         variables = self._variable_orders
         if scalar and self.order == 1:
             return "gradient" if variables[0] else "derivative"
-        if scalar and self.order == 2 and all(variables):
-            return "Hessian" if self.wrt[0] == self.wrt[1] else "mixed second derivative"
+        if scalar and self.order == 2:
+            if self.wrt[0] != self.wrt[1]:
+                return "mixed second derivative"
+            return "Hessian" if all(variables) else "second derivative"
         if self.order == 1 and len(self.formula.node.shape) == 1 and variables[0] == 1:
             return "Jacobian"
         return "derivative" if self.order == 1 else f"derivative of order {self.order}"

@@ -32,8 +32,8 @@ def value(formula: Formula, compiled: Callable[..., Any], arrays: Mapping[str, A
 
 def _sizes_for(compiled: Callable[..., Any], checked: Bound) -> dict[str, int]:
     """The sizes that the code asks for as arguments, since no array shows them."""
-    wanted = getattr(compiled, "sizes", ())
-    return {name: checked.sizes[name] for name in wanted}
+    wanted = compiled.parameters - checked.arrays.keys()  # type: ignore[attr-defined]
+    return {name: size for name, size in checked.sizes.items() if name in wanted}
 
 
 def action(formula: Formula, expr: Expr, name: str, type_: Type, direction: Any, arrays: Mapping[str, Any]) -> Any:

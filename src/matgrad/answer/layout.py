@@ -14,7 +14,7 @@ from matgrad.errors import NotSupported
 from matgrad.formula.syntax import ROW, SCALAR, VECTOR, Expr, Type
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node
-from matgrad.translate.algebra import call, transposed
+from matgrad.translate.algebra import as_row, call, scalars_outside
 from matgrad.translate.kronecker import kronecker
 from matgrad.translate.recover import Recovery
 
@@ -35,11 +35,11 @@ def laid_out(node: Node, outputs: int, layout: str, recovery: Recovery, size: Ca
         )
     if layout == "numerator":
         expr = recovery.formula(node)
-        return transposed(expr) if (outputs, variables) == (0, 1) else expr
+        return as_row(expr) if (outputs, variables) == (0, 1) else expr
     if (outputs, variables) == (1, 1):
         return recovery.formula(b.transpose(node))
     expr = recovery.formula(node)
-    return transposed(expr) if (outputs, variables) == (1, 0) else expr
+    return as_row(expr) if (outputs, variables) == (1, 0) else expr
 
 
 def _vec(node: Node, outputs: int, variables: int, recovery: Recovery, size: Callable[[Dim], Expr]) -> Expr:
@@ -47,7 +47,7 @@ def _vec(node: Node, outputs: int, variables: int, recovery: Recovery, size: Cal
         return recovery.formula(node)
     if len(node.shape) == 2:
         expr = recovery.formula(node)
-        return call("vec", expr, type=Type(VECTOR, (node.shape[0] * node.shape[1],)))
+        return scalars_outside(expr, lambda e: call("vec", e, type=Type(VECTOR, (node.shape[0] * node.shape[1],))))
     found = kronecker(node, outputs, recovery.formula, size)
     if found is None:
         raise NotSupported(

@@ -39,7 +39,8 @@ class Check:
             return "undecided: no point was found at which the formula and its derivative are finite"
         where = f"{self.points} random point{'s' if self.points != 1 else ''}"
         verdict = "" if self.passed else "FAILED: "
-        return f"{verdict}relative error {self.max_relative_error:.0e} against {self.method} at {where}"
+        error = f"{self.max_relative_error:.0e}" if self.max_relative_error else "0"
+        return f"{verdict}relative error {error} against {self.method} at {where}"
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def compile_source(source: str) -> Callable[..., Any]:
     def call_by_name(**arrays: Any) -> Any:
         return function(**{_parameter(name, parameters): value for name, value in arrays.items()})
 
+    call_by_name.parameters = frozenset(parameters)  # type: ignore[attr-defined]
     call_by_name.__name__, call_by_name.__doc__ = function.__name__, function.__doc__
     return call_by_name
 
@@ -185,7 +186,7 @@ class _Function:
             case "constant":
                 return Code("np." + node.value)
             case "name":
-                return Code(self.names[node.value])
+                return Code(self.names.get(node.value) or self.size(Dim.of(node.value)))
             case "add":
                 return self._sum(node, args)
             case "neg":

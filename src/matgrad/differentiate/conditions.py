@@ -18,7 +18,7 @@ from matgrad.tensor.nodes import Node
 
 Print = Callable[[Expr], str]
 ALMOST_EVERYWHERE = "almost everywhere"
-TWICE = "the formula is twice continuously differentiable"
+TIMES = {2: "twice", 3: "three times", 4: "four times"}
 
 
 def conditions(program: Program, wrt: tuple[str, ...], node_of: Callable[[Expr], Node], text: Print) -> tuple[str, ...]:
@@ -35,7 +35,8 @@ def conditions(program: Program, wrt: tuple[str, ...], node_of: Callable[[Expr],
                 found.append(kink)
                 kinks = kinks or bool(_card_of(expr).kink)
     if len(wrt) > 1:
-        found.append(f"holds {ALMOST_EVERYWHERE}: second derivatives do not exist at kinks" if kinks else TWICE)
+        smooth = f"the formula is {TIMES[len(wrt)]} continuously differentiable"
+        found.append(f"holds {ALMOST_EVERYWHERE}: higher derivatives do not exist at kinks" if kinks else smooth)
     # A domain already keeps away from its kinks.
     found = [c for c in found if "; " not in c or c.partition("; ")[0] not in found]
     return tuple(dict.fromkeys(found))
@@ -157,7 +158,7 @@ def _filled(needs: str, arg: Expr, text: Print) -> str:
     """The comparison on a card with the argument in place of x: "x > 0" of log(A*x) is "A*x > 0"."""
     match = _COMPARISON.match(needs)
     if match is None:
-        return f"{needs}, in {text(arg)}"
+        return needs.replace(" is ", f" of {text(arg)} is ", 1)
     left, sign, right = match.groups()
     return f"{text(_substituted(parse_expression(left), arg))} {_SIGNS.get(sign, sign)} {right}"
 
@@ -192,6 +193,6 @@ def _kink(
         if exponent is not None and exponent.denominator == 1 and exponent > 1 and exponent.numerator % 2 == 0:
             return None
     if len(expr.args) == 2:
-        return f"{text(expr.args[0])} ≠ {text(expr.args[1])}; where they are equal, step(0) = 0 is used"
+        return f"{text(expr.args[0])} ≠ {text(expr.args[1])}; elsewhere the answer uses step(0) = 0"
     condition = _filled(known.smooth, expr.args[0], text)
-    return f"{condition}; there {known.kink} is used" if known.kink else condition
+    return f"{condition}; elsewhere the answer uses {known.kink}" if known.kink else condition

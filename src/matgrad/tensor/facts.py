@@ -78,7 +78,7 @@ def _positive(node: Node) -> bool:
         return node.name in ("size", "pi")
     if isinstance(node, Map):
         if node.function == "power":
-            return positive(node.args[0]) is Fact.YES or (node.parameter < 0 and nonnegative(node) is Fact.YES)
+            return positive(node.args[0]) is Fact.YES or (node.parameter < 0 and _nonnegative(node))
         if node.function == "pow":
             return positive(node.args[0]) is Fact.YES
         return node.function in _POSITIVE

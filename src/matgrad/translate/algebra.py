@@ -6,7 +6,7 @@ Nothing here simplifies by laws of calculus: it only joins products, drops doubl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -22,6 +22,7 @@ from matgrad.formula.syntax import (
     Call,
     Expr,
     Type,
+    fold,
     product_kind,
     walk,
 )
@@ -221,4 +222,60 @@ def names(expr: Expr) -> tuple[str, ...]:
     if "names" not in memo:
         memo["names"] = tuple(node.value for node in walk(expr) if node.op == "name")
     found: tuple[str, ...] = memo["names"]
+    return found
+
+
+# -- arranging a finished formula -----------------------------------------------------------------
+
+
+def scalars_outside(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """``change`` applied to what is left when the sign and the leading scalars are taken out: 2*vec(X)."""
+    if expr.op == "neg":
+        return negative(scalars_outside(expr.args[0], change))
+    if expr.op != "product" or set(expr.value) != {"*"}:
+        return change(expr)
+    count = next(k for k, a in enumerate(expr.args) if a.kind != SCALAR)
+    return times(*expr.args[:count], change(times(*expr.args[count:])))
+
+
+def as_row(expr: Expr) -> Expr:
+    """A column as a row: 2*(A*x - b)'*A for 2*A'*(A*x - b)."""
+
+    def turned(inner: Expr) -> Expr:
+        if inner.op == "product" and set(inner.value) == {"*"} and all(a.kind != SCALAR for a in inner.args):
+            return times(*(transposed(a) for a in reversed(inner.args)))
+        return transposed(inner)
+
+    return scalars_outside(expr, turned)
+
+
+_UNSIZED = ("eye", "vector", "matrix")
+
+
+def has_inner_constants(expr: Expr) -> bool:
+    """Whether a constant sized by context stands inside of a call or an einsum."""
+    return any(
+        node.op in ("call", "einsum") and any(_is_unsized(inner) for arg in node.args for inner in walk(arg))
+        for node in walk(expr)
+    )
+
+
+def _is_unsized(expr: Expr) -> bool:
+    return expr.op == "call" and expr.value.name in _UNSIZED and (expr.value.name != "eye" or not expr.args)
+
+
+def sized(expr: Expr, size: Callable[[Dim], Expr]) -> Expr:
+    """The formula with sizes given: eye(n), ones(m, n) and c*ones(n) for eye, matrix(1) and vector(c)."""
+
+    def visit(node: Expr, args: list[Expr]) -> Expr:
+        if not _is_unsized(node):
+            return node.replace(args=tuple(args))
+        assert node.type is not None
+        if node.value.name == "eye":
+            return call("eye", size(node.dims[0]), type=node.type)
+        ones = call("ones", *(size(d) for d in node.dims), type=node.type)
+        (value,) = args
+        return ones if value.op == "number" and value.value == 1 else times(value, ones)
+
+    found: Expr = fold(expr, visit)
     return found
