@@ -92,7 +92,7 @@ class Derivative:
         return [e.type for e in walk(found)] == [e.type for e in walk(expr)]
 
     def _size(self, dim: Dim) -> Expr:
-        return self._recovery.formula(b.size(dim))
+        return self._recovery.size(dim)
 
     @property
     def text(self) -> str:
@@ -228,7 +228,7 @@ class Derivative:
         """The derivative at arrays given by name, as an array of its shape (a float for a scalar)."""
         from matgrad.answer.evaluation import value
 
-        return value(self.formula, self._compiled, arrays)
+        return value(self.formula, self.program(), self._compiled, arrays)
 
     def verify(self, points: int = 8, seed: int = 0) -> Any:
         """Compare with a numerical derivative of the formula, or of the printed derivative below, at random points."""

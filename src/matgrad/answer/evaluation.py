@@ -22,11 +22,13 @@ def bound(formula: Formula, arrays: Mapping[str, Any]) -> Bound:
     return bind(typed.variables.values(), arrays, functions=typed.functions, dimensions=formula.sizes_needed())
 
 
-def value(formula: Formula, compiled: Callable[..., Any], arrays: Mapping[str, Any]) -> Any:
+def value(formula: Formula, printed: Program, compiled: Callable[..., Any], arrays: Mapping[str, Any]) -> Any:
     """Run generated code at the user's arrays: an array, or a float for a scalar."""
     checked = bound(formula, arrays)
     with np.errstate(all="ignore"):
         found = np.asarray(compiled(**checked.arrays, **_sizes_for(compiled, checked)))
+    if not np.all(np.isfinite(found)):  # at a kink or outside of the domain: the conventions are the reference's
+        found = np.asarray(evaluate(printed, checked.arrays, checked.sizes))
     return found if found.ndim else float(found)
 
 

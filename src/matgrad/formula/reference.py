@@ -175,8 +175,15 @@ def _product(node: Expr, values: list[Array]) -> Array:
             result = _kron(combined, kind, result, factor.kind, value)
         else:
             result = _multiply(operator, kind, result, factor.kind, value)
+            if operator in ("/", "./") and _is_norm(factor):
+                # x/norm2(x) at 0 is 0/0: the gradient of a norm at its kink is taken as 0, a subgradient
+                result = np.where((value == 0) & np.isnan(result), 0, result)
         kind = combined
     return result
+
+
+def _is_norm(expr: Expr) -> bool:
+    return expr.op == "call" and expr.value.name in ("norm2", "normF")
 
 
 def _multiply(operator: str, left: str, a: Array, right: str, b: Array) -> Array:

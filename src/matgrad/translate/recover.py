@@ -6,11 +6,9 @@ form, and every array of a higher order, is given in index notation, as an ``ein
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from string import ascii_lowercase
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
@@ -30,11 +28,11 @@ from matgrad.translate.algebra import (
     times,
     transposed,
 )
+from matgrad.translate.blocks import written_out
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
 from matgrad.translate.factors import Ordering, Term, flattened, joined, total
-
-COMPONENTS = 64
-"""Entries up to which a result of literal size may be written out one by one."""
+from matgrad.translate.index_notation import LETTERS, index_notation
+from matgrad.translate.operands import read_operands, split_scalar
 
 
 class Recovery:
@@ -53,13 +51,11 @@ class Recovery:
 
     def formula(self, root: Node) -> Expr:
         """The node as a formula."""
-        if len(root.shape) <= 2 and any(
-            isinstance(n, Constant) and n.name in ("unit", "shift") for n in topological(root)
-        ):
-            written_out = self._components(root)
-            if written_out is not None:
-                return written_out
-        return self.plain(root)
+        return written_out(root, self.plain, self.size) or self.plain(root)
+
+    def size(self, dim: Dim) -> Expr:
+        """A dimension as a formula."""
+        return self.plain(b.size(dim))
 
     def plain(self, node: Node) -> Expr:
         """The node, with its sign."""
@@ -138,7 +134,7 @@ class Recovery:
     def _power(self, node: Map) -> Expr:
         exponent: Fraction = node.parameter
         sign, base = self.signed(node.args[0])
-        root = self._norm(node.args[0]) if not node.shape else None
+        root = self._norm(node.args[0]) or self._norm_of_rows(node.args[0])
         if root is not None:
             sign, base, exponent = 1, root, 2 * exponent
         if sign < 0 and exponent.denominator != 1:
@@ -164,6 +160,23 @@ class Recovery:
         if inside.op == "transpose":
             inside = inside.args[0]
         return call("norm2", inside, type=SCALAR_TYPE)
+
+    def _norm_of_rows(self, node: Node) -> Expr | None:
+        """norm2(X, dim=2), where the node is the sum of squares along each row; norm2(X, dim=1)' for columns."""
+        if not isinstance(node, Einsum) or len(node.operands) != 1 or node.coefficient != 1:
+            return None
+        squares, labels = node.operands[0], node.subscripts[0]
+        if not (isinstance(squares, Map) and squares.function == "power" and squares.parameter == 2):
+            return None
+        if len(set(labels)) != 2 or len(node.out) != 1:
+            return None
+        _, inside = self.signed(squares.args[0])
+        by_column = labels[1] == node.out[0]
+        if inside.op == "transpose":
+            inside, by_column = inside.args[0], not by_column
+        kind = "row" if by_column else VECTOR
+        found = call("norm2", inside, type=Type(kind, node.shape), dim=1 if by_column else 2)
+        return transposed(found) if by_column else found
 
     def _apply(self, node: Apply) -> Expr:
         sign, arg = self.signed(node.arg)
@@ -248,13 +261,13 @@ class Recovery:
                 return joined(term, self.order, of_order(node.shape))
             except NoMatrixForm:
                 pass
-        return self._index_notation(node)
+        return index_notation(node, self.plain, self.order)
 
     def _zero(self, shape: tuple[Dim, ...]) -> Expr:
         if not shape:
             return number(0)
         if len(shape) > 2:
-            letters = _LETTERS[: len(shape)]
+            letters = LETTERS[: len(shape)]
             fill = [call("vector", number(k > 0), type=Type(VECTOR, (dim,))) for k, dim in enumerate(shape)]
             return Expr("einsum", tuple(fill), f"{','.join(letters)}->{letters}", type=of_order(shape))
         return call("vector" if len(shape) == 1 else "matrix", number(0), type=of_order(shape))
@@ -271,7 +284,7 @@ class Recovery:
         pieces: list[Piece] = []
         scalars: list[Expr] = []
         below: list[Expr] = []
-        for operand, labels in self._operands(node):
+        for operand, labels in read_operands(node, self.plain):
             if isinstance(operand, Expr):
                 if labels:
                     pieces.append(Piece((Factor(operand, transposed(operand)),), labels))
@@ -281,7 +294,7 @@ class Recovery:
             sign, expr = self.signed(operand)
             coefficient *= sign
             if not labels:
-                coefficient *= _split_scalar(expr, scalars, below)
+                coefficient *= split_scalar(expr, scalars, below)
             elif len(labels) > 2 or (isinstance(operand, Constant) and operand.name in ("shift", "fuse")):
                 raise NoMatrixForm
             else:
@@ -291,11 +304,6 @@ class Recovery:
         scalars += found
         whole = Term(coefficient, tuple(scalars), tuple(below), chain)
         return self._with_means(flattened(whole))
-
-    def _operands(self, node: Einsum) -> list[tuple[Node | Expr, tuple[int, ...]]]:
-        """The operands, with components and vec read back into notation."""
-        pairs: list[tuple[Node | Expr, tuple[int, ...]]] = list(zip(node.operands, node.subscripts, strict=True))
-        return _unfused(self, _indexed(self, pairs, node.out), node)
 
     def _with_means(self, term: Term) -> Term:
         """sum(x)/length(x) = mean(x), over everything or along one axis."""
@@ -346,122 +354,6 @@ class Recovery:
             self._turned[node] = self.order.best(candidates)
         return self._turned[node]
 
-    # -- index notation
-
-    def _index_notation(self, node: Einsum) -> Expr:
-        """einsum("ij,k->ijk", …): honest, where matrices do not suffice."""
-        if any(isinstance(n, Constant) and n.name == "shift" for n in node.operands):
-            raise NotSupported(
-                "the derivative through a slice or a stack of this kind has no printable form yet",
-                hint="the parts as variables of their own, or dimensions given as numbers",
-            )
-        letters = _letters(node)
-        args: list[Expr] = []
-        subscripts: list[str] = []
-        out: list[str] = []
-        seen: set[int] = set()
-        printed = [(n, s) for n, s in zip(node.operands, node.subscripts, strict=True) if not _is_fuse(n)]
-        used = {x for _, s in printed for x in s}
-        for place, x in enumerate(node.out):
-            if x in seen:  # a repeated axis: a Kronecker delta ties a letter of its own to it
-                args.append(call("eye", type=Type(MATRIX, (node.sizes[x],) * 2)))
-                out.append(_LETTERS[place])
-                subscripts.append(letters[x] + out[-1])
-                used.add(x)
-                continue
-            seen.add(x)
-            out.append(letters[x])
-        joined_axes = [x for n, s in zip(node.operands, node.subscripts, strict=True) if _is_fuse(n) for x in s[1:]]
-        fused = _fused_letters(node, letters)
-        for x in dict.fromkeys([*node.out, *joined_axes]):
-            if x not in used and x not in fused:
-                args.append(call("vector", number(1), type=Type(VECTOR, (node.sizes[x],))))
-                subscripts.append(letters[x])
-        scalars: list[Expr] = []
-        for operand, labels in _indexed(self, list(zip(node.operands, node.subscripts, strict=True)), node.out):
-            if isinstance(operand, Node) and _is_fuse(operand):
-                continue
-            expr = operand if isinstance(operand, Expr) else self.plain(operand)
-            if labels:
-                args.append(expr)
-                subscripts.append("".join(fused.get(x, letters[x]) for x in labels))
-            else:
-                scalars.append(expr)
-        out = [fused.get(x, letter) for x, letter in zip(node.out, out, strict=True)]
-        out = self._told_apart(out, node, letters, args, subscripts)
-        ranked = sorted(
-            zip(args, subscripts, strict=True), key=lambda p: (p[0].value == Call("eye"), self.order.rank(p[0]), p[1])
-        )
-        spec = f"{','.join(s for _, s in ranked)}->{''.join(out)}"
-        body = Expr("einsum", tuple(a for a, _ in ranked), spec, type=of_order(node.shape))
-        size = abs(node.coefficient)
-        front = [*([number(size)] if size != 1 else []), *scalars]
-        whole = Expr("product", (*front, body), ("*",) * len(front), type=body.type) if front else body
-        return whole if node.coefficient > 0 else Expr("neg", (whole,), type=body.type)
-
-    def _told_apart(
-        self, out: list[str], node: Einsum, letters: Mapping[int, str], args: list[Expr], subscripts: list[str]
-    ) -> list[str]:
-        """A letter that the result has twice, alone and fused, is tied to one of its own by a Kronecker delta."""
-        sizes = {letter: node.sizes[x] for x, letter in letters.items()}
-        taken = {c for text in (*subscripts, *out) for c in text}
-        seen: set[str] = set()
-        result = []
-        for axis in sorted(out, key=len):
-            renamed = axis
-            for letter in axis.strip("()"):
-                if letter in seen:
-                    fresh = next(c for c in _LETTERS if c not in taken)
-                    taken.add(fresh)
-                    args.append(call("eye", type=Type(MATRIX, (sizes[letter],) * 2)))
-                    subscripts.append(letter + fresh)
-                    renamed = renamed.replace(letter, fresh)
-                seen.add(letter)
-            result.append((axis, renamed))
-        names = dict(result)
-        return [names[axis] for axis in out]
-
-    # -- entry by entry
-
-    def _components(self, node: Node) -> Expr | None:
-        """A result of literal size, written out: [2*x[1], 1; x[2], x[1]]."""
-        counts = [dim.number for dim in node.shape]
-        if any(c is None for c in counts) or not node.shape:
-            return None
-        sizes = [c for c in counts if c is not None]
-        entries = 1
-        for c in sizes:
-            entries *= c
-        if entries > COMPONENTS or 0 in sizes:
-            return None
-        rows = []
-        for i in range(sizes[0]):
-            row = []
-            for j in range(sizes[1] if len(sizes) == 2 else 1):
-                picks = [i, j][: len(sizes)]
-                operands = [
-                    (b.unit(dim, p + 1), (axis,)) for axis, (dim, p) in enumerate(zip(node.shape, picks, strict=True))
-                ]
-                entry = b.einsum([(node, tuple(range(len(sizes)))), *operands], ())
-                row.append(self.plain(_distributed(entry)))
-            rows.append(row)
-        flat = tuple(e for row in rows for e in row)
-        return Expr("stack", flat, tuple(len(row) for row in rows), type=of_order(node.shape))
-
-
-_LETTERS = ascii_lowercase[8:] + ascii_lowercase[:8]
-
-
-def _letters(node: Einsum) -> dict[int, str]:
-    """A letter for each label: i, j, k, … along the axes of the result, then the summed ones."""
-    letters: dict[int, str] = {}
-    for place, x in enumerate(node.out):
-        letters.setdefault(x, _LETTERS[place])
-    rest = [x for x in range(len(node.sizes)) if x not in letters]
-    if len(node.out) + len(rest) > len(_LETTERS):
-        raise NotSupported("index notation with more than 26 indices", hint="named intermediates, or .matvec")
-    return {**letters, **{x: _LETTERS[len(node.out) + k] for k, x in enumerate(rest)}}
-
 
 def _with_argument(expr: Expr, arg: Expr) -> Expr:
     """The same function of another argument (the transposed one)."""
@@ -470,76 +362,6 @@ def _with_argument(expr: Expr, arg: Expr) -> Expr:
     if expr.op == "power":
         return expr.replace(args=(arg, expr.args[1]), type=arg.type)
     return transposed(expr)
-
-
-def _distributed(entry: Node) -> Node:
-    """A component of a sum is the sum of the components: units reach the terms that they select from."""
-    if isinstance(entry, Einsum):
-        for k, (operand, labels) in enumerate(zip(entry.operands, entry.subscripts, strict=True)):
-            if isinstance(operand, Sum) and labels:
-                rest = [p for i, p in enumerate(zip(entry.operands, entry.subscripts, strict=True)) if i != k]
-                picks = {s for n, s in rest if isinstance(n, Constant) and n.name == "unit"}
-                if all((x,) in picks for x in labels):
-                    parts = [
-                        _distributed(
-                            b.einsum(
-                                [(t, labels), *rest], entry.out, entry.coefficient * f, dict(enumerate(entry.sizes))
-                            )
-                        )
-                        for f, t in operand.terms
-                    ]
-                    return b.add(parts)
-    return entry
-
-
-Pairs = list[tuple[Node | Expr, tuple[int, ...]]]
-
-
-def _indexed(recovery: Recovery, pairs: Pairs, out: tuple[int, ...]) -> Pairs:
-    """Unit vectors on the axes of an array are indices: Σ e₁[i]·x[i] is x[1], Σ e₂[j]·X[i,j] is X[:,2]."""
-    counts = Counter(x for _, labels in pairs for x in labels) + Counter(out)
-    units = {
-        labels[0]: node.parameter
-        for node, labels in pairs
-        if isinstance(node, Constant) and node.name == "unit" and counts[labels[0]] == 2 and labels[0] not in out
-    }
-    found: Pairs = []
-    used: set[int] = set()
-    for node, labels in pairs:
-        hit = [x for x in labels if x in units]
-        if not hit or isinstance(node, Expr | Constant) or len(labels) > 2:
-            continue
-        items = tuple(units.get(x) for x in labels)
-        kept = tuple(x for x in labels if x not in units)
-        kind = SCALAR if not kept else VECTOR if labels[0] == kept[0] else "row"
-        dims = tuple(node.shape[labels.index(x)] for x in kept)
-        part = Expr("index", (recovery.plain(node),), items, type=Type(kind, dims))
-        found.append((transposed(part) if kind == "row" else part, kept))
-        used |= set(hit)
-    if not used:
-        return pairs
-    left = [(n, s) for n, s in pairs if not (set(s) & used)]
-    return left + found
-
-
-def _split_scalar(expr: Expr, scalars: list[Expr], below: list[Expr]) -> Fraction:
-    """A scalar factor taken apart into its own factors and denominators; the number among them."""
-    if expr.op != "product" or any(o not in "*/" for o in expr.value) or any(a.kind != SCALAR for a in expr.args):
-        if expr.op == "number":
-            return Fraction(expr.value)
-        scalars.append(expr)
-        return Fraction(1)
-    coefficient = Fraction(1)
-    for operator, arg in zip(("*", *expr.value), expr.args, strict=True):
-        if arg.op == "number":
-            coefficient = coefficient * arg.value if operator == "*" else coefficient / arg.value
-        elif operator == "/" and arg.op == "product" and all(o == "*" for o in arg.value):
-            inner: list[Expr] = []
-            coefficient /= _split_scalar(arg, inner, below)
-            below += inner
-        else:
-            (scalars if operator == "*" else below).append(arg)
-    return coefficient
 
 
 def _is_sum(node: Node) -> bool:
@@ -565,38 +387,6 @@ def spread_sums(node: Einsum) -> Node | None:
                 [b.einsum([(t, labels), *rest], node.out, node.coefficient * f, sizes) for f, t in operand.terms]
             )
     return None
-
-
-def _is_fuse(node: Node) -> bool:
-    return isinstance(node, Constant) and node.name == "fuse"
-
-
-def _fused_letters(node: Einsum, letters: Mapping[int, str]) -> dict[int, str]:
-    """A fused axis is written as the group of the axes that it joins: einsum("ij,kl->(ik)(jl)", A, B)."""
-    found: dict[int, str] = {}
-    for operand, labels in zip(node.operands, node.subscripts, strict=True):
-        if isinstance(operand, Constant) and operand.name == "fuse":
-            fused, slow, fast = labels
-            found[fused] = f"({letters[slow]}{letters[fast]})"
-    return found
-
-
-def _unfused(recovery: Recovery, pairs: Pairs, node: Einsum) -> Pairs:
-    """vec read back, where a fused axis joins the two axes of one matrix."""
-    for place, (fuse, labels) in enumerate(pairs):
-        if not (isinstance(fuse, Constant) and fuse.name == "fuse"):
-            continue
-        fused, slow, fast = labels
-        inside = [i for i, (_, s) in enumerate(pairs) if i != place and set(s) & {slow, fast}]
-        outside = {x for i, (_, s) in enumerate(pairs) if i != place and i not in inside for x in s} | set(node.out)
-        own = {x for i in inside for x in pairs[i][1]}
-        nodes = [(n, s) for n, s in (pairs[i] for i in inside) if isinstance(n, Node)]
-        if own == {slow, fast} and not own & outside and len(nodes) == len(inside):
-            matrix = b.einsum(nodes, (fast, slow), 1, {x: node.sizes[x] for x in own})
-            vec = call("vec", recovery.plain(matrix), type=Type(VECTOR, (node.sizes[fused],)))
-            rest = [pair for i, pair in enumerate(pairs) if i != place and i not in inside]
-            return _unfused(recovery, [*rest, (vec, (fused,))], node)
-    return pairs
 
 
 _RULES: dict[type[Node], Callable[..., Expr]] = {

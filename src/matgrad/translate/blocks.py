@@ -1,0 +1,192 @@
+"""Results written out entry by entry, or block by block: [2*x[1], 1; x[2], x[1]] and [A; eye].
+
+Entries are taken out by unit vectors, blocks by shifts; both are constants of the tensor graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from matgrad.dims import Dim
+from matgrad.formula.syntax import Expr, Type
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Constant, Einsum, Node, Sum, topological
+from matgrad.translate.algebra import call, number, of_order, transposed
+from matgrad.translate.operands import Plain
+
+COMPONENTS = 64
+"""Entries up to which a result of literal size is written out one by one."""
+
+SizeOf = Callable[[Dim], Expr]
+
+
+def written_out(node: Node, plain: Plain, size: SizeOf) -> Expr | None:
+    """The node by its entries or blocks, if it is made of selections and its sizes allow it."""
+    if not 1 <= len(node.shape) <= 2:
+        return None
+    if not any(isinstance(n, Constant) and n.name in ("unit", "shift") for n in topological(node)):
+        return None
+    return _entries(node, plain) or _blocks(node, plain, size)
+
+
+# -- entries --------------------------------------------------------------------------------------
+
+
+def _entries(node: Node, plain: Plain) -> Expr | None:
+    counts = [dim.number for dim in node.shape]
+    sizes = [c for c in counts if c is not None]
+    entries = 1
+    for c in sizes:
+        entries *= c
+    if len(sizes) < len(counts) or not 0 < entries <= COMPONENTS:
+        return None
+    rows = []
+    for i in range(sizes[0]):
+        picks = [(i, j) for j in range(sizes[1])] if len(sizes) == 2 else [(i,)]
+        rows.append([plain(_entry(node, pick)) for pick in picks])
+    return _stack(rows, node.shape)
+
+
+def _entry(node: Node, pick: Sequence[int]) -> Node:
+    units: list[tuple[Node, tuple[int, ...]]] = [
+        (b.unit(dim, p + 1), (axis,)) for axis, (dim, p) in enumerate(zip(node.shape, pick, strict=True))
+    ]
+    return _distributed(b.einsum([(node, tuple(range(len(pick)))), *units], ()))
+
+
+def _distributed(entry: Node) -> Node:
+    """A component of a sum is the sum of the components: units reach the terms that they select from."""
+    if not isinstance(entry, Einsum):
+        return entry
+    pairs = list(zip(entry.operands, entry.subscripts, strict=True))
+    picked = {s for n, s in pairs if isinstance(n, Constant) and n.name == "unit"}
+    for k, (operand, labels) in enumerate(pairs):
+        if isinstance(operand, Sum) and labels and all((x,) in picked for x in labels):
+            rest = pairs[:k] + pairs[k + 1 :]
+            sizes = dict(enumerate(entry.sizes))
+            return b.add(
+                [
+                    _distributed(b.einsum([(t, labels), *rest], entry.out, entry.coefficient * f, sizes))
+                    for f, t in operand.terms
+                ]
+            )
+    return entry
+
+
+def _stack(rows: Sequence[Sequence[Expr]], shape: tuple[Dim, ...]) -> Expr:
+    flat = tuple(e for row in rows for e in row)
+    return Expr("stack", flat, tuple(len(row) for row in rows), type=of_order(shape))
+
+
+# -- blocks ---------------------------------------------------------------------------------------
+
+Segment = tuple[Dim, Dim, Constant | None]
+"""A part of an axis: where it begins, how long it is, and the selection of it; None where all is zero."""
+
+
+def _blocks(node: Node, plain: Plain, size: SizeOf) -> Expr | None:
+    """Block by block, where every term stands in one block of each axis that has blocks at all."""
+    terms = b.linear_terms(node)
+    axes = [_segments(terms, axis, dim) for axis, dim in enumerate(node.shape)]
+    if all(segments is None for segments in axes):
+        return None
+    rows = axes[0] or [(Dim.of(0), node.shape[0], None)]
+    cols = (axes[1] or [(Dim.of(0), node.shape[1], None)]) if len(node.shape) == 2 else [None]
+    found = []
+    for row in rows:
+        line = []
+        for col in cols:
+            chosen = [(axis, s) for axis, s in enumerate((row, col)) if s is not None and axes[axis] is not None]
+            line.append(_block(terms, node.shape, (row, col), chosen, plain, size))
+        found.append(line)
+    return _stack(found, node.shape)
+
+
+def _segments(terms: dict[Node, Fraction], axis: int, dim: Dim) -> list[Segment] | None:
+    """The parts of an axis in order, or None if a term does not stand in one of them."""
+    selections = {_selection(term, axis) for term in terms}
+    if None in selections:
+        return None
+    left = [(*_extent(s), s) for s in selections if s is not None]
+    found: list[Segment] = []
+    at = Dim.of(0)
+    while left:
+        here = next((part for part in left if part[0] == at), None)
+        if here is None:
+            start = min((part[0] for part in left), key=lambda d: (d.number is None, d.number or 0, len(d.terms)))
+            gap = start + _negative(at)
+            if any(count < 0 for _, count in gap.terms):
+                return None
+            found.append((at, gap, None))
+            at = start
+            continue
+        left.remove(here)
+        found.append(here)
+        at = at + here[1]
+    rest = dim + _negative(at)
+    if rest.number is not None and rest.number < 0:
+        return None
+    return [*found, (at, rest, None)] if rest.terms else found
+
+
+def _negative(dim: Dim) -> Dim:
+    return Dim({key: -count for key, count in dim.terms})
+
+
+def _selection(term: Node, axis: int) -> Constant | None:
+    """The unit or shift on an axis of a term."""
+    if isinstance(term, Constant) and term.name == "unit":
+        return term
+    if isinstance(term, Constant) and term.name == "shift":
+        return term if axis == 0 else None
+    if isinstance(term, Einsum):
+        for operand, labels in zip(term.operands, term.subscripts, strict=True):
+            if isinstance(operand, Constant) and operand.name in ("unit", "shift") and labels[0] == term.out[axis]:
+                return operand if term.out.count(term.out[axis]) == 1 else None
+    return None
+
+
+def _extent(selection: Constant) -> tuple[Dim, Dim]:
+    if selection.name == "unit":
+        return Dim.of(selection.parameter - 1), Dim.of(1)
+    return selection.parameter, selection.shape[1]
+
+
+def _block(
+    terms: dict[Node, Fraction],
+    shape: tuple[Dim, ...],
+    place: tuple[Segment | None, ...],
+    chosen: Sequence[tuple[int, Segment]],
+    plain: Plain,
+    size: SizeOf,
+) -> Expr:
+    """The sum of the terms in one block, without their selections."""
+    wanted = {axis: segment[2] for axis, segment in chosen}
+    inside = [(t, f) for t, f in terms.items() if all(_selection(t, axis) is s for axis, s in wanted.items())]
+    lengths = tuple(s[1] for s in place if s is not None)
+    if None in wanted.values() or not inside:
+        return _zero(lengths, size)
+    labels = tuple(range(len(shape)))
+    out = [axis if axis not in wanted else axis + 10 for axis in labels]
+    selections: list[tuple[Node, tuple[int, ...]]] = []
+    for axis, selection in wanted.items():
+        assert selection is not None
+        if selection.name == "unit":
+            selections.append((selection, (axis,)))
+            out.remove(axis + 10)
+        else:
+            selections.append((selection, (axis, axis + 10)))
+    value = plain(b.add([b.scaled(b.einsum([(t, labels), *selections], out), f) for t, f in inside]))
+    lost_row = len(shape) == 2 and 0 in wanted and len(out) == 1 and out[0] % 10 == 1
+    return transposed(value) if lost_row else value
+
+
+def _zero(lengths: tuple[Dim, ...], size: SizeOf) -> Expr:
+    one = Dim.of(1)
+    if all(length == one for length in lengths):
+        return number(0)
+    if len(lengths) == 2 and lengths[0] == one:
+        return transposed(call("zeros", size(lengths[1]), type=Type("vector", lengths[1:])))
+    kept = lengths[:1] if len(lengths) == 2 and lengths[1] == one else lengths
+    return call("zeros", *(size(d) for d in kept), type=of_order(kept))

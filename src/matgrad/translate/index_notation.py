@@ -1,0 +1,122 @@
+"""Contractions in index notation: einsum("ij,k->ijk", A, x), where matrix notation does not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from string import ascii_lowercase
+
+from matgrad.errors import NotSupported
+from matgrad.formula.syntax import MATRIX, VECTOR, Call, Expr, Type
+from matgrad.tensor.nodes import Constant, Einsum, Node
+from matgrad.translate.algebra import call, number, of_order
+from matgrad.translate.factors import Ordering
+from matgrad.translate.operands import Pairs, Plain, indexed, is_fuse
+
+LETTERS = ascii_lowercase[8:] + ascii_lowercase[:8]
+
+
+def index_notation(node: Einsum, plain: Plain, order: Ordering) -> Expr:
+    """The contraction as an einsum: i, j, k, … along the axes of the result, eye for Kronecker deltas."""
+    if any(isinstance(n, Constant) and n.name == "shift" for n in node.operands):
+        raise NotSupported(
+            "the derivative through a slice or a stack of this kind has no printable form yet",
+            hint="the parts as variables of their own, or dimensions given as numbers",
+        )
+    reading = _Reading(node, plain)
+    ranked = sorted(
+        zip(reading.args, reading.subscripts, strict=True),
+        key=lambda p: (p[0].value == Call("eye"), order.rank(p[0]), p[1]),
+    )
+    pattern = f"{','.join(s for _, s in ranked)}->{''.join(reading.out)}"
+    body = Expr("einsum", tuple(a for a, _ in ranked), pattern, type=of_order(node.shape))
+    size = abs(node.coefficient)
+    front = [*([number(size)] if size != 1 else []), *reading.scalars]
+    whole = Expr("product", (*front, body), ("*",) * len(front), type=body.type) if front else body
+    return whole if node.coefficient > 0 else Expr("neg", (whole,), type=body.type)
+
+
+class _Reading:
+    """The arguments, their subscripts, and the axes of the result."""
+
+    def __init__(self, node: Einsum, plain: Plain) -> None:
+        self.node = node
+        self.letters = _letters(node)
+        self.fused = _fused_letters(node, self.letters)
+        self.args: list[Expr] = []
+        self.subscripts: list[str] = []
+        self.scalars: list[Expr] = []
+        self.out = self._diagonals()
+        self._ones()
+        pairs: Pairs = list(zip(node.operands, node.subscripts, strict=True))
+        for operand, labels in indexed(pairs, node.out, plain):
+            if is_fuse(operand):
+                continue
+            expr = plain(operand) if isinstance(operand, Node) else operand
+            if labels:
+                self._add(expr, "".join(self.fused.get(x, self.letters[x]) for x in labels))
+            else:
+                self.scalars.append(expr)
+        self.out = self._told_apart([self.fused.get(x, o) for x, o in zip(node.out, self.out, strict=True)])
+
+    def _add(self, arg: Expr, subscript: str) -> None:
+        self.args.append(arg)
+        self.subscripts.append(subscript)
+
+    def _diagonals(self) -> list[str]:
+        """A repeated axis of the result: a Kronecker delta ties a letter of its own to it."""
+        out: list[str] = []
+        for place, x in enumerate(self.node.out):
+            if x in self.node.out[:place]:
+                out.append(LETTERS[place])
+                self._add(call("eye", type=Type(MATRIX, (self.node.sizes[x],) * 2)), self.letters[x] + out[-1])
+            else:
+                out.append(self.letters[x])
+        return out
+
+    def _ones(self) -> None:
+        """An axis that nothing has is an axis of ones."""
+        pairs = list(zip(self.node.operands, self.node.subscripts, strict=True))
+        joined = [x for n, s in pairs if is_fuse(n) for x in s[1:]]
+        used = {x for n, s in pairs if not is_fuse(n) for x in s} | set(self.fused)
+        used |= {x for x in self.node.out if self.node.out.count(x) > 1}
+        for x in dict.fromkeys([*self.node.out, *joined]):
+            if x not in used:
+                self._add(call("vector", number(1), type=Type(VECTOR, (self.node.sizes[x],))), self.letters[x])
+
+    def _told_apart(self, out: list[str]) -> list[str]:
+        """A letter that the result has twice, alone and fused, is tied to one of its own by a Kronecker delta."""
+        sizes = {letter: self.node.sizes[x] for x, letter in self.letters.items()}
+        taken = {c for text in (*self.subscripts, *out) for c in text}
+        seen: set[str] = set()
+        renamed: dict[str, str] = {}
+        for axis in sorted(out, key=len):
+            renamed[axis] = axis
+            for letter in axis.strip("()"):
+                if letter in seen:
+                    fresh = next(c for c in LETTERS if c not in taken)
+                    taken.add(fresh)
+                    self._add(call("eye", type=Type(MATRIX, (sizes[letter],) * 2)), letter + fresh)
+                    renamed[axis] = renamed[axis].replace(letter, fresh)
+                seen.add(letter)
+        return [renamed[axis] for axis in out]
+
+
+def _letters(node: Einsum) -> dict[int, str]:
+    """A letter for each label: i, j, k, … along the axes of the result, then the summed ones."""
+    letters: dict[int, str] = {}
+    for place, x in enumerate(node.out):
+        letters.setdefault(x, LETTERS[place])
+    rest = [x for x in range(len(node.sizes)) if x not in letters]
+    if len(node.out) + len(rest) > len(LETTERS):
+        raise NotSupported("index notation with more than 26 indices", hint="named intermediates, or .matvec")
+    return {**letters, **{x: LETTERS[len(node.out) + k] for k, x in enumerate(rest)}}
+
+
+def _fused_letters(node: Einsum, letters: Mapping[int, str]) -> dict[int, str]:
+    """A fused axis is written as the group of the axes that it joins: einsum("ij,kl->(ik)(jl)", A, B)."""
+    found: dict[int, str] = {}
+    for operand, labels in zip(node.operands, node.subscripts, strict=True):
+        if is_fuse(operand):
+            fused, slow, fast = labels
+            found[fused] = f"({letters[slow]}{letters[fast]})"
+    return found

@@ -1,0 +1,116 @@
+"""Operands of a contraction that have a notation of their own: components, slices, vec, and split scalars.
+
+Unit vectors, shifts and fused axes are constants of the tensor graph; the formula language writes them as
+x[1], x[2:5] and vec(X).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from matgrad.dims import Dim
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Type
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Constant, Einsum, Node
+from matgrad.translate.algebra import call, transposed
+
+Plain = Callable[[Node], Expr]
+Pairs = list[tuple[Node | Expr, tuple[int, ...]]]
+
+
+def read_operands(node: Einsum, plain: Plain) -> Pairs:
+    """The operands with their labels, those with a notation of their own as expressions."""
+    pairs: Pairs = list(zip(node.operands, node.subscripts, strict=True))
+    return _unfused(indexed(pairs, node.out, plain), node, plain)
+
+
+def indexed(pairs: Pairs, out: tuple[int, ...], plain: Plain) -> Pairs:
+    """Units and shifts on the axes of an array are indices: Σ e₁[i]·x[i] is x[1], and S'x is x[2:5]."""
+    counts = Counter(x for _, labels in pairs for x in labels) + Counter(out)
+    picks: dict[int, tuple[Any, int | None, Dim | None]] = {}
+    for node, labels in pairs:
+        if isinstance(node, Constant) and node.name in ("unit", "shift"):
+            item = _item(node)
+            if item is not None and counts[labels[0]] == 2 and labels[0] not in out:
+                picks[labels[0]] = (item, labels[1] if len(labels) == 2 else None, node.shape[-1])
+    found: Pairs = []
+    used: set[int] = set()
+    for node, labels in pairs:
+        hit = [x for x in labels if x in picks]
+        if not hit or isinstance(node, Expr | Constant) or len(labels) > 2:
+            continue
+        part, kept = _index(plain(node), node.shape, labels, picks)
+        found.append((part, kept))
+        used |= set(hit)
+    if not used:
+        return pairs
+    return [(n, s) for n, s in pairs if not (set(s) & used)] + found
+
+
+def _item(node: Constant) -> Any:
+    """The index that a unit or a shift stands for: a position, or first and last; None where it has no number."""
+    if node.name == "unit":
+        return node.parameter
+    offset, part = node.parameter.number, node.shape[1].number
+    return None if offset is None or part is None else (offset + 1, offset + part)
+
+
+def _index(
+    base: Expr, shape: tuple[Dim, ...], labels: tuple[int, ...], picks: dict[int, tuple[Any, int | None, Dim | None]]
+) -> tuple[Expr, tuple[int, ...]]:
+    items, kept, dims, axes = [], [], [], []
+    for axis, x in enumerate(labels):
+        item, small, part = picks.get(x, (None, x, shape[axis]))
+        items.append(item)
+        if small is not None and part is not None:
+            kept.append(small)
+            dims.append(part)
+            axes.append(axis)
+    kind = SCALAR if not kept else MATRIX if len(kept) == 2 else ROW if axes == [1] else VECTOR
+    whole = Expr("index", (base,), tuple(items), type=Type(kind, tuple(dims)))
+    return transposed(whole) if kind == ROW else whole, tuple(kept)
+
+
+def is_fuse(node: object) -> bool:
+    return isinstance(node, Constant) and node.name == "fuse"
+
+
+def _unfused(pairs: Pairs, node: Einsum, plain: Plain) -> Pairs:
+    """vec read back, where a fused axis joins the two axes of one matrix."""
+    for place, (fuse, labels) in enumerate(pairs):
+        if not is_fuse(fuse):
+            continue
+        fused, slow, fast = labels
+        inside = [i for i, (_, s) in enumerate(pairs) if i != place and set(s) & {slow, fast}]
+        outside = {x for i, (_, s) in enumerate(pairs) if i != place and i not in inside for x in s} | set(node.out)
+        own = {x for i in inside for x in pairs[i][1]}
+        nodes = [(n, s) for n, s in (pairs[i] for i in inside) if isinstance(n, Node)]
+        if own == {slow, fast} and not own & outside and len(nodes) == len(inside):
+            matrix = b.einsum(nodes, (fast, slow), 1, {x: node.sizes[x] for x in own})
+            vec = call("vec", plain(matrix), type=Type(VECTOR, (node.sizes[fused],)))
+            rest = [pair for i, pair in enumerate(pairs) if i != place and i not in inside]
+            return _unfused([*rest, (vec, (fused,))], node, plain)
+    return pairs
+
+
+def split_scalar(expr: Expr, scalars: list[Expr], below: list[Expr]) -> Fraction:
+    """A scalar factor taken apart into its own factors and denominators; the number among them."""
+    if expr.op != "product" or any(o not in "*/" for o in expr.value) or any(a.kind != SCALAR for a in expr.args):
+        if expr.op == "number":
+            return Fraction(expr.value)
+        scalars.append(expr)
+        return Fraction(1)
+    coefficient = Fraction(1)
+    for operator, arg in zip(("*", *expr.value), expr.args, strict=True):
+        if arg.op == "number":
+            coefficient = coefficient * arg.value if operator == "*" else coefficient / arg.value
+        elif operator == "/" and arg.op == "product" and all(o == "*" for o in arg.value):
+            inner: list[Expr] = []
+            coefficient /= split_scalar(arg, inner, below)
+            below += inner
+        else:
+            (scalars if operator == "*" else below).append(arg)
+    return coefficient
