@@ -10,10 +10,11 @@ from matgrad.answer.formula import Formula, Where
 from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed
 from matgrad.differentiate.conditions import conditions
 from matgrad.differentiate.transpose import derivatives
-from matgrad.dims import Dim
 from matgrad.errors import MatgradError, NotSupported, UnknownName
+from matgrad.formula.infer import read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import Expr, Program, walk
+from matgrad.formula.tokens import MAX_CHARS
 from matgrad.formula.unicode import to_unicode
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
@@ -85,14 +86,14 @@ class Derivative:
         """Whether constants inside of calls get their sizes back from what stands around them."""
         if not has_inner_constants(expr):
             return True
+        text = self.formula.print(expr)
+        if len(text) > MAX_CHARS:
+            return False
         try:
-            found = Formula(self.formula.print(expr), None, self.formula.typed, expr.type).program.body
+            found = read(text, context=self.formula.typed, expect=expr.type).program.body
         except MatgradError:
             return False
         return [e.type for e in walk(found)] == [e.type for e in walk(expr)]
-
-    def _size(self, dim: Dim) -> Expr:
-        return self._recovery.size(dim)
 
     @property
     def text(self) -> str:

@@ -57,7 +57,9 @@ def _alone(net: Network, place: int, node: Constant, labels: tuple[int, ...]) ->
     lonely = [x for x in labels if net.count(x) == 1]
     if node.name == "unit" and lonely:
         return net.replaced([place], drop=lonely)
-    if node.name == "fuse" and (lonely == [labels[0]] or sorted(lonely) == sorted(labels[1:])):
+    if node.name == "fuse" and labels[0] in lonely:
+        return net.replaced([place], drop=labels[:1])
+    if node.name == "fuse" and sorted(lonely) == sorted(labels[1:]):
         return net.replaced([place], drop=lonely)
     if node.name == "shift" and labels[0] in lonely and labels[1] not in lonely:
         return net.replaced([place], drop=[labels[0]])
