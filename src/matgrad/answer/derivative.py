@@ -79,8 +79,8 @@ class Derivative:
         return self._laid_out(self._node)
 
     def _laid_out(self, node: Node) -> Expr:
-        expr = laid_out(node, self.outputs, self.layout, self._recovery, self._size)
-        return expr if self._reads_back(expr) else sized(expr, self._size)
+        expr = laid_out(node, self.outputs, self.layout, self._recovery, self._recovery.size)
+        return expr if self._reads_back(expr) else sized(expr, self._recovery.size)
 
     def _reads_back(self, expr: Expr) -> bool:
         """Whether constants inside of calls get their sizes back from what stands around them."""
@@ -183,7 +183,7 @@ class Derivative:
             return None
         node = rebuild(self._node, {}, expand=True)
         try:
-            found = kronecker(node, self.outputs, self._recovery.formula, self._size)
+            found = kronecker(node, self.outputs, self._recovery.formula, self._recovery.size)
         except NotSupported:
             return None
         return None if found is None else self.formula.print(found)
