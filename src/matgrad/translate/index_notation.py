@@ -77,7 +77,8 @@ class _Reading:
         """An axis that nothing has is an axis of ones."""
         pairs = list(zip(self.node.operands, self.node.subscripts, strict=True))
         joined = [x for n, s in pairs if is_fuse(n) for x in s[1:]]
-        used = {x for n, s in pairs if not is_fuse(n) for x in s} | set(self.fused)
+        used = {x for n, s in pairs if not is_fuse(n) for x in s}
+        used |= {x for n, s in pairs if is_fuse(n) and s[0] in used for x in s[1:]} | set(self.fused)
         used |= {x for x in self.node.out if self.node.out.count(x) > 1}
         for x in dict.fromkeys([*self.node.out, *joined]):
             if x not in used:
