@@ -80,6 +80,8 @@ class _Reading:
         used = {x for n, s in pairs if not is_fuse(n) for x in s}
         used |= {x for n, s in pairs if is_fuse(n) and s[0] in used for x in s[1:]} | set(self.fused)
         used |= {x for x in self.node.out if self.node.out.count(x) > 1}
+        # What the result has alone and fused gets a delta of its own.
+        used |= {x for n, s in pairs if is_fuse(n) and s[0] in self.node.out for x in s[1:] if x in self.node.out}
         for x in dict.fromkeys([*self.node.out, *joined]):
             if x not in used:
                 self._add(call("vector", number(1), type=Type(VECTOR, (self.node.sizes[x],))), self.letters[x])
