@@ -39,7 +39,18 @@ def conditions(program: Program, wrt: tuple[str, ...], node_of: Callable[[Expr],
         found.append(f"holds {ALMOST_EVERYWHERE}: higher derivatives do not exist at kinks" if kinks else smooth)
     # A domain already keeps away from its kinks.
     found = [c for c in found if "; " not in c or c.partition("; ")[0] not in found]
+    found = [c for c in found if not _implied(c, found)]
     return tuple(dict.fromkeys(found))
+
+
+def _implied(condition: str, others: list[str]) -> bool:
+    """Whether E ≥ 0, E ≠ 0 or sqrt(E) ≠ 0 stands beside E > 0."""
+    for weaker in (" ≥ 0", " ≠ 0"):
+        if condition.endswith(weaker):
+            expr = condition.removesuffix(weaker)
+            inner = expr.removeprefix("sqrt(").removesuffix(")") if expr.startswith("sqrt(") else expr
+            return f"{expr} > 0" in others or f"{inner} > 0" in others
+    return False
 
 
 def _with_parents(root: Expr) -> Iterator[tuple[Expr, Expr | None]]:

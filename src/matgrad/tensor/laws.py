@@ -12,7 +12,7 @@ from typing import Any
 from matgrad.functions import card
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, einsum, map_, number, power, scaled
-from matgrad.tensor.facts import Fact, nonnegative, positive
+from matgrad.tensor.facts import Fact, invertible, nonnegative, positive
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum
 
 ONE = Fraction(1)
@@ -254,21 +254,42 @@ def logistic(net: Network) -> Network | None:
 def total_of_sum(net: Network) -> Node | None:
     """Σ (u + v) = Σu + Σv, where that leaves fewer terms: Σ (x - mean(x)) = 0."""
     for i, (node, labels) in enumerate(net.operands):
-        if not isinstance(node, Sum) or not labels or len(set(labels)) != len(labels):
+        lonely = [x for x in labels if net.count(x) == 1]
+        if not isinstance(node, Sum) or not lonely or len(set(labels)) != len(labels):
             continue
-        if any(net.count(x) != 1 for x in labels):
-            continue
+        kept = tuple(x for x in labels if x not in lonely)
         rest = [operand for j, operand in enumerate(net.operands) if j != i]
         own = {x: net.sizes[x] for x in labels}
-        parts = [scaled(einsum([(term, labels)], (), 1, own), factor) for factor, term in node.terms]
-        total = b.add(parts)
-        if b.is_zero(total) or not isinstance(total, Sum) or len(total.terms) < len(node.terms):
-            others = {x: dim for x, dim in net.sizes.items() if x not in labels}
-            return einsum([*rest, (total, ())], net.out, net.coefficient, others)
+        total = b.add([scaled(einsum([(term, labels)], kept, 1, own), factor) for factor, term in node.terms])
+        if len(b.linear_terms(total)) < len(node.terms):
+            others = {x: dim for x, dim in net.sizes.items() if x not in lonely}
+            return einsum([*rest, (total, kept)], net.out, net.coefficient, others)
     return None
 
 
-b.NETWORK_LAWS += [selections, inverse, adjugate, softmax, logistic, total_of_sum]
+_QUOTIENTS = {("sinh", "cosh"): "tanh", ("sin", "cos"): "tan"}
+
+
+def quotients(net: Network) -> Network | None:
+    """sinh(z)/cosh(z) = tanh(z), sin(z)/cos(z) = tan(z)."""
+    for i, (above, labels) in enumerate(net.operands):
+        top, times = _power_of(above)
+        for j, (below, others) in enumerate(net.operands):
+            bottom, count = _power_of(below)
+            if not (isinstance(top, Map) and isinstance(bottom, Map) and labels == others and top.args == bottom.args):
+                continue
+            name = _QUOTIENTS.get((top.function, bottom.function))
+            joint = min(times, -count)
+            if name is not None and joint >= 1 and joint.denominator == 1:
+                whole = power(map_(name, top.args), joint)
+                return net.replaced(
+                    [i, j],
+                    [(whole, labels), (power(top, times - joint), labels), (power(bottom, count + joint), labels)],
+                )
+    return None
+
+
+b.NETWORK_LAWS += [selections, inverse, adjugate, softmax, logistic, quotients, total_of_sum]
 
 
 # -- sums -----------------------------------------------------------------------------------------
@@ -455,4 +476,30 @@ def matrix_functions(function: str, arg: Node, parameter: Any) -> Node | None:
     return None
 
 
-b.APPLY_LAWS += [matrix_functions]
+def of_products(function: str, arg: Node, parameter: Any) -> Node | None:
+    """inv(A*B) = inv(B)*inv(A), det(A*B) = det(A)*det(B) for square factors, where one has a known inverse."""
+    if parameter is not None or function not in ("inv", "det", "logdet") or not isinstance(arg, Einsum):
+        return None
+    chain = _square_chain(arg)
+    if chain is None or not any(invertible(node) is Fact.YES for node, _ in chain):
+        return None
+    if function == "inv":
+        operands = [(b.apply("inv", node), s) for node, s in chain]
+        return einsum([(node, s[::-1]) for node, s in operands], arg.out, 1 / arg.coefficient)
+    parts = [b.apply(function, node) for node, _ in chain]
+    if function == "logdet":
+        return b.add(parts) if arg.coefficient == 1 else None
+    return einsum([(part, ()) for part in parts], ()) if arg.coefficient == 1 else None
+
+
+def _square_chain(arg: Einsum) -> list[tuple[Node, tuple[int, ...]]] | None:
+    """The factors of a product of square matrices of one size, or None."""
+    pairs = list(zip(arg.operands, arg.subscripts, strict=True))
+    if len(pairs) < 2 or arg.out != (0, 1) or any(len(s) != 2 or len(set(s)) != 2 for _, s in pairs):
+        return None
+    if len(set(arg.sizes)) != 1 or any(sum(s.count(x) for _, s in pairs) != 2 for x in range(2, len(arg.sizes))):
+        return None
+    return pairs if all(sum(s.count(x) for _, s in pairs) == 1 for x in (0, 1)) else None
+
+
+b.APPLY_LAWS += [matrix_functions, of_products]

@@ -150,11 +150,22 @@ def addition(terms: Sequence[Expr]) -> Expr:
             flat += [negative(t) for t in term.args[0].args]
         else:
             flat.append(term)
-    flat = _with_one_number(flat)
+    flat = _with_one_number(_cancelled(flat))
     if len(flat) == 1:
         return flat[0]
     type_ = next((t.type for t in flat if t.kind != SCALAR), SCALAR_TYPE)
     return Expr("add", tuple(flat), type=type_)
+
+
+def _cancelled(terms: list[Expr]) -> list[Expr]:
+    """Terms without pairs of t and -t."""
+    found: list[Expr] = []
+    for term in terms:
+        if negative(term) in found:
+            found.remove(negative(term))
+        else:
+            found.append(term)
+    return found or [number(0)]
 
 
 def _with_one_number(terms: list[Expr]) -> list[Expr]:

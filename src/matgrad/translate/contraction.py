@@ -312,8 +312,8 @@ def _summed(c: Contraction) -> bool:
             times(*(f.straight for f in across.factors), ones),
             transposed(call("sum", across.flip().expr(), type=Type("row", (c.sizes(kept),)), dim=1)),
         ]
-        best = c.order.best(candidates)
-        c.replace([piece], Piece((Factor(best, transposed(best)),), (kept,)))
+        straight, turned = c.order.best(candidates), c.order.best([transposed(e) for e in candidates])
+        c.replace([piece], Piece((Factor(straight, turned),), (kept,)))
         return True
     return False
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import groupby
 from math import gcd, lcm
 
 from matgrad.formula.syntax import SCALAR, SCALAR_TYPE, Expr, Type
@@ -56,7 +57,7 @@ def joined(term: Term, order: Ordering, type_: Type) -> Expr:
         whole = call("vector" if len(type_.dims) == 1 else "matrix", inner, type=type_)
         return negative(whole) if term.coefficient < 0 else whole
     factors: list[tuple[str, Expr]] = [("*", e) for e in (*([number(size)] if size != 1 else []), *scalars)]
-    factors += _after(factors, term.chain)
+    factors += _after(factors, _runs(term.chain))
     if not factors:
         factors = [("*", number(1))]
     whole = product([*factors, *(("/", e) for e in _denominator(below, order))])
@@ -72,6 +73,19 @@ def _after(front: Sequence[tuple[str, Expr]], chain: Sequence[Expr]) -> list[tup
     return [("*", e) for e in chain]
 
 
+def _runs(chain: Sequence[Expr]) -> list[Expr]:
+    """Equal neighbours in a chain as a power, where that is shorter: X'*X'*X' is X'^3."""
+    found: list[Expr] = []
+    for factor, group in groupby(chain):
+        members = list(group)
+        whole = Expr("power", (factor, number(len(members))), "^", type=factor.type)
+        short = (
+            len(members) > 1 and factor.kind == "matrix" and cost(whole) < cost(product([("*", m) for m in members]))
+        )
+        found += [whole] if short else members
+    return found
+
+
 def _powers(scalars: Sequence[Expr]) -> list[Expr]:
     """Equal scalars as powers: tr(A)*tr(A) is tr(A)^2."""
     return [power(e, Fraction(count)) for e, count in Counter(scalars).items()]
@@ -79,7 +93,12 @@ def _powers(scalars: Sequence[Expr]) -> list[Expr]:
 
 def flattened(term: Term) -> Term:
     """Products among the factors of a chain joined to it: what is associative is kept flat, so that ends compare."""
-    coefficient, scalars, chain = term.coefficient, list(term.scalars), list[Expr]()
+    coefficient, scalars, chain = term.coefficient, list[Expr](), list[Expr]()
+    for scalar in term.scalars:
+        if scalar.op == "number":
+            coefficient *= scalar.value
+        else:
+            scalars.append(scalar)
     for factor in term.chain:
         if factor.op != "product" or set(factor.value) != {"*"}:
             chain.append(factor)
@@ -104,7 +123,7 @@ def _complexity(expr: Expr) -> bool:
 def _denominator(below: Sequence[Expr], order: Ordering) -> list[Expr]:
     if not below:
         return []
-    ordered = sorted(below, key=lambda e: (e.op != "number", _complexity(e), order.rank(e)))
+    ordered = sorted(_powers(below), key=lambda e: (e.op != "number", _complexity(e), order.rank(e)))
     return [product([("*", e) for e in ordered])]
 
 
@@ -179,12 +198,20 @@ def _groupings(terms: Sequence[Term], order: Ordering, type_: Type):  # type: ig
 
 
 def _common_scalars(terms: Sequence[Term]) -> tuple[tuple[Expr, ...], tuple[Expr, ...], list[Term]] | None:
-    scalars = [s for s in dict.fromkeys(terms[0].scalars) if all(s in t.scalars for t in terms)]
-    below = [s for s in dict.fromkeys(terms[0].below) if all(s in t.below for t in terms)]
+    scalars = _shared([t.scalars for t in terms])
+    below = _shared([t.below for t in terms])
     if not scalars and not below:
         return None
     inner = [replace(t, scalars=_without(t.scalars, scalars), below=_without(t.below, below)) for t in terms]
     return tuple(scalars), tuple(below), inner
+
+
+def _shared(lists: Sequence[Sequence[Expr]]) -> list[Expr]:
+    """What all lists have, as often as all have it."""
+    common = Counter(lists[0])
+    for items in lists[1:]:
+        common &= Counter(items)
+    return list(common.elements())
 
 
 def _without(items: Sequence[Expr], gone: Sequence[Expr]) -> tuple[Expr, ...]:
@@ -203,8 +230,8 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type):  # type: ignor
     for (end, _), group in ends.items():
         if len(group) < 2:
             continue
-        shared = [s for s in dict.fromkeys(group[0].scalars) if all(s in t.scalars for t in group)]
-        below = [s for s in dict.fromkeys(group[0].below) if all(s in t.below for t in group)]
+        shared = _shared([t.scalars for t in group])
+        below = _shared([t.below for t in group])
         content = _content(group)
         inner = [
             Term(t.coefficient / content, _without(t.scalars, shared), _without(t.below, below),
@@ -285,6 +312,8 @@ def _common_hadamard(terms: Sequence[Term], type_: Type):  # type: ignore[no-unt
             inner.append(replace(term, chain=chain))
 
         def back(inside: Expr, sign: Fraction, piece: Expr = piece) -> Term:
+            if inside.kind == SCALAR:
+                return flattened(Term(sign, (inside,), (), (piece,)))
             return Term(sign, (), (), (product([(".*", piece), (".*", inside)]),))
 
         yield [t for t, _ in members], back, inner, type_

@@ -17,6 +17,9 @@ from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Constant, Einsum, Node
 from matgrad.translate.algebra import call, transposed
 
+REPEATED = 8
+"""Exponents of scalars up to which a power is taken apart into equal factors."""
+
 Plain = Callable[[Node], Expr]
 Pairs = list[tuple[Node | Expr, tuple[int, ...]]]
 
@@ -101,7 +104,7 @@ def split_scalar(expr: Expr, scalars: list[Expr], below: list[Expr]) -> Fraction
     if expr.op != "product" or any(o not in "*/" for o in expr.value) or any(a.kind != SCALAR for a in expr.args):
         if expr.op == "number":
             return Fraction(expr.value)
-        scalars.append(expr)
+        scalars += _repeated(expr)
         return Fraction(1)
     coefficient = Fraction(1)
     for operator, arg in zip(("*", *expr.value), expr.args, strict=True):
@@ -112,5 +115,15 @@ def split_scalar(expr: Expr, scalars: list[Expr], below: list[Expr]) -> Fraction
             coefficient /= split_scalar(arg, inner, below)
             below += inner
         else:
-            (scalars if operator == "*" else below).append(arg)
+            side = scalars if operator == "*" else below
+            side += _repeated(arg)
     return coefficient
+
+
+def _repeated(expr: Expr) -> list[Expr]:
+    """s^3 as s, s, s, so that common factors are found; equal factors are joined again when they are written."""
+    if expr.op == "power" and expr.value == "^" and expr.args[1].op == "number":
+        exponent = expr.args[1].value
+        if exponent.denominator == 1 and exponent <= REPEATED:
+            return [expr.args[0]] * int(exponent)
+    return [expr]

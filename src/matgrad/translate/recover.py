@@ -302,8 +302,20 @@ class Recovery:
         contraction = Contraction(pieces, node.out, lambda x: node.sizes[x], self.order)
         found, chain = contraction.run()
         scalars += found
-        whole = Term(coefficient, tuple(scalars), tuple(below), chain)
-        return self._with_means(flattened(whole))
+        whole = flattened(Term(coefficient, tuple(scalars), tuple(below), chain))
+        return self._with_means(self._upright(whole, node))
+
+    def _upright(self, term: Term, node: Einsum) -> Term:
+        """-(u - v)*w as (v - u)*w, for a difference that the formula does not have itself."""
+        if term.coefficient > 0:
+            return term
+        sums = [n for n in node.operands if isinstance(n, Sum) and n not in self._typed]
+        derived = {self.signed(n)[1] for n in sums} | {self._turned[n] for n in sums if n in self._turned}
+        for k, factor in enumerate(term.chain):
+            if factor in derived and any(a.op == "neg" for a in factor.args):
+                chain = (*term.chain[:k], negated(factor), *term.chain[k + 1 :])
+                return replace(term, coefficient=-term.coefficient, chain=chain)
+        return term
 
     def _with_means(self, term: Term) -> Term:
         """sum(x)/length(x) = mean(x), over everything or along one axis."""
