@@ -267,8 +267,13 @@ def variables_of(text: str) -> list[str]:
     return [name for name in where_of(text) if name != "g"]
 
 
-def structures(text: str) -> list[Part]:
-    return [Part(VARIABLES[n], n) for n in variables_of(text)]
+def printable(seed: int) -> str:
+    """A formula without stacks, whose derivatives may have no printable form."""
+    while True:
+        text = random_formula(seed).text
+        if "[" not in text:
+            return text
+        seed += 10_000
 
 
 # -- drawing arrays -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_formulas import arrays_of, random_formula, variables_of, where_of
+from random_formulas import arrays_of, printable, random_formula, variables_of, where_of
 from tensor_evaluator import evaluate
 
 import matgrad
@@ -408,7 +408,7 @@ def _matrices() -> dict[str, Node]:
     return {
         "S": S, "Q": Q, "D": D, "X": X, "A'A": gram(A), "AA' + eye": b.add([gram(X), b.identity((N,))]),
         "Q + D": b.add([Q, D]), "Q - D": b.subtract(Q, D), "S + D": b.add([S, D]), "inv(D)": b.apply("inv", D),
-        "inv(Q)": b.apply("inv", Q), "adj(D)": b.apply("adj", D), "inv(S)": b.apply("inv", S), "-D": b.scaled(D, -1),
+        "adj(D)": b.apply("adj", D), "inv(S)": b.apply("inv", S), "-D": b.scaled(D, -1),
         "a*D": b.multiply(a, D), "a^2*D": b.multiply(b.power(a, 2), D), "exp(a)*D": b.multiply(b.map_("exp", [a]), D),
         "diag(w)": diag_w, "diag(r)": b.einsum([(r, (0,))], (0, 0)), "diag(x)": b.einsum([(x, (0,))], (0, 0)),
         "X'DX": b.einsum([(X, (0, 1)), (D, (0, 2)), (X, (2, 3))], (1, 3)), "D∘D": b.multiply(D, D),
@@ -462,7 +462,7 @@ def test_no_entry_is_called_positive_that_is_not(name: str) -> None:
         with np.errstate(all="ignore"):
             found = value(node, seed)
         assert positive(node) is not Fact.YES or np.all(found > 0)
-        assert nonnegative(node) is not Fact.YES or np.all(found >= 0)
+        assert nonnegative(node) is not Fact.YES or np.all(found >= -1e-12)  # det(Q) is 0 up to rounding
 
 
 @pytest.mark.parametrize(("fact", "names"), [(spd, ["D", "AA' + eye", "Q + D", "inv(D)", "exp(a)*D", "diag(w)"]), (psd, ["A'A", "X'DX", "x*x'", "X'diag(w)X"])])
@@ -514,9 +514,9 @@ def test_renaming_there_and_back_gives_the_same_node(seed: int) -> None:
 DETERMINED = """
 import sys; sys.path.insert(0, "tests")
 import matgrad
-from random_formulas import random_formula, variables_of, where_of
+from random_formulas import printable, variables_of, where_of
 for seed in range(30):
-    text = random_formula(seed).text
+    text = printable(seed)
     for name in variables_of(text)[:2]:
         d = matgrad.derive(text, name, where=where_of(text))
         print(seed, name, d.text, d.latex, d.conditions, d.code(), d._node.digest)
@@ -535,7 +535,7 @@ def test_the_text_is_the_same_in_every_process() -> None:
 
 
 def test_the_text_does_not_depend_on_what_was_derived_before() -> None:
-    texts = [random_formula(seed).text for seed in range(30)]
+    texts = [printable(seed) for seed in range(30)]
     first = {t: matgrad.derive(t, variables_of(t)[0], where=where_of(t)).text for t in texts}
     again = {t: matgrad.derive(t, variables_of(t)[0], where=where_of(t)).text for t in reversed(texts)}
     assert first == again
@@ -545,7 +545,7 @@ def _texts(seed: int) -> list[str]:
     order = random.Random(seed).sample(range(12), 12)
     found = {}
     for number in order:
-        text = random_formula(number).text
+        text = printable(number)
         found[number] = matgrad.derive(text, variables_of(text)[0], where=where_of(text)).text
     return [found[number] for number in range(12)]
 

@@ -42,7 +42,7 @@ class Formula:
         self.symbols: dict[str, Node] = {
             name: b.symbol(name, v.type.dims, frozenset(v.traits)) for name, v in self.typed.variables.items()
         }
-        self.node, self.intermediates = lower(self.typed.program, self.symbols)
+        self.node, self.intermediates, self._written = lower(self.typed.program, self.symbols)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.source, self.where, self._context, self._expect))
@@ -130,7 +130,7 @@ class Formula:
     def recovery(self) -> Recovery:
         """How graphs are read back in this formula's words."""
         order = list(dict.fromkeys([*self._reading_order(), *self.symbols]))
-        return Recovery(order, self._size_names(), [self.node, *self.intermediates.values()])
+        return Recovery(order, self._size_names(), self._written)
 
     def _reading_order(self) -> list[str]:
         parts = [*(d for _, d in self.program.definitions), self.program.body]

@@ -20,27 +20,35 @@ UNROLLED = 64
 """Literal exponents of a matrix up to which a power is written out as a product."""
 
 
-def lower(program: Program, symbols: Mapping[str, Node]) -> tuple[Node, dict[str, Node]]:
+Written = dict[Node, Expr]
+"""How the sums of a formula were typed."""
+
+
+def lower(program: Program, symbols: Mapping[str, Node]) -> tuple[Node, dict[str, Node], Written]:
     """The graph of a typed program's value, and of each of its named intermediates.
 
     ``symbols`` gives the node of every variable. Intermediates stay named nodes, which the normal form
-    does not look into: they can be differentiated in, and printed by name.
+    does not look into: they can be differentiated in, and printed by name. The sums are given as typed, too.
     """
     names = dict(symbols)
     intermediates: dict[str, Node] = {}
+    written: Written = {}
     for name, definition in program.definitions:
-        names[name] = intermediates[name] = b.named(name, lower_expression(definition, names))
-    return lower_expression(program.body, names), intermediates
+        names[name] = intermediates[name] = b.named(name, lower_expression(definition, names, written))
+    return lower_expression(program.body, names, written), intermediates, written
 
 
-def lower_expression(root: Expr, names: Mapping[str, Node]) -> Node:
-    """The graph of one typed expression."""
+def lower_expression(root: Expr, names: Mapping[str, Node], written: Written | None = None) -> Node:
+    """The graph of one typed expression; its sums are noted in ``written``."""
 
     def visit(expr: Expr, args: list[Node]) -> Node:
         rule = _RULES.get(expr.op)
         if rule is None:
             raise NotSupported(f"{expr.op} has no tensor form", span=expr.span)
-        return rule(expr, args, names)
+        node = rule(expr, args, names)
+        if written is not None and expr.op == "add":
+            written.setdefault(node, expr)
+        return node
 
     found: Node = fold(root, visit)
     return found

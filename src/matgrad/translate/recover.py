@@ -19,6 +19,7 @@ from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum,
 from matgrad.translate.algebra import (
     addition,
     call,
+    cost,
     negated,
     negative,
     number,
@@ -38,14 +39,14 @@ from matgrad.translate.operands import read_operands, split_scalar
 class Recovery:
     """Reads graphs as formulas, in the words of one formula: its order of names, and what it calls its sizes.
 
-    ``sizes`` gives, for each dimension, an expression such as ``length(x)`` or the declared name. ``typed``
-    are the graphs of the formula itself: the signs of its sums are kept as they were typed.
+    ``sizes`` gives, for each dimension, an expression such as ``length(x)`` or the declared name. ``written``
+    holds the sums of the formula as they were typed: they keep their order and their signs.
     """
 
-    def __init__(self, order: Sequence[str], sizes: Mapping[str, Expr], typed: Sequence[Node] = ()) -> None:
+    def __init__(self, order: Sequence[str], sizes: Mapping[str, Expr], written: Mapping[Node, Expr]) -> None:
         self.order = Ordering(order)
         self.sizes = sizes
-        self._typed = {node for node in topological(*typed) if isinstance(node, Sum)}
+        self._written = written
         self._done: dict[Node, tuple[int, Expr]] = {}
         self._turned: dict[Node, Expr] = {}
 
@@ -66,7 +67,7 @@ class Recovery:
 
     def _flipped(self, expr: Expr) -> Expr:
         """-expr with the sign taken into the sum that factoring left behind; sums of the formula stay as they are."""
-        own = {self.signed(n)[1] for n in self._typed}
+        own = set(self._written.values())
         for k, arg in enumerate(expr.args):
             if arg.op == "add" and arg not in own and any(a.op == "neg" for a in arg.args):
                 return expr.replace(args=(*expr.args[:k], negated(arg), *expr.args[k + 1 :]))
@@ -210,7 +211,12 @@ class Recovery:
     # -- sums
 
     def _sum(self, node: Sum) -> Expr:
-        return self._total(node.terms, node.shape)
+        found = self._total(node.terms, node.shape)
+        for factor in (1, -1):
+            typed = self._written.get(b.scaled(node, factor))
+            if typed is not None and cost(typed) <= cost(found) + 1:
+                return typed if factor > 0 else negative(typed)
+        return found
 
     def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False) -> Expr:
         if len(shape) > 2:
@@ -305,11 +311,14 @@ class Recovery:
         whole = flattened(Term(coefficient, tuple(scalars), tuple(below), chain))
         return self._with_means(self._upright(whole, node))
 
+    def _is_typed(self, node: Node) -> bool:
+        return node in self._written or b.scaled(node, -1) in self._written
+
     def _upright(self, term: Term, node: Einsum) -> Term:
         """-(u - v)*w as (v - u)*w, for a difference that the formula does not have itself."""
         if term.coefficient > 0:
             return term
-        sums = [n for n in node.operands if isinstance(n, Sum) and n not in self._typed]
+        sums = [n for n in node.operands if isinstance(n, Sum) and not self._is_typed(n)]
         derived = {self.signed(n)[1] for n in sums} | {self._turned[n] for n in sums if n in self._turned}
         for k, factor in enumerate(term.chain):
             if factor in derived and any(a.op == "neg" for a in factor.args):
