@@ -17,10 +17,11 @@ from matgrad.formula.syntax import Expr, Program, walk
 from matgrad.formula.tokens import MAX_CHARS
 from matgrad.formula.unicode import to_unicode
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Node, Symbol
+from matgrad.tensor.nodes import Named, Node, Symbol, topological
 from matgrad.tensor.rebuild import rebuild
-from matgrad.translate.algebra import has_inner_constants, of_order, sized
+from matgrad.translate.algebra import has_inner_constants, is_unsized, of_order, sized
 from matgrad.translate.kronecker import kronecker
+from matgrad.translate.lower import lower
 from matgrad.translate.recover import Recovery, has_closed_form
 
 SYMMETRIC = ("projected", "entries", "ignore")
@@ -47,8 +48,12 @@ class Derivative:
         self.wrt = wrt
         self.layout = layout
         self.symmetric = symmetric
-        self._below = below if below is not None else _chain(formula, wrt[:-1], symmetric)
-        self._node = node if node is not None else _one_more(formula, self._below, wrt[-1], symmetric)
+        _variable(formula, wrt[-1])
+        if below is None or symmetric == "ignore":
+            self._below, self._node = _chain(formula, wrt, symmetric)
+        else:
+            self._below = below
+            self._node = node if node is not None else one_pass(formula, below, wrt[-1:], symmetric)[0]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.formula, self.wrt, self.layout, self.symmetric))
@@ -93,7 +98,7 @@ class Derivative:
             found = read(text, context=self.formula.typed, expect=expr.type).program.body
         except MatgradError:
             return False
-        return [e.type for e in walk(found)] == [e.type for e in walk(expr)]
+        return [e.type for e in walk(found) if is_unsized(e)] == [e.type for e in walk(expr) if is_unsized(e)]
 
     @property
     def text(self) -> str:
@@ -361,27 +366,36 @@ def _variable(formula: Formula, name: str) -> Node:
     return found
 
 
-def _one_more(formula: Formula, node: Node, wrt: str, symmetric: str) -> Node:
-    return one_pass(formula, node, [wrt], symmetric)[0]
-
-
 def one_pass(formula: Formula, node: Node, wrt: Sequence[str], symmetric: str) -> list[Node]:
     """The derivatives of a node in several variables, from one backward pass."""
-    variables = [_variable(formula, name) for name in wrt]
-    if symmetric != "ignore":
-        return derivatives(node, variables, symmetric)
-    # Unconstrained: the facts of the variables may be used only after differentiating.
-    free: dict[Node, Node] = {v: b.symbol(v.name, v.shape) for v in variables if isinstance(v, Symbol) and v.traits}
-    results = derivatives(rebuild(node, free), [free.get(v, v) for v in variables], symmetric)
-    back = {new: old for old, new in free.items()}
-    return [rebuild(result, back) for result in results]
+    return derivatives(node, [_variable(formula, name) for name in wrt], symmetric)
 
 
-def _chain(formula: Formula, wrt: tuple[str, ...], symmetric: str) -> Node:
-    node = formula.node
+def _chain(formula: Formula, wrt: tuple[str, ...], symmetric: str) -> tuple[Node, Node]:
+    """The derivative of all orders but the last, and the last."""
+    if symmetric == "ignore":
+        return _unconstrained(formula, wrt)
+    below = node = formula.node
     for name in wrt:
-        node = _one_more(formula, node, name, symmetric)
-    return node
+        below, node = node, one_pass(formula, node, [name], symmetric)[0]
+    return below, node
+
+
+def _unconstrained(formula: Formula, wrt: tuple[str, ...]) -> tuple[Node, Node]:
+    """The facts of the variables may be used only after differentiating: they are taken off, and put back."""
+    free = {n: v for n in wrt if isinstance(v := _variable(formula, n), Symbol) and v.traits}
+    symbols = {**formula.symbols, **{name: b.symbol(v.name, v.shape) for name, v in free.items()}}
+    below = node = lower(formula.program, symbols)[0]
+    for name in wrt:
+        variable = symbols[name] if name in symbols else _named_in(node, name)
+        below, node = node, derivatives(node, [variable], "ignore")[0]
+    back = {symbols[name]: v for name, v in free.items()}
+    return rebuild(below, back), rebuild(node, back)
+
+
+def _named_in(node: Node, name: str) -> Node:
+    """The intermediate of this name below a node."""
+    return next((n for n in topological(node) if isinstance(n, Named) and n.name == name), b.named(name, node))
 
 
 def check_options(layout: str, symmetric: str, order: int) -> None:

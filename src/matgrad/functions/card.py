@@ -34,6 +34,18 @@ class Card:
     in brackets; ``latex_matrix`` and ``unicode_matrix`` are those for a matrix argument. ``needs`` is the domain,
     ``smooth`` where it can be differentiated, both as comparisons of formulas in ``x`` (``"x > 0"``,
     ``"det(X) != 0"``); ``kink`` says what is used elsewhere.
+    ``exact`` is the value of a smooth elementwise function to any precision, given ``mpmath`` first, for tests.
+
+    ``facts`` are what the normal form and the facts of expressions use, each a word with its value:
+
+    * ``range`` – ``positive`` or ``nonnegative``: every value is; ``that of x``: if all arguments are;
+    * ``at 0``, ``at 1`` – the value there, where it is rational (``"1/2"``);
+    * ``parity`` – ``odd``: f(-x) = -f(x), or ``even``: f(-x) = f(x);
+    * ``degree`` – ``1`` or ``0``: f(c*x) = c^degree*f(x) for every c > 0;
+    * ``on positive``, ``on nonnegative`` – what f(x) is for such x: ``x``, or a number;
+    * ``undoes`` – the function g with f(g(x)) = x wherever g(x) is defined;
+    * ``quotient`` – ``sin/cos``: f(x) = sin(x)/cos(x);
+    * ``convex on``, ``concave on`` – where; nothing uses these yet.
     """
 
     name: str
@@ -58,3 +70,4 @@ class Card:
     facts: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     scipy: bool = False
+    exact: Callable[..., Any] | None = None

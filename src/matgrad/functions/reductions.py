@@ -28,7 +28,7 @@ MAX = Card(
     "only the largest entry moves the maximum; of two arguments, max(x, y) = y + relu(x - y)",
     lambda np, x, y=None, axis=None: numeric.extreme(np, x, y, axis, 1), "np.max(#1, axis=#axis)",
     numpy_pair="np.maximum(#1, #2)", differential="sum(argmax(x).*dx)", latex=r"\max",
-    smooth=_UNIQUE, kink="the mean over ties", facts={"convex on": "all"},
+    smooth=_UNIQUE, kink="the mean over ties", facts={"convex on": "all", "range": "that of x"},
 )  # fmt: skip
 MIN = Card(
     "min", "reduction", OVER_OR_PAIR,
@@ -36,7 +36,7 @@ MIN = Card(
     lambda np, x, y=None, axis=None: numeric.extreme(np, x, y, axis, -1), "np.min(#1, axis=#axis)",
     numpy_pair="np.minimum(#1, #2)", differential="sum(argmin(x).*dx)", latex=r"\min",
     smooth="the minimum is unique", kink="the mean over ties", laws=("min(x) = -max(-x)",),
-    facts={"concave on": "all"},
+    facts={"concave on": "all", "range": "that of x"},
 )  # fmt: skip
 
 _TIES = """\

@@ -9,6 +9,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import NoReturn
 
+from matgrad.functions import card
 from matgrad.tensor.builders import is_symmetric
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol
 
@@ -22,8 +23,10 @@ class Fact(Enum):
         raise TypeError("a fact is yes, no or unknown: compare with `is Fact.YES`")
 
 
-_POSITIVE = {"exp", "cosh", "sigmoid", "softplus", "normpdf", "normcdf"}
-_NONNEGATIVE = {"abs", "relu", "step"}
+def of_function(name: str, fact: str) -> str | None:
+    """What the card of a function says: ``of_function("exp", "range")`` is ``"positive"``."""
+    known = card(name)
+    return None if known is None else known.facts.get(fact)
 
 
 def positive(node: Node) -> Fact:
@@ -81,10 +84,12 @@ def _positive(node: Node) -> bool:
             return positive(node.args[0]) is Fact.YES or (node.parameter < 0 and _nonnegative(node))
         if node.function == "pow":
             return positive(node.args[0]) is Fact.YES
-        return node.function in _POSITIVE
+        return of_function(node.function, "range") == "positive"
     if isinstance(node, Apply):
-        return (node.function == "softmax" or (node.function == "det" and spd(node.arg) is Fact.YES)
-                or (node.function in ("max", "min") and positive(node.arg) is Fact.YES))  # fmt: skip
+        if node.function == "det":
+            return spd(node.arg) is Fact.YES
+        reach = of_function(node.function, "range")
+        return reach == "positive" or (reach == "that of x" and positive(node.arg) is Fact.YES)
     if isinstance(node, Sum):
         signs = [(factor, positive(term), nonnegative(term)) for factor, term in node.terms]
         return all(f > 0 and n is Fact.YES for f, _, n in signs) and any(p is Fact.YES for _, p, _ in signs)
@@ -106,13 +111,12 @@ def _nonnegative(node: Node) -> bool:
             if exponent.numerator % 2 == 0 or exponent.denominator % 2 == 0:
                 return True
             return nonnegative(node.args[0]) is Fact.YES
-        return node.function in _NONNEGATIVE
+        return of_function(node.function, "range") == "nonnegative"
     if isinstance(node, Apply):
         if node.function == "det":
             return psd(node.arg) is Fact.YES
-        return node.function in ("argmax", "argmin") or (
-            node.function in ("max", "min") and nonnegative(node.arg) is Fact.YES
-        )
+        reach = of_function(node.function, "range")
+        return reach == "nonnegative" or (reach == "that of x" and nonnegative(node.arg) is Fact.YES)
     if isinstance(node, Sum):
         return all(factor > 0 and nonnegative(term) is Fact.YES for factor, term in node.terms)
     assert isinstance(node, Einsum)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from matgrad.functions import card
+from matgrad.functions import CARDS
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, einsum, map_, number, power, scaled
-from matgrad.tensor.facts import Fact, invertible, nonnegative, positive
+from matgrad.tensor.facts import Fact, invertible, nonnegative, of_function, positive
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum
 
 ONE = Fraction(1)
@@ -267,7 +267,7 @@ def total_of_sum(net: Network) -> Node | None:
     return None
 
 
-_QUOTIENTS = {("sinh", "cosh"): "tanh", ("sin", "cos"): "tan"}
+_QUOTIENTS = {entry.facts["quotient"]: entry.name for entry in CARDS.values() if "quotient" in entry.facts}
 
 
 def quotients(net: Network) -> Network | None:
@@ -278,7 +278,7 @@ def quotients(net: Network) -> Network | None:
             bottom, count = _power_of(below)
             if not (isinstance(top, Map) and isinstance(bottom, Map) and labels == others and top.args == bottom.args):
                 continue
-            name = _QUOTIENTS.get((top.function, bottom.function))
+            name = _QUOTIENTS.get(f"{top.function}/{bottom.function}")
             joint = min(times, -count)
             if name is not None and joint >= 1 and joint.denominator == 1:
                 whole = power(map_(name, top.args), joint)
@@ -315,13 +315,6 @@ b.SUM_LAWS += [complement]
 # -- elementwise functions ------------------------------------------------------------------------
 
 Args = tuple[Node, ...]
-_AT_ZERO: dict[str, Fraction | int] = {
-    "exp": 1, "log1p": 0, "expm1": 0, "sin": 0, "cos": 1, "tan": 0, "arcsin": 0, "arctan": 0, "sinh": 0, "cosh": 1,
-    "tanh": 0, "abs": 0, "sign": 0, "step": 0, "relu": 0, "erf": 0, "sigmoid": Fraction(1, 2),
-    "normcdf": Fraction(1, 2),
-}  # fmt: skip
-_INVERSE = {("exp", "log"), ("log", "exp"), ("log1p", "expm1"), ("expm1", "log1p"), ("sin", "arcsin"),
-            ("cos", "arccos"), ("tan", "arctan")}  # fmt: skip
 
 
 def known_values(function: str, args: Args, parameter: Any) -> Node | None:
@@ -332,25 +325,21 @@ def known_values(function: str, args: Args, parameter: Any) -> Node | None:
     if function == "power":
         root = b.rational_power(value, parameter) if value else (Fraction(0) if parameter > 0 else None)
         return None if root is None else number(root, args[0].shape)
-    if value == 0 and function in _AT_ZERO:
-        return number(_AT_ZERO[function], args[0].shape)
-    if value == 1 and function == "log":
-        return number(0, args[0].shape)
-    return None
+    found = of_function(function, f"at {value}")
+    return None if found is None else number(Fraction(found), args[0].shape)
 
 
 def inverse_functions(function: str, args: Args, parameter: Any) -> Node | None:
     """exp(log(x)) = x and its like."""
     inner = args[0]
-    if isinstance(inner, Map) and (function, inner.function) in _INVERSE:
+    if isinstance(inner, Map) and of_function(function, "undoes") == inner.function:
         return inner.args[0]
     return None
 
 
 def parity(function: str, args: Args, parameter: Any) -> Node | None:
     """f(-x) = -f(x) for odd functions, f(-x) = f(x) for even ones."""
-    known = card(function)
-    kind = known.facts.get("parity") if known is not None else None
+    kind = of_function(function, "parity")
     inner = args[0]
     if kind is None or not isinstance(inner, Einsum) or inner.coefficient >= 0:
         return None
@@ -358,21 +347,21 @@ def parity(function: str, args: Args, parameter: Any) -> Node | None:
 
 
 def homogeneity(function: str, args: Args, parameter: Any) -> Node | None:
-    """Positive numbers come out of abs and relu, and drop out of sign and step."""
+    """f(c·x) = c^degree·f(x) for c > 0: numbers come out of abs and relu, and drop out of sign and step."""
     inner = args[0]
-    if function in ("abs", "relu", "sign", "step") and isinstance(inner, Einsum) and inner.coefficient > 0:
-        if inner.coefficient != 1:
-            plain = map_(function, (scaled(inner, 1 / inner.coefficient),))
-            return scaled(plain, inner.coefficient if function in ("abs", "relu") else 1)
-    return None
+    degree = of_function(function, "degree")
+    if degree is None or not isinstance(inner, Einsum) or inner.coefficient <= 0 or inner.coefficient == 1:
+        return None
+    plain = map_(function, (scaled(inner, 1 / inner.coefficient),))
+    return scaled(plain, inner.coefficient ** int(degree))
 
 
 def known_sign(function: str, args: Args, parameter: Any) -> Node | None:
     """abs and relu of what is ≥ 0 are that; sign and step of what is > 0 are 1."""
-    if function in ("abs", "relu") and nonnegative(args[0]) is Fact.YES:
-        return args[0]
-    if function in ("sign", "step") and positive(args[0]) is Fact.YES:
-        return number(1, args[0].shape)
+    for fact, holds in (("on positive", positive), ("on nonnegative", nonnegative)):
+        found = of_function(function, fact)
+        if found is not None and holds(args[0]) is Fact.YES:
+            return args[0] if found == "x" else number(Fraction(found), args[0].shape)
     return None
 
 

@@ -266,12 +266,13 @@ _UNSIZED = ("eye", "vector", "matrix")
 def has_inner_constants(expr: Expr) -> bool:
     """Whether a constant sized by context stands inside of a call or an einsum."""
     return any(
-        node.op in ("call", "einsum") and any(_is_unsized(inner) for arg in node.args for inner in walk(arg))
+        node.op in ("call", "einsum") and any(is_unsized(inner) for arg in node.args for inner in walk(arg))
         for node in walk(expr)
     )
 
 
-def _is_unsized(expr: Expr) -> bool:
+def is_unsized(expr: Expr) -> bool:
+    """Whether it is a constant such as eye or vector(1), whose size comes from what stands around it."""
     return expr.op == "call" and expr.value.name in _UNSIZED and (expr.value.name != "eye" or not expr.args)
 
 
@@ -279,7 +280,7 @@ def sized(expr: Expr, size: Callable[[Dim], Expr]) -> Expr:
     """The formula with sizes given: eye(n), ones(m, n) and c*ones(n) for eye, matrix(1) and vector(c)."""
 
     def visit(node: Expr, args: list[Expr]) -> Expr:
-        if not _is_unsized(node):
+        if not is_unsized(node):
             return node.replace(args=tuple(args))
         assert node.type is not None
         if node.value.name == "eye":

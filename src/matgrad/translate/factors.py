@@ -7,7 +7,7 @@ Summing terms pulls out what they share: scalars, the left ends of chains, the r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
@@ -25,11 +25,16 @@ class Term:
     chain: tuple[Expr, ...]
 
 
+Grouping = tuple[list[Term], Callable[[Expr, Fraction], Term], list[Term], Type]
+"""Terms with something in common: the group, how to put it back around what is left, what is left, its type."""
+
+
 class Ordering:
     """Factors and terms stand in the order in which their names first appear in the formula as typed."""
 
     def __init__(self, order: Sequence[str]) -> None:
         self._place = {name: i for i, name in enumerate(order)}
+        self.totals: dict[tuple[tuple[Term, ...], Type], Expr] = {}
 
     def rank(self, expr: Expr) -> tuple[int, ...]:
         return tuple(self._place.get(name, len(self._place)) for name in names(expr))
@@ -54,7 +59,7 @@ def joined(term: Term, order: Ordering, type_: Type) -> Expr:
             below, size = [number(size.denominator), *below], Fraction(1)
     if not term.chain and type_.kind != SCALAR:
         inner = joined(replace(term, coefficient=abs(term.coefficient)), order, SCALAR_TYPE)
-        whole = call("vector" if len(type_.dims) == 1 else "matrix", inner, type=type_)
+        whole = _filled(inner, type_)
         return negative(whole) if term.coefficient < 0 else whole
     factors: list[tuple[str, Expr]] = [("*", e) for e in (*([number(size)] if size != 1 else []), *scalars)]
     factors += _after(factors, _runs(term.chain))
@@ -127,14 +132,23 @@ def _denominator(below: Sequence[Expr], order: Ordering) -> list[Expr]:
     return [product([("*", e) for e in ordered])]
 
 
+EXHAUSTIVE = 4
+"""Terms up to which every grouping is tried; of more, the one that saves most at once."""
+
+
 def total(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
     """The sum of the terms with common factors pulled out, where that is shorter to print."""
-    ordered = sorted(terms, key=order.rank_term)
-    plain = _plain(ordered, order, type_)
-    if len(terms) < 2:
-        return plain
-    factored = _factored(ordered, order, type_)
-    return plain if factored is None or cost(plain) < cost(factored) else factored
+    ordered = tuple(sorted(terms, key=order.rank_term))
+    known = order.totals.get((ordered, type_))
+    if known is not None:
+        return known
+    found = _plain(ordered, order, type_)
+    if len(terms) > 1:
+        factored = _factored(ordered, order, type_)
+        if factored is not None and cost(factored) <= cost(found):
+            found = factored
+    order.totals[ordered, type_] = found
+    return found
 
 
 def _plain(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
@@ -145,8 +159,7 @@ def _plain(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
         ordered = [first, *(t for t in terms if t is not first)]
     shaped = any(t.chain for t in ordered)
     if not shaped and type_.kind != SCALAR:
-        inner = _plain(terms, order, Type(SCALAR, ()))
-        return call("vector" if len(type_.dims) == 1 else "matrix", inner, type=type_)
+        return _filled(_plain(terms, order, SCALAR_TYPE), type_)
     pieces = [joined(t, order, type_ if t.chain or not shaped else Type(SCALAR, ())) for t in ordered]
     return addition(pieces)
 
@@ -154,8 +167,15 @@ def _plain(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
 def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | None:
     """Candidates: the whole sum over common scalars, or one group of terms over a common end of their chains."""
     candidates = []
-    for group, outer, inner, inner_type in _groupings(terms, order, type_):
+    groupings = list(_groupings(terms, order, type_))
+    if len(terms) > EXHAUSTIVE and groupings:
+        groupings = [max(groupings, key=lambda g: _saving(g, order, type_))]
+    for group, outer, inner, inner_type in groupings:
         inside = total(inner, order, inner_type)
+        if _is_zero(inside):
+            rest = [t for t in terms if t not in group]
+            candidates.append(total(rest, order, type_) if rest else _filled(number(0), type_))
+            continue
         sign = Fraction(1)
         if inside.op == "neg" or (inside.op == "add" and inside.args[0].op == "neg"):
             inside, sign = negated(inside), Fraction(-1)
@@ -165,11 +185,26 @@ def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | Non
     return min(candidates, key=lambda e: (cost(e), order.rank(e)), default=None)
 
 
+def _is_zero(expr: Expr) -> bool:
+    inner = expr.args[0] if expr.op == "call" and expr.value.name in ("vector", "matrix") else expr
+    return inner.op == "number" and inner.value == 0
+
+
+def _filled(scalar: Expr, type_: Type) -> Expr:
+    """The array all of whose entries are a scalar."""
+    return call("vector" if len(type_.dims) == 1 else "matrix", scalar, type=type_) if type_.dims else scalar
+
+
+def _saving(grouping: Grouping, order: Ordering, type_: Type) -> int:
+    group, _, inner, inner_type = grouping
+    return cost(_plain(group, order, type_)) - cost(_plain(inner, order, inner_type))
+
+
 def _content(terms: Sequence[Term]) -> Fraction:
     return Fraction(gcd(*(t.coefficient.numerator for t in terms)), lcm(*(t.coefficient.denominator for t in terms)))
 
 
-def _groupings(terms: Sequence[Term], order: Ordering, type_: Type):  # type: ignore[no-untyped-def]
+def _groupings(terms: Sequence[Term], order: Ordering, type_: Type) -> Iterator[Grouping]:
     """Groups of terms with something in common: (group, how to put it back, what is left, its type)."""
     common = _common_scalars(terms)
     if common is not None:
@@ -221,7 +256,7 @@ def _without(items: Sequence[Expr], gone: Sequence[Expr]) -> tuple[Expr, ...]:
     return tuple(left)
 
 
-def _common_ends(terms: Sequence[Term], left: bool, type_: Type):  # type: ignore[no-untyped-def]
+def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Grouping]:
     ends: dict[tuple[Expr, Type | None], list[Term]] = {}
     for term in terms:
         if len(term.chain) > 1:
@@ -270,7 +305,7 @@ def _left_over(term: Term, left: bool, type_: Type) -> Type | None:
     return None
 
 
-def _diagonals(terms: Sequence[Term], type_: Type):  # type: ignore[no-untyped-def]
+def _diagonals(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
     """diag(u) + diag(v) = diag(u + v)."""
     group = [
         t for t in terms
@@ -285,7 +320,7 @@ def _diagonals(terms: Sequence[Term], type_: Type):  # type: ignore[no-untyped-d
         yield group, back, inner, of_order(type_.dims[:1])
 
 
-def _common_hadamard(terms: Sequence[Term], type_: Type):  # type: ignore[no-untyped-def]
+def _common_hadamard(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
     """u.*a + u.*b = u.*(a + b), for terms whose chain is one elementwise product."""
 
     def parts(term: Term) -> list[Expr] | None:

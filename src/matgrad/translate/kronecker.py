@@ -73,10 +73,14 @@ def _term(node: Node, outputs: int, formula: Print, size: SizeOf, type_: Type) -
     # Columns are stacked, so the last axes vary slowest and their factor stands on the left.
     exprs = [_upright(formula(_part(node, group, axes)), axes, outputs) for group, axes in (right, left)]
     matrix_like = all(e.kind == MATRIX for e in exprs)
-    whole = call("kron", *exprs, type=type_) if matrix_like else product([("*", exprs[0]), ("⊗", exprs[1])])
+    if all(e.op == "call" and e.value.name == "eye" for e in exprs):
+        whole = call("eye", type=Type(MATRIX, (type_.dims[0],) * 2))
+    else:
+        whole = call("kron", *exprs, type=type_) if matrix_like else product([("*", exprs[0]), ("⊗", exprs[1])])
     if swapped:
         p, q = (node.shape[a] for a in col_axes)
-        whole = times(whole, call("commutation", size(p), size(q), type=Type(MATRIX, (p * q, p * q))))
+        exchange = call("commutation", size(p), size(q), type=Type(MATRIX, (p * q, p * q)))
+        whole = exchange if whole.op == "call" and whole.value.name == "eye" else times(whole, exchange)
     front = [formula(b.einsum([*scalars, *_operands(node, lonely)], (), abs(coefficient), _sizes(node, lonely)))]
     if front[0].op == "number" and front[0].value == 1:
         front = []

@@ -55,8 +55,13 @@ class Recovery:
         return written_out(root, self.plain, self.size) or self.plain(root)
 
     def size(self, dim: Dim) -> Expr:
-        """A dimension as a formula."""
-        return self.plain(b.size(dim))
+        """A dimension as a formula that can stand as a size: m*m, not m^2."""
+        terms = []
+        for names, count in dim.terms:
+            factors = [self.sizes[name] for name in names]
+            whole = times(*([number(abs(count))] if abs(count) != 1 or not factors else []), *factors)
+            terms.append(whole if count > 0 else negative(whole))
+        return addition(sorted(terms, key=lambda t: (t.op == "neg", t.op == "number"))) if terms else number(0)
 
     def plain(self, node: Node) -> Expr:
         """The node, with its sign."""
@@ -205,6 +210,9 @@ class Recovery:
             other = call(node.function, turned if odd or turned_sign > 0 else negated(turned), type=type_)
             if turned_sign == sign:
                 found.append(transposed(other) if type_.dims else other)
+            typed = self._written.values()
+            if turned in typed and arg not in typed:
+                found = found[1:]  # in the words of the formula
         best = self.order.best(found)
         return negative(best) if odd and sign < 0 else best
 
@@ -287,6 +295,9 @@ class Recovery:
             if inner.kind == VECTOR:
                 candidates.append(times(transposed(inner), inner))
             return Term(coefficient, (self.order.best(candidates),), (), ())
+        masked = self._masked(node, coefficient)
+        if masked is not None:
+            return masked
         pieces: list[Piece] = []
         scalars: list[Expr] = []
         below: list[Expr] = []
@@ -310,6 +321,20 @@ class Recovery:
         scalars += found
         whole = flattened(Term(coefficient, tuple(scalars), tuple(below), chain))
         return self._with_means(self._upright(whole, node))
+
+    def _masked(self, node: Einsum, coefficient: Fraction) -> Term | None:
+        """tril(M) and triu(M), where a mask stands on both axes of the result and on something else."""
+        pairs = list(zip(node.operands, node.subscripts, strict=True))
+        for k, (mask, labels) in enumerate(pairs):
+            if isinstance(mask, Constant) and mask.name in ("tril", "triu") and sorted(labels) == sorted(node.out):
+                rest = pairs[:k] + pairs[k + 1 :]
+                if len(set(node.out)) < 2 or not rest:
+                    continue
+                name = mask.name if labels == node.out else {"tril": "triu", "triu": "tril"}[mask.name]
+                inside = b.einsum(rest, node.out, coefficient, dict(enumerate(node.sizes)))
+                sign, expr = self.signed(inside)
+                return Term(Fraction(sign), (), (), (call(name, expr, type=of_order(node.shape)),))
+        return None
 
     def _is_typed(self, node: Node) -> bool:
         return node in self._written or b.scaled(node, -1) in self._written

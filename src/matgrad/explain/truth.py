@@ -1,0 +1,140 @@
+"""The machine check of a derivation: every name has a value at a random point, every differential its true one.
+
+The true differential of a part is its derivative along a random dx, by a complex step through the reference
+evaluator; nothing is shared with what made the lines. Both sides of a line must agree to 1e-9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from matgrad.checking.magnitude import magnitude
+from matgrad.checking.sampling import Point, Subject, draw
+from matgrad.errors import MatgradError
+from matgrad.explain.lines import Line
+from matgrad.explain.trees import is_pending, named
+from matgrad.formula.reference import evaluate
+from matgrad.formula.syntax import Expr, Program, fold
+
+TOLERANCE = 1e-9
+STEP = 1e-30
+Array = Any
+_SPACES = frozenset({"symmetric", "diagonal", "lower", "upper"})
+
+
+class WrongLine(MatgradError):
+    """A line of a derivation whose sides do not agree: a bug in matgrad, never shown as a derivation."""
+
+
+@dataclass
+class World:
+    """Values for the names of a program at a point, and the differentials along one direction of ``wrt``."""
+
+    program: Program
+    wrt: Subject
+    point: Point
+    direction: Array
+    values: dict[str, Any] = field(default_factory=dict)
+    stepped: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.values = dict(self.point.arrays)
+        self.stepped = dict(self.point.arrays)
+        self._step(self.wrt.name)
+        for name, value in self.program.definitions:
+            self.values[name] = self.evaluated(value, self.values)
+            self.stepped[name] = self.evaluated(value, self.stepped)
+            self._step(name)
+
+    def _step(self, name: str) -> None:
+        if name == self.wrt.name and name in self.values:
+            self.stepped[name] = self.values[name] + 1j * STEP * self.direction
+
+    def evaluated(self, expr: Expr, values: Mapping[str, Any]) -> Array:
+        return evaluate(expr, values, self.point.sizes)
+
+    def differential(self, expr: Expr) -> Array:
+        """The derivative of a part along the direction."""
+        return np.imag(self.evaluated(expr, self.stepped)) / STEP
+
+    def value(self, expr: Expr) -> Array:
+        """The value of one side of a line; a differential not yet worked out has its true value."""
+        filled, extra = self._filled(expr)
+        return self.evaluated(filled, {**self.values, **extra})
+
+    def size(self, expr: Expr) -> float:
+        """How large the terms are that a side adds up: what rounding errors are relative to."""
+        filled, extra = self._filled(expr)
+        return magnitude(Program((), filled), {**self.values, **extra}, self.point.sizes)
+
+    def _filled(self, expr: Expr) -> tuple[Expr, dict[str, Any]]:
+        extra: dict[str, Any] = {}
+
+        def visit(node: Expr, args: list[Expr]) -> Expr:
+            if not is_pending(node):
+                return node.replace(args=tuple(args)) if args else node
+            name = f"<{len(extra)}>"
+            extra[name] = self.differential(node.args[0])
+            return named(name, node.type)
+
+        return fold(expr, visit), extra
+
+    def gradient(self, expr: Expr) -> Array:
+        """All partial derivatives of a part: axes of the part first, then those of the variable."""
+        at = np.asarray(self.values[self.wrt.name], dtype=float)
+        columns = []
+        for index in np.ndindex(*at.shape):
+            direction = np.zeros(at.shape)
+            direction[index] = 1
+            columns.append(World(self.program, self.wrt, self.point, direction).differential(expr))
+        return on_space(np.moveaxis(np.array(columns), 0, -1).reshape((*columns[0].shape, *at.shape)), self.wrt.traits)
+
+
+def on_space(array: Array, traits: Iterable[str]) -> Array:
+    """A derivative on the space of the variable: symmetric, diagonal or triangular matrices."""
+    traits = set(traits)
+    if array.ndim < 2 or not traits & _SPACES:
+        return array
+    if "diagonal" in traits:
+        return array * np.eye(array.shape[-1])
+    if "symmetric" in traits:
+        return (array + np.swapaxes(array, -1, -2)) / 2
+    return np.tril(array) if "lower" in traits else np.triu(array)
+
+
+def random_direction(wrt: Subject, sizes: Mapping[str, int], seed: int) -> Array:
+    """A random dx in the space of the variable."""
+    traits = wrt.traits & _SPACES if wrt.traits & _SPACES else frozenset()
+    rng = np.random.default_rng(seed)
+    style: Callable[..., Array] = lambda generator, shape: generator.standard_normal(shape)  # noqa: E731
+    return draw(Subject(wrt.name, wrt.type, traits), sizes, rng, style)
+
+
+def check(lines: Sequence[Line], worlds: Sequence[World], shown: Callable[[Expr], str]) -> float:
+    """Raise WrongLine where the sides of a line differ at one of the points; the largest relative error."""
+    worst = 0.0
+    for line in lines:
+        for world in worlds:
+            error = disagreement(world, line.left, line.right)
+            if line.before is not None and line.before is not line.right:
+                error = max(error, disagreement(world, line.left, line.before))
+            if not error <= TOLERANCE:
+                raise WrongLine(
+                    f"a line of the derivation failed its check (relative error {error:.0e}): {line.law.rule}",
+                    details=f"{shown(line.left)} = {shown(line.right)}",
+                    hint="please report it; derive gives the answer, checked by itself",
+                )
+            worst = max(worst, error)
+    return worst
+
+
+def disagreement(world: World, left: Expr, right: Expr) -> float:
+    a, b = np.asarray(world.value(left)), np.asarray(world.value(right))
+    if a.shape != b.shape:
+        return float("inf")
+    scale = max(float(np.max(np.abs(a), initial=0)), world.size(right)) or 1.0
+    return float(np.max(np.abs(a - b), initial=0)) / scale
