@@ -172,7 +172,7 @@ def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | Non
         groupings = [max(groupings, key=lambda g: _saving(g, order, type_))]
     for group, outer, inner, inner_type in groupings:
         inside = total(inner, order, inner_type)
-        if _is_zero(inside):
+        if is_zero(inside):
             rest = [t for t in terms if t not in group]
             candidates.append(total(rest, order, type_) if rest else _filled(number(0), type_))
             continue
@@ -185,7 +185,8 @@ def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | Non
     return min(candidates, key=lambda e: (cost(e), order.rank(e)), default=None)
 
 
-def _is_zero(expr: Expr) -> bool:
+def is_zero(expr: Expr) -> bool:
+    """Whether it is written as 0, vector(0) or matrix(0)."""
     inner = expr.args[0] if expr.op == "call" and expr.value.name in ("vector", "matrix") else expr
     return inner.op == "number" and inner.value == 0
 

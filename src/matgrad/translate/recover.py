@@ -31,7 +31,7 @@ from matgrad.translate.algebra import (
 )
 from matgrad.translate.blocks import written_out
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
-from matgrad.translate.factors import Ordering, Term, flattened, joined, total
+from matgrad.translate.factors import Ordering, Term, flattened, is_zero, joined, total
 from matgrad.translate.index_notation import LETTERS, index_notation
 from matgrad.translate.operands import read_operands, split_scalar
 
@@ -230,6 +230,9 @@ class Recovery:
         if len(shape) > 2:
             return addition([self._scaled_tensor(factor, term) for factor, term in terms])
         parts = sorted((self._term(factor, term) for factor, term in terms), key=self.order.rank_term)
+        parts = [part for part in parts if not any(is_zero(e) for e in (*part.scalars, *part.chain))]
+        if not parts:
+            return self._zero(shape)
         sign = 1 if parts[0].coefficient > 0 else -1
         oriented = [replace(part, coefficient=sign * part.coefficient) for part in parts]
         whole = total(oriented, self.order, of_order(shape))
