@@ -27,11 +27,31 @@ Kind = tuple[str, ...]
 SCALAR: Kind = ("scalar",)
 SIZES = {"m": 4, "n": 3, "p": 2, "2": 2, "5": 5}
 DECLARED = {
-    "a": "scalar", "c": "scalar", "d": "positive", "x": "vector(n)", "y": "vector(n)", "w": "positive vector(n)",
-    "u": "vector(m)", "v": "vector(p)", "z": "vector(5)", "t": "vector(2)", "A": "matrix(m,n)", "B": "matrix(n,m)", "C": "matrix(n,p)",
-    "X": "matrix(n,n)", "Y": "matrix(n,n)", "S": "symmetric(n)", "P": "spd(n)", "D": "diagonal(n)", "L": "lower(n)",
-    "U": "upper(n)", "Q": "matrix(2,5)", "V": "symmetric(m)", "R": "matrix(m,p)", "g": "function",
-}  # fmt: skip
+    "a": "scalar",
+    "c": "scalar",
+    "d": "positive",
+    "x": "vector(n)",
+    "y": "vector(n)",
+    "w": "positive vector(n)",
+    "u": "vector(m)",
+    "v": "vector(p)",
+    "z": "vector(5)",
+    "t": "vector(2)",
+    "A": "matrix(m,n)",
+    "B": "matrix(n,m)",
+    "C": "matrix(n,p)",
+    "X": "matrix(n,n)",
+    "Y": "matrix(n,n)",
+    "S": "symmetric(n)",
+    "P": "spd(n)",
+    "D": "diagonal(n)",
+    "L": "lower(n)",
+    "U": "upper(n)",
+    "Q": "matrix(2,5)",
+    "V": "symmetric(m)",
+    "R": "matrix(m,p)",
+    "g": "function",
+}
 
 
 @dataclass(frozen=True)
@@ -196,12 +216,27 @@ def _of(template: str, *kinds: Callable[[Generator, Kind, str], Kind]) -> Rule:
 
 
 _ELEMENTWISE: list[Rule] = [
-    _same("(#1 + #2)"), _same("(#1 - #2)"), _same("(#1 + #2 - #3)"), _same("(#1).*(#2)"), _same("-(#1)"), _same("(#1).^2"),
-    _same("(#1)./((#2).^2 + 1)"), _same("1./((#1).^2 + 1)"), _same("(#1).^3"), _same("((#1).^2 + 1).^(1/2)"),
-    _same("((#1).^2 + 0.5).^(-3/2)"), _scaled("(#1)*(#2)"), _scaled("(#2)/((#1)^2 + 1)"), _scaled("((#1) + #2)"),
-    _scaled("((#2).^2 + 1).^sin(#1)"), _scaled("((#1)^2 + 1).^sin(#2)"), _same("max(#1, #2)"), _same("min(#1, 0.1)"),
-    _same("g(#1)"), _same("((#1).^2 + 0.5).^(sin(#2))"),
-]  # fmt: skip
+    _same("(#1 + #2)"),
+    _same("(#1 - #2)"),
+    _same("(#1 + #2 - #3)"),
+    _same("(#1).*(#2)"),
+    _same("-(#1)"),
+    _same("(#1).^2"),
+    _same("(#1)./((#2).^2 + 1)"),
+    _same("1./((#1).^2 + 1)"),
+    _same("(#1).^3"),
+    _same("((#1).^2 + 1).^(1/2)"),
+    _same("((#1).^2 + 0.5).^(-3/2)"),
+    _scaled("(#1)*(#2)"),
+    _scaled("(#2)/((#1)^2 + 1)"),
+    _scaled("((#1) + #2)"),
+    _scaled("((#2).^2 + 1).^sin(#1)"),
+    _scaled("((#1)^2 + 1).^sin(#2)"),
+    _same("max(#1, #2)"),
+    _same("min(#1, 0.1)"),
+    _same("g(#1)"),
+    _same("((#1).^2 + 0.5).^(sin(#2))"),
+]
 _VECTOR = lambda g, kind, k: ("vector", k)  # noqa: E731
 _ROW = lambda g, kind, k: ("row", k)  # noqa: E731
 _SQUARE = lambda g, kind, k: ("matrix", k, k)  # noqa: E731
@@ -257,7 +292,13 @@ def random_formula(seed: int, depth: int | None = None) -> Part:
     """A scalar most of the time, else a vector or matrix, with at least one variable."""
     g = Generator(seed)
     while True:
-        kinds = [SCALAR] * 6 + [("vector", "n"), ("vector", "m"), ("matrix", "m", "n"), ("matrix", "n", "n"), ("row", "n")]
+        kinds = [SCALAR] * 6 + [
+            ("vector", "n"),
+            ("vector", "m"),
+            ("matrix", "m", "n"),
+            ("matrix", "n", "n"),
+            ("row", "n"),
+        ]
         found = g.part(g.random.choice(kinds), g.random.choice([1, 2, 2, 3, 3]) if depth is None else depth)
         if 1 < len(found.text) < 200 and variables_of(found.text):
             return found
@@ -349,10 +390,12 @@ def check_differences(derivative: matgrad.Derivative, arrays: dict[str, Any], se
         moved = arrays if not attempt else arrays | arrays_of(derivative.formula.text, seed + 1000 * attempt)
         graph = tensor_evaluator.evaluate(derivative._node, moved, SIZES)
         try:
-            return require("graph against differences", graph, differences(derivative, moved), str(derivative.formula), 1e-5)
+            require("graph against differences", graph, differences(derivative, moved), str(derivative.formula), 1e-5)
         except Failure:
             if attempt == 2:
                 raise
+        else:
+            return
 
 
 def differences(derivative: matgrad.Derivative, arrays: dict[str, Any]) -> Any:

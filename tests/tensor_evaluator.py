@@ -64,19 +64,33 @@ def _constant(node: Constant, sizes: Mapping[str, int]) -> Array:
 
 
 def _einsum(node: Einsum, values: list[Array], sizes: Mapping[str, int]) -> Array:
-    """Over the whole space of labels: each label of ``out`` once, then copied to the diagonal where it occurs twice."""
+    """Each label of ``out`` once, broadcast where no operand has it, then put on the diagonal where it occurs twice."""
     extent = [d.evaluate(sizes) for d in node.sizes]
-    used = list(dict.fromkeys([*node.out, *(x for s in node.subscripts for x in s)]))
-    letter = {x: LETTERS[i] for i, x in enumerate(used)}
-    free = list(dict.fromkeys(node.out))
-    ones = [np.ones(extent[x]) for x in free]
-    left = ["".join(letter[x] for x in s) for s in [*node.subscripts, *((x,) for x in free)]]
-    pattern = ",".join(left) + "->" + "".join(letter[x] for x in free)
-    product = np.einsum(pattern, *values, *ones, optimize="greedy") if left else np.array(1.0)
+    free = tuple(dict.fromkeys(node.out))
+    factors = [*zip(node.subscripts, values, strict=True), *(((x,), np.ones(extent[x])) for x in free)]
+    summed = {x for s in node.subscripts for x in s} - {*free}
+    while summed:
+        label = min(summed, key=lambda x: (len({y for s, _ in factors if x in s for y in s}), x))
+        met = [f for f in factors if label in f[0]]
+        left = tuple(sorted({y for s, _ in met for y in s} - {label}))
+        factors = [f for f in factors if label not in f[0]] + [(left, _product(met, left))]
+        summed.remove(label)
     result = np.zeros([extent[x] for x in node.out])
     grid = dict(zip(free, np.indices([extent[x] for x in free], sparse=True), strict=True))
-    result[tuple(grid[x] for x in node.out)] = float(node.coefficient) * product
+    result[tuple(grid[x] for x in node.out)] = float(node.coefficient) * _product(factors, free)
     return result
+
+
+def _product(factors: list[tuple[tuple[int, ...], Array]], out: tuple[int, ...]) -> Array:
+    """Σ over the labels that are not in ``out``; one factor after the other, and the sum with the last."""
+    labels, total = (), np.array(1.0)
+    for i, (subscript, value) in enumerate(factors):
+        union = tuple(dict.fromkeys([*labels, *subscript]))
+        wanted = out if i == len(factors) - 1 else union
+        letter = {x: LETTERS[k] for k, x in enumerate(union)}
+        left, right, result = ("".join(letter[x] for x in s) for s in (labels, subscript, wanted))
+        total, labels = np.einsum(f"{left},{right}->{result}", total, value), wanted
+    return total
 
 
 _MAPS: dict[str, Callable[[Array], Array]] = {

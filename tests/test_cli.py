@@ -110,8 +110,8 @@ def test_index_notation_has_action_and_vec(run) -> None:
         (("A*x", "--wrt", "x"), "J    = A                    Jacobian, shape (m, n)"),
         (("J*x", "--wrt", "x"), "∂f/∂x = J                   Jacobian, shape (m, n)"),
         (("f*x'*x", "--wrt", "x"), "∇F   = 2 f x                gradient, shape (n)"),
-        (("x^3", "--wrt", "x", "--order", "2"), "∂²f/∂x² = 6 x               derivative of order 2, scalar"),
-        (("norm1(x)", "--wrt", "x"), "where  x ≠ 0; there sign(0) = 0 is used"),
+        (("x^3", "--wrt", "x", "--order", "2"), "∂²f/∂x² = 6 x               second derivative, scalar"),
+        (("norm1(x)", "--wrt", "x"), "where  x ≠ 0; elsewhere the answer uses sign(0) = 0"),
         (("-x'*x", "--wrt", "x"), "text   -2*x"),
     ],
 )  # fmt: skip

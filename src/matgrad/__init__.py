@@ -15,18 +15,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matgrad.answer.derivative import Derivative
     from matgrad.answer.formula import Formula
-    from matgrad.api import derive, gradient, hessian, jacobian, parse
+    from matgrad.api import derive, explain, gradient, hessian, jacobian, parse
     from matgrad.checking.verify import Check
     from matgrad.errors import MatgradError
+    from matgrad.explain.derivation import Derivation
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Check",
+    "Derivation",
     "Derivative",
     "Formula",
     "MatgradError",
     "derive",
+    "explain",
     "gradient",
     "hessian",
     "jacobian",
@@ -35,10 +38,12 @@ __all__ = [
 
 _HOMES = {
     "Check": "matgrad.checking.verify",
+    "Derivation": "matgrad.explain.derivation",
     "Derivative": "matgrad.answer.derivative",
     "Formula": "matgrad.answer.formula",
     "MatgradError": "matgrad.errors",
     "derive": "matgrad.api",
+    "explain": "matgrad.api",
     "gradient": "matgrad.api",
     "hessian": "matgrad.api",
     "jacobian": "matgrad.api",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import overload
+from typing import TYPE_CHECKING, Any, overload
 
 from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.formula import Formula, Where
 from matgrad.errors import MatgradError, NotScalar
+
+if TYPE_CHECKING:
+    from matgrad.explain.derivation import Derivation
 
 Names = list[str] | tuple[str, ...]
 
@@ -120,6 +123,33 @@ def hessian(
     if isinstance(wrt, str):
         return first[0].derive(wrt)
     return {(a, b): d.derive(b) for a, d in zip(names, first, strict=True) for b in names}
+
+
+def explain(
+    formula: str,
+    wrt: str | Names,
+    *,
+    where: Where = None,
+    order: int = 1,
+    style: str = "differential",
+    brief: bool = False,
+    at: Mapping[str, Any] | None = None,
+) -> Derivation:
+    """The derivation of a derivative, one named law a line; every line is checked at random points.
+
+    ``style`` is ``"differential"`` (take df, bring dx to the end, read off), ``"backward"`` (one signal a line, for
+    one or several variables) or ``"components"`` (entry by entry). ``brief`` keeps main lines only; ``at`` gives
+    arrays by name, with which each line shows its numbers. Raises MatgradError where the style does not fit.
+
+    >>> print(explain("a'*x", "x"))
+    f  = aᵀ x
+    df = aᵀ dx     differential of a linear expression
+    ∇f = a         read off the gradient
+    """
+    from matgrad.explain.explaining import explained
+
+    found = explained(_text(formula), _names(wrt), where, order, style, at)
+    return found.brief() if brief else found
 
 
 def parse(text: str, *, where: Where = None, context: Formula | Derivative | None = None) -> Formula:

@@ -53,6 +53,8 @@ def _caret(source: str, span: tuple[int, int], width: int = 76) -> list[str]:
     begin = source.rfind("\n", 0, start) + 1
     end = source.find("\n", start)
     line = source[begin : end if end >= 0 else len(source)]
+    if not line.strip():
+        return []  # a caret under nothing helps nobody
     first, last = start - begin, min(max(stop, start + 1), begin + len(line) + 1) - begin
     if len(line) > width:
         cut = max(0, min(first - width // 3, len(line) - width))

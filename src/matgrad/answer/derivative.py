@@ -159,7 +159,8 @@ class Derivative:
     @cached_property
     def conditions(self) -> tuple[str, ...]:
         """Under which the derivative holds, from the formula as typed."""
-        return conditions(self.formula.program, self.wrt, self.formula.node_of, self.formula.print)
+        below = [self.below_program.body, self.expr] if self.order > 1 else []
+        return conditions(self.formula.program, self.wrt, self.formula.node_of, self.formula.print, below)
 
     @property
     def assumed(self) -> tuple[str, ...]:
@@ -360,7 +361,7 @@ def _variable(formula: Formula, name: str) -> Node:
         close = get_close_matches(name, known, 1)
         raise UnknownName(
             f"{name} does not occur in the formula",
-            details=f"its names are {', '.join(known) or 'none'}",
+            details=f"its names are {', '.join(known)}" if known else "it has no names",
             hint=f"--wrt {close[0]}" if close else None,
         )
     return found

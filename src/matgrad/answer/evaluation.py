@@ -25,8 +25,14 @@ def bound(formula: Formula, arrays: Mapping[str, Any]) -> Bound:
 def value(formula: Formula, printed: Program, compiled: Callable[..., Any], arrays: Mapping[str, Any]) -> Any:
     """Run generated code at the user's arrays: an array, or a float for a scalar."""
     checked = bound(formula, arrays)
-    with np.errstate(all="ignore"):
-        found = np.asarray(compiled(**checked.arrays, **_sizes_for(compiled, checked)))
+    try:
+        with np.errstate(all="ignore"):
+            found = np.asarray(compiled(**checked.arrays, **_sizes_for(compiled, checked)))
+    except np.linalg.LinAlgError as error:
+        raise DataError(
+            f"a matrix that the derivative inverts is singular at this point ({error})",
+            hint="a point at which the conditions of the answer hold",
+        ) from None
     if not np.all(np.isfinite(found)):  # at a kink or outside of the domain: the conventions are the reference's
         found = np.asarray(evaluate(printed, checked.arrays, checked.sizes))
     return found if found.ndim else float(found)

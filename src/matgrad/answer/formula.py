@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from matgrad.errors import MatgradError
 from matgrad.formula.infer import Typed, read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import writes_decimals
@@ -42,7 +43,10 @@ class Formula:
         self.symbols: dict[str, Node] = {
             name: b.symbol(name, v.type.dims, frozenset(v.traits)) for name, v in self.typed.variables.items()
         }
-        self.node, self.intermediates, self._written = lower(self.typed.program, self.symbols)
+        try:
+            self.node, self.intermediates, self._written = lower(self.typed.program, self.symbols)
+        except MatgradError as error:
+            raise error.located(source) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.source, self.where, self._context, self._expect))

@@ -49,3 +49,27 @@ def _size(
     if node.op == "call" and node.value.name in _LINEAR:
         return operate(node, magnitudes, arrays, sizes)
     return np.abs(value)
+
+
+def peak_slope(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, int], fixed: str, step: float) -> float:
+    """The largest slope of any part of a formula, from arrays that carry a complex step.
+
+    Slopes of parts may cancel; the rounding of what is left is relative to them. ``fixed`` is a name that keeps
+    its array even if the program defines it.
+    """
+    known = dict(arrays)
+    peak = 0.0
+
+    def visit(node: Expr, args: list[Array]) -> Array:
+        nonlocal peak
+        value = operate(node, args, known, sizes)
+        if np.iscomplexobj(value):
+            found = np.abs(np.imag(value)) / step
+            peak = max(peak, float(np.max(found, initial=0, where=np.isfinite(found))))
+        return value
+
+    for name, definition in program.definitions:
+        if name != fixed:
+            known[name] = fold(definition, visit)
+    fold(program.body, visit)
+    return peak

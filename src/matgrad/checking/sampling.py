@@ -45,7 +45,7 @@ def points(
     for attempt in range(attempts):
         pool = [size + least for size in POOL[: max(4, len(dims))]]
         sizes = dict(zip(dims, rng.permutation(pool)[: len(dims)].tolist(), strict=True))
-        bold = attempt % 8 < 4 and attempt < attempts // 2
+        bold = attempt % 2 == 0 and attempt < attempts // 2
         arrays: dict[str, Any] = {
             s.name: draw(s, sizes, rng, _PLAIN if bold else _STYLES[rng.integers(len(_STYLES))]) for s in subjects
         }
@@ -110,6 +110,7 @@ _STYLES: tuple[Style, ...] = (
     lambda rng, shape: 0.3 * rng.standard_normal(shape),
     lambda rng, shape: np.eye(*shape) * 2 + 0.3 * rng.standard_normal(shape) if len(shape) == 2 else rng.random(shape),
     lambda rng, shape: rng.uniform(1.1, 3, shape),
+    lambda rng, shape: 20 * rng.standard_normal(shape),
 )
 
 
@@ -125,7 +126,8 @@ def draw(subject: Subject, sizes: Mapping[str, int], rng: np.random.Generator, s
     if "diagonal" in traits:
         return np.diag(np.diag(value))
     if "psd" in traits:
-        other = rng.standard_normal(shape)
+        rank = shape[0] if "spd" in traits or rng.random() < 0.5 else max(1, shape[0] - 1)
+        other = rng.standard_normal((shape[0], rank))
         return other @ other.T / shape[0] + ("spd" in traits) * np.eye(shape[0])
     if "symmetric" in traits:
         return (value + value.T) / 2

@@ -1,56 +1,79 @@
 """The conditions under which a derivative holds, collected from the formula as typed, before any rewriting.
 
 Domains come from the cards (``log`` needs x > 0) and from powers and divisions; points where a function has no
-derivative count only where its argument depends on the variable. What the facts prove is left out.
+derivative count only where its argument depends on the variable. What the facts prove is left out. A higher
+derivative also needs what the derivative below it, as printed, needs: that of det(X) brings in inv(X).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from matgrad.formula.parser import parse_expression
-from matgrad.formula.syntax import MATRIX, SCALAR, Expr, Program, walk
+from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, Call, Expr, Program, walk
 from matgrad.functions import Card, card
 from matgrad.tensor.facts import Fact, invertible, nonnegative, positive
 from matgrad.tensor.nodes import Node
 
-Print = Callable[[Expr], str]
-ALMOST_EVERYWHERE = "almost everywhere"
+NodeOf = Callable[[Expr], Node]
 TIMES = {2: "twice", 3: "three times", 4: "four times"}
 
 
-def conditions(program: Program, wrt: tuple[str, ...], node_of: Callable[[Expr], Node], text: Print) -> tuple[str, ...]:
-    """What the derivative of a typed program needs, in words that read like the formula."""
-    parts = dict(program.definitions)
+@dataclass(frozen=True)
+class Condition:
+    """``expr sign bound``, entry by entry; at a kink ``otherwise`` is what the answer uses instead.
+
+    ``words`` stands for conditions that are no comparison ("the maximum of x is unique").
+    """
+
+    expr: Expr
+    sign: str
+    bound: str = "0"
+    otherwise: str = ""
+    words: str = ""
+
+    def says(self, text: Callable[[Expr], str]) -> str:
+        main = self.words.replace("#1", text(self.expr)) or f"{text(self.expr)} {self.sign} {self.bound}"
+        return f"{main}; elsewhere the answer uses {self.otherwise}" if self.otherwise else main
+
+    def follows_from(self, other: Condition) -> bool:
+        """Whether another condition already says so: E > 0 says E ≥ 0, E ≠ 0 and sqrt(E) ≠ 0."""
+        if self == other or self.words or other.words or (self.bound, other.bound) != ("0", "0"):
+            return False
+        inner = self.expr
+        if inner != other.expr and (inner.op == "power" or (inner.op == "call" and inner.value.name == "sqrt")):
+            inner = inner.args[0]
+        if inner != other.expr:
+            return False
+        return other.sign == ">" or (other.sign == self.sign and bool(self.otherwise) and not other.otherwise)
+
+
+def conditions(
+    program: Program, wrt: tuple[str, ...], node_of: NodeOf, text: Callable[[Expr], str], below: Sequence[Expr] = ()
+) -> tuple[str, ...]:
+    """What the derivative of a typed program needs, in words that read like the formula.
+
+    ``below`` are the printed derivatives of lower order.
+    """
     varying = _varying(program, set(wrt))
-    found: list[str] = []
-    kinks = False
-    for part in (*parts.values(), program.body):
+    found: list[Condition] = []
+    for part in (*(value for _, value in program.definitions), program.body):
         for expr, parent in _with_parents(part):
-            found += _domains(expr, text, node_of)
-            kink = _kink(expr, parent, varying, text, node_of)
-            if kink is not None:
-                found.append(kink)
-                kinks = kinks or bool(_card_of(expr).kink)
+            found += _domains(expr, node_of, len(wrt))
+            found += _kinks(expr, parent, varying, node_of)
+    kinks = any(c.otherwise for c in found)
+    for part in below:
+        for expr, _ in _with_parents(part):
+            found += _domains(expr, node_of, 1)
+    found = [c for c in found if not any(c.follows_from(other) for other in found)]
+    lines = [c.says(text) for c in found]
     if len(wrt) > 1:
         smooth = f"the formula is {TIMES[len(wrt)]} continuously differentiable"
-        found.append(f"holds {ALMOST_EVERYWHERE}: higher derivatives do not exist at kinks" if kinks else smooth)
-    # A domain already keeps away from its kinks.
-    found = [c for c in found if "; " not in c or c.partition("; ")[0] not in found]
-    found = [c for c in found if not _implied(c, found)]
-    return tuple(dict.fromkeys(found))
-
-
-def _implied(condition: str, others: list[str]) -> bool:
-    """Whether E ≥ 0, E ≠ 0 or sqrt(E) ≠ 0 stands beside E > 0."""
-    for weaker in (" ≥ 0", " ≠ 0"):
-        if condition.endswith(weaker):
-            expr = condition.removesuffix(weaker)
-            inner = expr.removeprefix("sqrt(").removesuffix(")") if expr.startswith("sqrt(") else expr
-            return f"{expr} > 0" in others or f"{inner} > 0" in others
-    return False
+        lines.append("holds almost everywhere: higher derivatives do not exist at kinks" if kinks else smooth)
+    return tuple(dict.fromkeys(lines))
 
 
 def _with_parents(root: Expr) -> Iterator[tuple[Expr, Expr | None]]:
@@ -65,7 +88,7 @@ def _varying(program: Program, wrt: set[str]) -> set[str]:
     """The names that depend on the variables: the variables themselves and intermediates made of them."""
     names = set(wrt)
     for name, definition in program.definitions:
-        if any(n.op == "name" and n.value in names for n in walk(definition)):
+        if _depends(definition, names):
             names.add(name)
     return names
 
@@ -78,40 +101,43 @@ def _is_constant(expr: Expr) -> bool:
     return not any(n.op == "name" for n in walk(expr))
 
 
-def _domains(expr: Expr, text: Print, node_of: Callable[[Expr], Node]) -> Iterator[str]:
+# -- domains --------------------------------------------------------------------------------------
+
+
+def _domains(expr: Expr, node_of: NodeOf, order: int) -> Iterator[Condition]:
+    """Where an operation has a value, and a derivative of this order on the side of its domain."""
     if expr.op == "call":
         known = card(expr.value.name)
         if known is not None and known.needs and not _is_constant(expr.args[0]):
-            if expr.args[0].kind == SCALAR and known.needs == "det(X) != 0":
-                yield from _unless(nonzero(expr.args[0], node_of), f"{text(expr.args[0])} ≠ 0")
-            else:
-                yield from _unless(
-                    _proved(known.needs, expr.args[0], node_of), _filled(known.needs, expr.args[0], text)
-                )
+            yield from _compared(known.needs, expr, node_of)
     elif expr.op == "product":
         for operator, factor in zip(expr.value, expr.args[1:], strict=True):
-            if operator in ("/", "./") and not _is_constant(factor):
-                yield from _unless(nonzero(factor, node_of), f"{text(factor)} ≠ 0")
+            if operator in ("/", "./") and not _is_constant(factor) and not _is_positive(factor, node_of):
+                yield Condition(factor, "≠")
     elif expr.op == "power":
-        yield from _domain_of_power(expr, text, node_of)
+        yield from _domain_of_power(expr, node_of, order)
 
 
-def _domain_of_power(expr: Expr, text: Print, node_of: Callable[[Expr], Node]) -> Iterator[str]:
+def _domain_of_power(expr: Expr, node_of: NodeOf, order: int) -> Iterator[Condition]:
     base, exponent = expr.args
     if _is_constant(base):
         return
     known = _literal(exponent)
     if expr.value == "^" and base.kind == MATRIX:
-        if known is not None and known < 0:
-            yield from _unless(invertible(node_of(base)) is Fact.YES, f"det({text(base)}) ≠ 0")
-    elif known is None:
-        yield from _unless(positive(node_of(base)) is Fact.YES, f"{text(base)} > 0")
+        if known is not None and known < 0 and invertible(node_of(base)) is not Fact.YES:
+            yield Condition(Expr("call", (base,), Call("det"), type=SCALAR_TYPE), "≠")
+    elif known is None or (known.denominator != 1 and known < order):
+        if not _is_positive(base, node_of):
+            yield Condition(base, ">")
     elif known.denominator != 1:
-        strict = known < 1
-        proved = positive(node_of(base)) is Fact.YES or (not strict and nonnegative(node_of(base)) is Fact.YES)
-        yield from _unless(proved, f"{text(base)} {'>' if strict else '≥'} 0")
-    elif known < 0:
-        yield from _unless(nonzero(base, node_of), f"{text(base)} ≠ 0")
+        if nonnegative(node_of(base)) is not Fact.YES:
+            yield Condition(base, "≥")
+    elif known < 0 and not _is_positive(base, node_of):
+        yield Condition(base, "≠")
+
+
+def _is_positive(expr: Expr, node_of: NodeOf) -> bool:
+    return positive(node_of(expr)) is Fact.YES
 
 
 def _literal(expr: Expr) -> Fraction | None:
@@ -122,88 +148,78 @@ def _literal(expr: Expr) -> Fraction | None:
     if expr.op == "neg":
         inner = _literal(expr.args[0])
         return None if inner is None else -inner
-    if expr.op == "product":
-        values = [_literal(a) for a in expr.args]
-        if all(v is not None for v in values) and set(expr.value) <= {"*", "/"}:
-            whole = values[0]
-            for operator, v in zip(expr.value, values[1:], strict=True):
-                assert whole is not None and v is not None
-                if operator == "/" and v == 0:
-                    return None
-                whole = whole * v if operator == "*" else whole / v
-            return whole
-    return None
+    if expr.op != "product" or not set(expr.value) <= {"*", "/"}:
+        return None
+    whole = Fraction(1)
+    for operator, arg in zip(("*", *expr.value), expr.args, strict=True):
+        value_ = _literal(arg)
+        if value_ is None or (operator == "/" and value_ == 0):
+            return None
+        whole = whole * value_ if operator == "*" else whole / value_
+    return whole
 
 
-def nonzero(expr: Expr, node_of: Callable[[Expr], Node]) -> bool:
-    """Whether an expression is proved to have no zero entry."""
-    return positive(node_of(expr)) is Fact.YES
-
-
-def _unless(proved: bool, condition: str) -> Iterator[str]:
-    if not proved:
-        yield condition
-
+# -- the comparisons on cards ---------------------------------------------------------------------
 
 _COMPARISON = re.compile(r"^(.*?)\s*(>=|<=|!=|>|<)\s*(.*)$")
 _SIGNS = {"!=": "≠", ">=": "≥", "<=": "≤"}
+_PROOFS: dict[str, Callable[[Node], Fact]] = {
+    "x > 0": positive,
+    "x >= 0": nonnegative,
+    "x > -1": nonnegative,
+    "x != 0": positive,
+    "det(X) != 0": invertible,
+}
 
 
-def _proved(needs: str, arg: Expr, node_of: Callable[[Expr], Node]) -> bool:
-    rules: Mapping[str, Callable[[Node], Fact]] = {
-        "x > 0": positive,
-        "x >= 0": nonnegative,
-        "x > -1": nonnegative,
-        "x != 0": positive,
-        "det(X) != 0": invertible,
-    }
-    rule = rules.get(needs)
-    if rule is None:
-        return False
-    if rule is positive and arg.op == "call" and arg.value.name == "det" and arg.args[0].kind == MATRIX:
-        return positive(node_of(arg)) is Fact.YES
-    return rule(node_of(arg)) is Fact.YES
-
-
-def _filled(needs: str, arg: Expr, text: Print) -> str:
-    """The comparison on a card with the argument in place of x: "x > 0" of log(A*x) is "A*x > 0"."""
-    match = _COMPARISON.match(needs)
+def _compared(law: str, call: Expr, node_of: NodeOf, otherwise: str = "") -> Iterator[Condition]:
+    """The comparison on a card with the argument in place of x: "x > 0" of log(A*x) is A*x > 0."""
+    arg = call.args[0]
+    if arg.kind == SCALAR and law == "det(X) != 0":
+        law = "x != 0"
+    proof = _PROOFS.get(law)
+    if proof is not None and proof(node_of(arg)) is Fact.YES:
+        return
+    match = _COMPARISON.match(law)
     if match is None:
-        return needs.replace(" is ", f" of {text(arg)} is ", 1)
-    left, sign, right = match.groups()
-    return f"{text(_substituted(parse_expression(left), arg))} {_SIGNS.get(sign, sign)} {right}"
+        each = {1: "each column of ", 2: "each row of "}.get(call.value.dim, "")
+        yield Condition(arg, "", otherwise=otherwise, words=law.replace(" is ", f" of {each}#1 is ", 1))
+        return
+    left, sign, bound = match.groups()
+    filled = _substituted(parse_expression(left), arg, call)
+    yield Condition(filled, _SIGNS.get(sign, sign), bound, otherwise)
 
 
-def _substituted(law: Expr, arg: Expr) -> Expr:
+def _substituted(law: Expr, arg: Expr, call: Expr) -> Expr:
+    """A law in x with an argument; the function itself keeps the ``dim`` that it was called with."""
     if law.op == "name" and law.value in ("x", "X"):
         return arg
-    return law.replace(args=tuple(_substituted(a, arg) for a in law.args))
+    args = tuple(_substituted(a, arg, call) for a in law.args)
+    if law.op == "call" and law.value.name in (call.value.name, "norm2"):
+        return law.replace(args=args, value=law.value._replace(dim=call.value.dim), type=call.type)
+    return law.replace(args=args, type=SCALAR_TYPE if law.op == "call" and law.value.name == "det" else arg.type)
 
 
-_SMOOTH_POWERS = ("norm2", "normF", "abs")
+# -- kinks ----------------------------------------------------------------------------------------
 
 
-def _card_of(expr: Expr) -> Card:
-    known = card(expr.value.name)
-    assert known is not None
-    return known
-
-
-def _kink(
-    expr: Expr, parent: Expr | None, varying: set[str], text: Print, node_of: Callable[[Expr], Node]
-) -> str | None:
-    if expr.op != "call":
-        return None
-    known = card(expr.value.name)
-    if known is None or not known.smooth or not _depends(expr, varying):
-        return None
-    if len(expr.args) == 1 and _proved(known.smooth, expr.args[0], node_of):
-        return None
-    if expr.value.name in _SMOOTH_POWERS and parent is not None and parent.op == "power" and parent.args[0] is expr:
-        exponent = _literal(parent.args[1])
-        if exponent is not None and exponent.denominator == 1 and exponent > 1 and exponent.numerator % 2 == 0:
-            return None
+def _kinks(expr: Expr, parent: Expr | None, varying: set[str], node_of: NodeOf) -> Iterator[Condition]:
+    """Where a function of the variable has no derivative, and what the answer uses there."""
+    known: Card | None = card(expr.value.name) if expr.op == "call" else None
+    if known is None or not known.smooth or not _depends(expr, varying) or _is_smoothed(expr, parent):
+        return
     if len(expr.args) == 2:
-        return f"{text(expr.args[0])} ≠ {text(expr.args[1])}; elsewhere the answer uses step(0) = 0"
-    condition = _filled(known.smooth, expr.args[0], text)
-    return f"{condition}; elsewhere the answer uses {known.kink}" if known.kink else condition
+        left, right = expr.args
+        difference = Expr("add", (left, Expr("neg", (right,), type=right.type)), type=expr.type)
+        is_zero = right.op == "number" and right.value == 0
+        yield Condition(left if is_zero else difference, "≠", otherwise="step(0) = 0")
+        return
+    yield from _compared(known.smooth, expr, node_of, known.kink)
+
+
+def _is_smoothed(expr: Expr, parent: Expr | None) -> bool:
+    """Whether an even power takes the kink away: norm2(x)^2, abs(x).^4."""
+    if expr.value.name not in ("norm2", "normF", "abs") or parent is None or parent.op != "power":
+        return False
+    exponent = _literal(parent.args[1])
+    return exponent is not None and exponent.denominator == 1 and exponent > 1 and exponent.numerator % 2 == 0

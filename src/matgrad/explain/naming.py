@@ -37,7 +37,8 @@ class Naming:
         self.repeated = _repeated([*parts, self.program.body], varying)
         for name, value in self.program.definitions:
             self.definitions.append((name, self._named(value)))
-        return Program(tuple(self.definitions), self._named(self.program.body))
+        body = self._named(self.program.body)
+        return Program(tuple(self.definitions), body)
 
     def _named(self, expr: Expr) -> Expr:
         """The formula in terms of names; the definitions it needs are added before."""

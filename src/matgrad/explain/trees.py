@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Type, fold, walk
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, fold, walk
 from matgrad.functions import card
 from matgrad.translate.algebra import addition, call, negative, number, product, times, transposed
 
@@ -110,7 +110,7 @@ def tidied(expr: Expr) -> Expr:
 
     def visit(node: Expr, args: list[Expr]) -> Expr:
         new = rebuilt(node, args)
-        return _numbers_in_front(new) if new.op == "product" and "⊗" not in new.value else new
+        return _chain_last(_numbers_in_front(new)) if new.op == "product" and "⊗" not in new.value else new
 
     found: Expr = fold(expr, visit)
     return found
@@ -133,10 +133,34 @@ def _numbers_in_front(expr: Expr) -> Expr:
         rest = [("*", number(size)), ("*" if operator == ".*" else operator, factor), *rest[1:]]
     else:
         rest[0] = ("*", rest[0][1])
-    whole = product(rest)
+    whole = _flat(rest, expr)
     if whole.kind != expr.kind or len(whole.dims) != len(expr.dims):
         return expr
     return negative(whole) if coefficient < 0 else whole
+
+
+def _flat(pairs: list[tuple[str, Expr]], like: Expr) -> Expr:
+    """The product without joining: c*u'*v stays one chain."""
+    if len(pairs) == 1:
+        return pairs[0][1]
+    if like.kind == SCALAR:
+        return Expr("product", tuple(f for _, f in pairs), tuple(o for o, _ in pairs[1:]), type=SCALAR_TYPE)
+    return product(pairs)
+
+
+def _chain_last(expr: Expr) -> Expr:
+    """c*(u'*v) as c*u'*v, and c*(2*u'*v/s) as 2*c*u'*v/s, where all that stands before the bracket are scalars."""
+    if expr.op == "neg":
+        return negative(_chain_last(expr.args[0]))
+    if expr.op != "product":
+        return expr
+    *scalars, last = expr.args
+    if expr.value[-1] != "*" or last.op != "product" or not set(last.value) <= {"*", "/"} or last.kind != SCALAR:
+        return expr
+    if any(s.kind != SCALAR for s in scalars):
+        return expr
+    joined = expr.replace(args=(*scalars, *last.args), value=(*expr.value, *last.value))
+    return _numbers_in_front(joined)
 
 
 def factors_of(expr: Expr) -> list[tuple[str, Expr]]:

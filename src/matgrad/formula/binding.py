@@ -148,8 +148,10 @@ def _check_shape(
             raise DataError(f"{name} has shape {shape}, which does not fit ({', '.join(map(str, dims))})")
         if dim.evaluate(sizes) != size:
             facts = [f"{n} = {sizes[n]} from {origin[n]}" for n in sorted(dim.names)]
-            details = f"declared or inferred as {type_text(_type(variable), variable.traits)}"
-            raise DataError(f"{name} has shape {shape}", details="\n".join([details, *facts]))
+            details = f"{name} is declared or inferred as {type_text(_type(variable), variable.traits)}"
+            expected = tuple(d.evaluate(sizes) for d in dims if d.names <= sizes.keys())
+            wanted = f", not {expected}" if len(expected) == len(dims) else ""
+            raise DataError(f"{name} has shape {shape}{wanted}", details="\n".join([details, *facts]))
 
 
 def _check_traits(name: str, array: Any, traits: Collection[str]) -> None:

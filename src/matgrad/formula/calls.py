@@ -74,8 +74,15 @@ def check_names(
             close = difflib.get_close_matches(name, sorted(occurring - set(names())), 1)
             raise DeclarationError(
                 f"{name} is declared, but does not occur in the formula",
+                details=_names_in(program),
                 hint=f"{close[0]}: {declarations[name].words}" if close else None,
             )
+
+
+def _names_in(program: Program) -> str:
+    parts = [*(value for _, value in program.definitions), program.body]
+    found = dict.fromkeys(n.value for part in parts for n in walk(part) if n.op == "name")
+    return f"its names are {', '.join(found)}" if found else "it has no names"
 
 
 def _check_definitions(

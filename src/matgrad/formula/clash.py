@@ -193,8 +193,19 @@ def _product_hints(clash: Clash, scene: Scene, operator: str, left: str, right: 
     if operator == "/":
         if (_alike(scene, a, b) and a.kind != SCALAR) or a.kind == SCALAR:
             yield f"{left}./{right}"
+        if b.kind == VECTOR and a.kind == MATRIX:
+            rows, cols = (_fit(scene, dim, b.dims[0]) for dim in a.dims)
+            if rows:
+                yield f"diag(1./{right})*{left}"
+            if cols:
+                yield f"{left}*diag(1./{right})"
+        if b.kind in (VECTOR, ROW) and a.kind != MATRIX and not _alike(scene, a, b):
+            yield f"{left}/norm2({right})" if not right.startswith("(") else f"{left}/norm2{right}"
         if b.kind == MATRIX and _fit(scene, *b.dims):
             inverse = f"inv({right})" if not right.startswith("(") else f"inv{right}"
+            if a.kind == SCALAR:
+                yield inverse if left == "1" else f"{left}*{inverse}"
+                return
             if _product(scene, "*", b, a):
                 yield f"{inverse}*{left}"
             if _product(scene, "*", a, b):

@@ -69,7 +69,7 @@ class Expr:
         self.value = value
         self.span = span
         self.type = type
-        self.memo: dict[str, Any] | None = None
+        self.memo: dict[str, Any] = {}
         self.digest: int = hash((op, value, tuple(a.digest for a in args)))
 
     def __hash__(self) -> int:

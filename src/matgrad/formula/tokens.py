@@ -14,6 +14,7 @@ import unicodedata
 from typing import Any, NamedTuple
 
 from matgrad.errors import FormulaError, MatgradError, NotSupported
+from matgrad.functions import card
 
 MAX_CHARS = 20_000
 MAX_NESTING = 200
@@ -293,6 +294,8 @@ def complaint(text: str, tokens: list[Token], bad: Token | None, expected: set[s
         return error(f"a value is missing between '{text[before.start : before.stop].strip()}' and '{shown}'")
     assert before is not None
     left = text[before.start : before.stop]
+    if before.kind == "NAME" and card(before.value) is not None and bad.kind in ("NAME", "NUMBER"):
+        return error(f"the argument of {left} needs brackets", f"{left}({shown})", before.start)
     if before.kind in ("NAME", "NUMBER") and bad.kind in ("NAME", "NUMBER", "CALL"):
         return error(f"an operator is missing between '{left}' and '{shown}'", f"{left}*{shown}", before.start)
     if bad.kind in ("NAME", "NUMBER", "CALL", "LPAR", "LSQB"):

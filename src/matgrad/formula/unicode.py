@@ -38,6 +38,7 @@ def to_unicode(expr: Expr) -> str:
 
 class _Unicode(Visual):
     minus = "−"
+    prime = "′"
     marks = Marks("·", "∘", "⊘", "⊗", "ᵀ", "⁻¹", "⁻ᵀ")
 
     def show_name(self, name: str, kind: str | None) -> str:  # noqa: ARG002

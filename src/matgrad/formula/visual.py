@@ -31,6 +31,7 @@ class Visual(Printer):
     """Unicode and LaTeX; subclasses give signs, names, superscripts and quotients."""
 
     marks: Marks
+    prime = "'"
 
     def __init__(self, expr: Expr) -> None:
         self.names: dict[str, str] = {}
@@ -122,7 +123,7 @@ class Visual(Printer):
         call: Call = node.value
         entry = card(call.name) if not call.primes else None
         if entry is None:
-            return self.apply(self.show_name(call.name, SCALAR) + "'" * call.primes, self.commas(pieces), None)
+            return self.apply(self.show_name(call.name, SCALAR) + self.prime * call.primes, self.commas(pieces), None)
         if call.name == "inv":
             return self.scripted(pieces[0], self.marks.inverse, self.marks.transpose)
         if call.name in ("vector", "matrix", "ones", "zeros", "eye"):

@@ -27,6 +27,9 @@ class IllegalNode(MatgradError):
     """A bug in matgrad: a node with shapes that do not fit."""
 
 
+LARGEST = 4096
+"""Bits of a number up to which a power of it is computed."""
+
 Operand = tuple[Node, tuple[int, ...]]
 
 
@@ -453,10 +456,11 @@ def rational_power(value: Fraction, exponent: Fraction) -> Fraction | None:
     >>> rational_power(Fraction(4, 9), Fraction(-1, 2)), rational_power(Fraction(2), Fraction(1, 2))
     (Fraction(3, 2), None)
     """
+    size = abs(exponent.numerator) * max(value.numerator.bit_length(), value.denominator.bit_length())
+    if size > LARGEST or (value == 0 and exponent < 0):
+        return None
     if exponent.denominator == 1:
-        if value == 0 and exponent < 0:
-            return None
-        return value**exponent.numerator if abs(exponent) <= 512 else None
+        return value**exponent.numerator
     if exponent.denominator != 2 or value <= 0:
         return ONE if value == 1 else None
     top, bottom = isqrt(value.numerator), isqrt(value.denominator)
@@ -522,10 +526,8 @@ def is_symmetric(node: Node) -> bool:
 def _symmetric(node: Node) -> bool:
     if isinstance(node, Symbol):
         return "symmetric" in node.traits
-    if isinstance(node, Constant):
-        return False
-    if isinstance(node, Named):
-        return is_symmetric(node.value)
+    if isinstance(node, Constant | Named):
+        return False  # the derivative in an intermediate is unconstrained, whatever its value is
     if isinstance(node, Map):
         return all(is_symmetric(arg) for arg in node.args)
     if isinstance(node, Apply):

@@ -474,7 +474,8 @@ def of_products(function: str, arg: Node, parameter: Any) -> Node | None:
         return None
     if function == "inv":
         operands = [(b.apply("inv", node), s) for node, s in chain]
-        return einsum([(node, s[::-1]) for node, s in operands], arg.out, 1 / arg.coefficient)
+        # the axes of an inverse are those of the matrix, exchanged: inv(X)[j, i] goes with X[i, j]
+        return einsum([(node, s[::-1]) for node, s in operands], arg.out[::-1], 1 / arg.coefficient)
     parts = [b.apply(function, node) for node, _ in chain]
     if function == "logdet":
         return b.add(parts) if arg.coefficient == 1 else None
@@ -482,13 +483,20 @@ def of_products(function: str, arg: Node, parameter: Any) -> Node | None:
 
 
 def _square_chain(arg: Einsum) -> list[tuple[Node, tuple[int, ...]]] | None:
-    """The factors of a product of square matrices of one size, or None."""
+    """The factors of a product of square matrices of one size, walked from one axis to the other, or None."""
     pairs = list(zip(arg.operands, arg.subscripts, strict=True))
-    if len(pairs) < 2 or arg.out != (0, 1) or any(len(s) != 2 or len(set(s)) != 2 for _, s in pairs):
+    if len(pairs) < 2 or arg.out != (0, 1) or len(set(arg.sizes)) != 1:
         return None
-    if len(set(arg.sizes)) != 1 or any(sum(s.count(x) for _, s in pairs) != 2 for x in range(2, len(arg.sizes))):
-        return None
-    return pairs if all(sum(s.count(x) for _, s in pairs) == 1 for x in (0, 1)) else None
+    chain: list[tuple[Node, tuple[int, ...]]] = []
+    at = 0
+    while pairs:
+        here = [pair for pair in pairs if at in pair[1]]
+        if len(here) != 1 or len(set(here[0][1])) != 2:
+            return None
+        chain += here
+        pairs.remove(here[0])
+        (at,) = set(here[0][1]) - {at}
+    return chain if at == 1 else None
 
 
 b.APPLY_LAWS += [matrix_functions, of_products]

@@ -133,7 +133,9 @@ N = TypeVar("N", bound=Node)
 def intern(kind: type[N], shape: Shape, **fields: Any) -> N:
     """The one node of these fields; only builders call this."""
     fields = {"shape": shape, **fields}
-    key = (kind, *(fields[name] for name in kind.fields))
+    # Children by id: a node keeps its children alive, and its key must not, or no cycle could be collected.
+    values = tuple(fields[name] for name in kind.fields)
+    key = (kind, *map(_identified, values))
     with _LOCK:
         found = _TABLE.get(key)
         if found is None:
@@ -141,10 +143,17 @@ def intern(kind: type[N], shape: Shape, **fields: Any) -> N:
             for name, value in fields.items():
                 object.__setattr__(found, name, value)
             found.memo = {}
-            text = repr((kind.__name__, [_stable(v) for v in key[1:]]))
+            text = repr((kind.__name__, [_stable(v) for v in values]))
             found.digest = int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
             _TABLE[key] = found
     return found  # type: ignore[return-value]
+
+
+def _identified(value: Any) -> Any:
+    """A value with nodes replaced by their identity, through tuples."""
+    if isinstance(value, Node):
+        return ("node", id(value))
+    return tuple(map(_identified, value)) if isinstance(value, tuple) else value
 
 
 def _stable(value: Any) -> Any:

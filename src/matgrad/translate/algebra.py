@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.formula.printing import reads_alone
@@ -182,25 +181,19 @@ def _with_one_number(terms: list[Expr]) -> list[Expr]:
 # -- what a formula costs to print and where it stands --------------------------------------------
 
 
-def _remembered(expr: Expr) -> dict[str, Any]:
-    if expr.memo is None:
-        expr.memo = {}
-    return expr.memo
-
-
 def cost(expr: Expr) -> int:
     """About the number of characters of the text, without spaces."""
     stack = [expr]
     while stack:
         node = stack[-1]
-        missing = [a for a in node.args if "cost" not in _remembered(a)]
-        if missing and "cost" not in _remembered(node):
+        missing = [a for a in node.args if "cost" not in a.memo]
+        if missing and "cost" not in node.memo:
             stack += missing
             continue
-        memo = _remembered(stack.pop())
+        memo = stack.pop().memo
         if "cost" not in memo:
-            memo["cost"] = _own_cost(node) + sum(_remembered(a)["cost"] for a in node.args)
-    found: int = _remembered(expr)["cost"]
+            memo["cost"] = _own_cost(node) + sum(a.memo["cost"] for a in node.args)
+    found: int = expr.memo["cost"]
     return found
 
 
@@ -229,7 +222,7 @@ def _own_cost(node: Expr) -> int:
 
 def names(expr: Expr) -> tuple[str, ...]:
     """The names in reading order."""
-    memo = _remembered(expr)
+    memo = expr.memo
     if "names" not in memo:
         memo["names"] = tuple(node.value for node in walk(expr) if node.op == "name")
     found: tuple[str, ...] = memo["names"]

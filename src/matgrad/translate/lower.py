@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from matgrad.dims import Dim
-from matgrad.errors import NotSupported
+from matgrad.errors import FormulaError, NotSupported
 from matgrad.formula.subscripts import letter_sizes, split
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, product_kind
 from matgrad.functions import card
@@ -103,7 +103,7 @@ def _product(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
             fresh += len(labels)
             continue
         if operator in ("/", "./"):
-            factor = b.power(factor, -1)
+            factor = _reciprocal(factor, expression)
         own = tuple(range(fresh, fresh + len(factor.shape)))
         fresh += len(own)
         result = product_kind(kind, "*" if operator == "/" else operator, expression.kind)
@@ -122,6 +122,12 @@ def _product(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
     return b.einsum(operands, labels)
 
 
+def _reciprocal(node: Node, expr: Expr) -> Node:
+    if b.is_zero(node):
+        raise FormulaError("a division by zero", span=expr.span)
+    return b.power(node, -1)
+
+
 def _kron_pattern(left: str, right: str) -> str:
     sides = {MATRIX: ("i", "j"), VECTOR: ("i", ""), ROW: ("", "j"), SCALAR: ("", "")}
     other = {MATRIX: ("k", "l"), VECTOR: ("k", ""), ROW: ("", "l"), SCALAR: ("", "")}
@@ -136,6 +142,8 @@ def _power(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
         return _matrix_power(expr, base, exponent)
     known = b.as_number(exponent)
     shape = expr.dims
+    if known is not None and known < 0 and b.is_zero(base):
+        raise FormulaError("a negative power of zero", span=expr.span)
     if known is not None and not exponent.shape:
         return b.power(_sized(base, shape), known)
     return b.map_("pow", [_sized(base, shape), _sized(exponent, shape)])
@@ -143,11 +151,17 @@ def _power(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
 
 def _matrix_power(expr: Expr, base: Node, exponent: Node) -> Node:
     known = b.as_number(exponent)
-    if known is None or known.denominator != 1 or abs(known) > UNROLLED:
+    if known is None:
         raise NotSupported(
-            f"the power of a matrix with the exponent {'of a name' if known is None else known} is not supported yet",
-            span=expr.span,
-            hint=f"a literal exponent up to {UNROLLED}, such as X^3",
+            "a matrix power with a symbolic exponent cannot be differentiated yet",
+            span=expr.args[1].span,
+            hint=f"a literal exponent of at most {UNROLLED}, such as 3; or .^ for powers of the entries",
+        )
+    if known.denominator != 1 or abs(known) > UNROLLED:
+        raise NotSupported(
+            f"matrix powers are supported for whole exponents of at most {UNROLLED}",
+            span=expr.args[1].span,
+            hint="a product of smaller powers",
         )
     if known == 0:
         return b.identity(base.shape[:1])

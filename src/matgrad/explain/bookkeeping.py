@@ -1,0 +1,256 @@
+"""Bookkeeping with scalars that are linear in a differential: traces, transposes, inner products.
+
+A rule looks at one term without its sign and scalar factors, and gives what it makes of it, or None. A line applies
+one rule to every term that it fits, and rules are tried in order until none fits: each moves the differential
+nearer to the end of an inner product u'*dx or a trace tr(M*dX), so this ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from matgrad.explain.lines import Law, Path
+from matgrad.explain.trees import expanded, factors_of, ones, terms_of, tidied, varies
+from matgrad.explain.working import Step
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
+from matgrad.translate.algebra import addition, call, negative, product, times, transposed
+
+Names = Collection[str]
+LONGEST = 12
+"""Lines of bookkeeping after which the terms are collected in one."""
+
+
+class Rule(NamedTuple):
+    law: Law
+    apply: Callable[[Expr, Names], Expr | None]
+
+
+def _chain(expr: Expr) -> list[Expr] | None:
+    """The factors of a matrix product."""
+    if expr.op != "product":
+        return [expr]
+    return list(expr.args) if set(expr.value) == {"*"} else None
+
+
+def _turned(factors: list[Expr]) -> list[Expr]:
+    return [transposed(f) for f in reversed(factors)]
+
+
+def _turned_product(factors: list[Expr]) -> Expr:
+    """(A*B*u)' as u'*B'*A'."""
+    return times(*_turned(factors))
+
+
+def _place(factors: list[Expr], names: Names) -> int | None:
+    places = [k for k, f in enumerate(factors) if varies(f, names)]
+    return places[0] if len(places) == 1 else None
+
+
+def _sum_of_products(core: Expr, names: Names) -> Expr | None:
+    if core.op != "call" or core.value.name != "sum" or core.value.dim is not None:
+        return None
+    inner = core.args[0]
+    split = _entrywise(inner, names) if inner.kind in (VECTOR, MATRIX) else None
+    if split is None:
+        if inner.kind == VECTOR and inner.type is not None:
+            return times(transposed(ones(inner.type)), inner)
+        if inner.kind == MATRIX and inner.op == "name" and inner.type is not None:
+            return call("tr", times(transposed(ones(inner.type)), inner), type=SCALAR_TYPE)
+        return None
+    others, varying = split
+    if inner.kind == VECTOR:
+        return times(transposed(others), varying)
+    return call("tr", times(transposed(others), varying), type=SCALAR_TYPE)
+
+
+def _entrywise(expr: Expr, names: Names) -> tuple[Expr, Expr] | None:
+    """(u, v) where the formula is u.*v and only v varies."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    if any(o not in (".*", "./") for o, f in pairs[1:] if f.kind != SCALAR) or not any(
+        f.kind != SCALAR for _, f in pairs[1:]
+    ):
+        return None
+    place = next((k for k, (_, f) in enumerate(pairs) if varies(f, names)), None)
+    if place is None or pairs[place][0] in ("/", "./") or pairs[place][1].kind == SCALAR:
+        return None
+    rest = pairs[:place] + pairs[place + 1 :]
+    if sum(varies(f, names) for _, f in rest):
+        return None
+    if rest[0][0] in ("/", "./"):
+        from matgrad.translate.algebra import number
+
+        rest = [("*", number(1)), *rest]
+    others = product(rest)
+    return (others, pairs[place][1]) if others.kind == expr.kind else None
+
+
+def _scalar_transposed(core: Expr, names: Names) -> Expr | None:
+    """dx'*A*x = x'*A'*dx; u'*dX'*v = v'*dX*u."""
+    factors = _chain(core)
+    if factors is None or len(factors) < 2 or factors[0].kind != ROW or factors[-1].kind != VECTOR:
+        return None
+    place = _place(factors, names)
+    if place is None or factors[place].op != "transpose":
+        return None
+    return times(*_turned(factors))
+
+
+def _across(core: Expr, names: Names) -> Expr | None:
+    """u'*(v.*dw) = (u.*v)'*dw."""
+    factors = _chain(core)
+    if factors is None or len(factors) < 2 or factors[0].kind != ROW or _place(factors, names) != len(factors) - 1:
+        return None
+    split = _entrywise(factors[-1], names)
+    if split is None or factors[-1].kind != VECTOR:
+        return None
+    left = times(*_turned(factors[:-1]))
+    return times(transposed(_had(left, split[0])), split[1])
+
+
+def _had(left: Expr, right: Expr) -> Expr:
+    """left .* right, with 1./v on the right written as a division."""
+    if right.op == "product" and right.args[0].op == "number" and right.value[0] == "./":
+        return product([("*", left), *zip(right.value, right.args[1:], strict=True)])
+    return product([("*", left), (".*", right)])
+
+
+def _trace_of_scalar(core: Expr, names: Names) -> Expr | None:
+    """u'*dX*v = tr(v*u'*dX)."""
+    factors = _chain(core)
+    if factors is None or len(factors) < 2 or factors[0].kind != ROW or factors[-1].kind != VECTOR:
+        return None
+    place = _place(factors, names)
+    if place is None or factors[place].kind != MATRIX:
+        return None
+    if factors[place].op == "call" and factors[place].value.name == "diag":
+        return None
+    return call("tr", times(*factors[place + 1 :], *factors[: place + 1]), type=SCALAR_TYPE)
+
+
+def _of_diagonal(core: Expr, names: Names) -> Expr | None:
+    """u'*diag(dv)*w = (u.*w)'*dv."""
+    factors = _chain(core)
+    if factors is None or len(factors) < 3 or factors[0].kind != ROW or factors[-1].kind != VECTOR:
+        return None
+    place = _place(factors, names)
+    if place is None or factors[place].op != "call" or factors[place].value.name != "diag":
+        return None
+    inside = factors[place].args[0]
+    if inside.kind != VECTOR or not 0 < place < len(factors) - 1:
+        return None
+    left, right = _turned_product(factors[:place]), times(*factors[place + 1 :])
+    return times(transposed(product([("*", left), (".*", right)])), inside)
+
+
+def _in_trace(core: Expr) -> list[Expr] | None:
+    if core.op != "call" or core.value.name != "tr" or core.args[0].kind != MATRIX:
+        return None
+    return _chain(core.args[0])
+
+
+def _trace_transposed(core: Expr, names: Names) -> Expr | None:
+    factors = _in_trace(core)
+    place = _place(factors, names) if factors else None
+    if factors is None or place is None or factors[place].op != "transpose":
+        return None
+    return call("tr", times(*_turned(factors)), type=SCALAR_TYPE)
+
+
+def _cyclic(core: Expr, names: Names) -> Expr | None:
+    factors = _in_trace(core)
+    place = _place(factors, names) if factors else None
+    if factors is None or place is None or place == len(factors) - 1:
+        return None
+    moved = [*factors[place + 1 :], *factors[: place + 1]]
+    if moved[0].kind == ROW and moved[-1].kind == VECTOR:
+        return times(*moved)
+    return call("tr", times(*moved), type=SCALAR_TYPE)
+
+
+def _across_trace(core: Expr, names: Names) -> Expr | None:
+    factors = _in_trace(core)
+    if factors is None or len(factors) < 2 or _place(factors, names) != len(factors) - 1:
+        return None
+    split = _entrywise(factors[-1], names)
+    if split is None:
+        return None
+    left = times(*_turned(factors[:-1]))
+    return call("tr", times(transposed(_had(left, split[0])), split[1]), type=SCALAR_TYPE)
+
+
+def _trace_of_diagonal(core: Expr, names: Names) -> Expr | None:
+    """tr(M*diag(dv)) = diag(M)'*dv."""
+    factors = _in_trace(core)
+    if factors is None or len(factors) < 2 or _place(factors, names) != len(factors) - 1:
+        return None
+    last = factors[-1]
+    if last.op != "call" or last.value.name != "diag" or last.args[0].kind != VECTOR:
+        return None
+    square = times(*factors[:-1])
+    return times(transposed(call("diag", square, type=Type(VECTOR, square.dims[:1]))), last.args[0])
+
+
+RULES = (
+    Rule(Law("a sum of products is an inner product", "sum(u.*v) = u'*v", "the definition of the inner product"),
+         _sum_of_products),
+    Rule(Law("a scalar equals its transpose", "u'*A*v = v'*A'*u", "the transpose of a number is that number"),
+         _scalar_transposed),
+    Rule(Law("an entrywise factor moves across an inner product", "u'*(v.*w) = (u.*v)'*w", "both are sum(u.*v.*w)"),
+         _across),
+    Rule(Law("a diagonal matrix between two vectors", "u'*diag(v)*w = (u.*w)'*v", "both are sum(u.*v.*w)"),
+         _of_diagonal),
+    Rule(Law("a scalar is its own trace; cyclic permutation", "u'*X*v = tr(v*u'*X)", "tr(A*B) = tr(B*A)"),
+         _trace_of_scalar),
+    Rule(Law("a trace equals that of the transpose", "tr(A) = tr(A')", "the diagonal stays in its place"),
+         _trace_transposed),
+    Rule(Law("cyclic permutation of a trace", "tr(A*B) = tr(B*A)", "both add up A[i,j]*B[j,i]"), _cyclic),
+    Rule(Law("an entrywise factor moves inside a trace", "tr(A'*(B.*C)) = tr((A.*B)'*C)", "both are sum(A.*B.*C)"),
+         _across_trace),
+    Rule(Law("the trace with a diagonal matrix", "tr(M*diag(v)) = diag(M)'*v", "only the diagonal of M meets v"),
+         _trace_of_diagonal),
+)  # fmt: skip
+
+
+def bookkept(expr: Expr, names: Names) -> list[Step]:
+    """The lines that bring each term of a scalar into the form u'*dx or tr(M*dX), as far as the rules go."""
+    current = expanded(expr, names)
+    steps: list[Step] = []
+    while len(steps) < LONGEST:
+        found = _one_line(current, names)
+        if found is None:
+            break
+        steps.append(found)
+        current = found.after
+    return steps
+
+
+def _one_line(expr: Expr, names: Names) -> Step | None:
+    terms = terms_of(expr)
+    for rule in RULES:
+        new = [_on_term(term, names, rule.apply) for term in terms]
+        places: list[Path] = [(k,) if expr.op == "add" else () for k, t in enumerate(new) if t is not None]
+        if places:
+            after = addition([old if t is None else t for old, t in zip(terms, new, strict=True)])
+            return Step(rule.law, expr, tuple(places), expanded(after, names))
+    return None
+
+
+def _on_term(term: Expr, names: Names, apply: Callable[[Expr, Names], Expr | None]) -> Expr | None:
+    """A rule applied to what is left of a term when its sign and scalar factors are taken out."""
+    if term.op == "neg":
+        inner = _on_term(term.args[0], names, apply)
+        return None if inner is None else negative(inner)
+    pairs = factors_of(term)
+    outside = [(o, f) for o, f in pairs if f.kind == SCALAR and not varies(f, names)]
+    core = [(o, f) for o, f in pairs if f.kind != SCALAR or varies(f, names)]
+    if not core or core[0][0] in ("/", "./") or not varies(term, names):
+        return None
+    found = apply(product(core) if len(core) > 1 else core[0][1], names)
+    if found is None:
+        return None
+    above = [("*", f) for o, f in outside if o not in ("/", "./")]
+    below = [("/", f) for o, f in outside if o in ("/", "./")]
+    return tidied(product([*above, ("*", found), *below]))

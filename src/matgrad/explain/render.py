@@ -1,0 +1,197 @@
+"""Derivations as text for a terminal, Markdown, LaTeX, HTML and plain data."""
+
+from __future__ import annotations
+
+import html as _html
+from collections.abc import Sequence
+from typing import Any
+
+from matgrad.explain.lines import ANSWER, GIVEN, LET, Law, Line
+from matgrad.explain.trees import at
+from matgrad.explain.words import Words, law_text
+from matgrad.formula.syntax import SCALAR, Expr
+
+WIDTH = 100
+"""Columns of a terminal that a line may take."""
+_REMARK_AT = 56
+"""Remarks stand in one column, at most here; after a longer line they stand on the next."""
+
+
+def shown_law(line: Line) -> str:
+    return "" if line.part in (GIVEN, LET) else line.law.rule
+
+
+def _label(line: Line, words: Words) -> str:
+    return ("let " if line.part == LET else "") + words.unicode(line.left)
+
+
+def terminal(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> str:
+    """One equation a line, aligned at the sign of equality; the rule beside it."""
+    labels = ["" if line.continues else _label(line, words) for line in lines]
+    width = max((len(label) for label in labels), default=0)
+    bodies = [f"{label:<{width}} = {words.unicode(line.right)}" for label, line in zip(labels, lines, strict=True)]
+    fitting = [len(b) for b, line in zip(bodies, lines, strict=True) if shown_law(line) and len(b) < _REMARK_AT]
+    column = max(fitting, default=0) + 5
+    out: list[str] = []
+    for body, line in zip(bodies, lines, strict=True):
+        remark = shown_law(line) + (f" · {line.remark}" if line.remark else "")
+        pieces = _wrapped(body, width + 3)
+        if remark and len(pieces) == 1 and len(body) + 3 <= column and column + len(remark) <= WIDTH:
+            out.append(body.ljust(column) + remark)
+        else:
+            out += pieces + ([" " * (width + 5) + "— " + remark] if remark else [])
+        out += [" " * (width + 5) + row for row in _numbers(line)]
+    return "\n".join([*out, *notes])
+
+
+def _wrapped(body: str, indent: int) -> list[str]:
+    """A line broken before + or − at the outermost level, where it is too wide and naming did not help."""
+    if len(body) <= WIDTH:
+        return [body]
+    found, rest = [], body
+    while len(rest) > WIDTH:
+        cuts = [k for k in range(indent + 4, WIDTH - 1) if rest[k : k + 3] in (" + ", " − ")]
+        cuts = cuts or [k for k in range(indent + 4, WIDTH - 1) if rest[k] == " "]
+        if not cuts:
+            break
+        flat = [k for k in cuts if rest[:k].count("(") == rest[:k].count(")")] or cuts
+        found.append(rest[: flat[-1]])
+        rest = " " * (indent + 2) + rest[flat[-1] + 1 :]
+    return [*found, rest]
+
+
+def _numbers(line: Line) -> list[str]:
+    if line.numbers is None:
+        return []
+    return [("= " if k == 0 else "  ") + row for k, row in enumerate(show_value(line.numbers).split("\n"))]
+
+
+def show_value(value: Any) -> str:
+    """A number, a vector as ``(10, 16)``, a matrix as rows; six digits.
+
+    >>> print(show_value([[2.0, 4.0], [4.0, 60.0]]))
+    [ 2   4 ]
+    [ 4  60 ]
+    """
+    import numpy as np
+
+    array = np.asarray(value, dtype=float)
+    if array.size > 60 or array.ndim > 2:
+        return f"{' × '.join(map(str, array.shape))} numbers"
+    if array.ndim == 0:
+        return f"{float(array) + 0.0:.6g}"
+    if array.ndim == 1:
+        return "(" + ", ".join(f"{v + 0.0:.6g}" for v in array) + ")"
+    cells = [[f"{v + 0.0:.6g}" for v in row] for row in array]
+    widths = [max(len(row[j]) for row in cells) for j in range(len(cells[0]))]
+    return "\n".join(
+        "[ " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + " ]" for row in cells
+    )
+
+
+def latex_value(value: Any) -> str:
+    """A number, a column or a matrix in LaTeX."""
+    import numpy as np
+
+    array = np.asarray(value, dtype=float)
+    if array.size > 60 or array.ndim > 2:
+        return rf"\text{{({show_value(value)})}}"
+    if array.ndim == 0:
+        return f"{float(array) + 0.0:.6g}"
+    rows = array.reshape(-1, 1) if array.ndim == 1 else array
+    body = r" \\ ".join(" & ".join(f"{v + 0.0:.6g}" for v in row) for row in rows)
+    return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}"
+
+
+def latex(lines: Sequence[Line], words: Words) -> str:
+    """``align*``, with the rule in words at the right."""
+    rows = []
+    for line in lines:
+        left = "" if line.continues else words.latex(line.left)
+        remark = shown_law(line) or ("where" if line.part == LET else "")
+        number = f" = {latex_value(line.numbers)}" if line.numbers is not None else ""
+        comment = rf" && \text{{{_latex_escaped(remark)}}}" if remark else ""
+        rows.append(f"  {left} &= {words.latex(line.right)}{number}{comment}")
+    return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+
+
+_ESCAPES = {"_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "^": r"\^{}"}
+_MATH = {"∂": r"$\partial$", "δ": r"$\delta$", "∇": r"$\nabla$", "′": "$'$", "·": r"$\cdot$"}
+
+
+def _latex_escaped(text: str) -> str:
+    return "".join(_ESCAPES.get(c, _MATH.get(c, c)) for c in text)
+
+
+def markdown(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> str:
+    """A table: the equation, the rule with its law, and the reason."""
+    rows = ["| equation | rule | reason |", "| --- | --- | --- |"]
+    for line in lines:
+        left = "" if line.continues else words.latex(line.left)
+        number = f" = {latex_value(line.numbers)}" if line.numbers is not None else ""
+        # Two backslashes and a bar end a row and a cell of the table: these are their other names.
+        equation = f"{left} = {words.latex(line.right)}{number}".strip().replace("|", r"\vert ")
+        law = f": ${law_text(line.law.law)[1]}$".replace("|", r"\vert ") if line.law.law else ""
+        rule = {GIVEN: "", LET: "name"}.get(line.part, line.law.rule + law)
+        reason = "" if line.part == GIVEN else line.law.reason.replace("|", r"\|")
+        rows.append(f"| ${equation}$ | {rule} | {reason} |")
+    return "\n".join([*rows, *(["", *notes] if notes else [])])
+
+
+def html(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> str:
+    """A table; the equations are LaTeX, which notebooks draw."""
+    rows = []
+    for line in lines:
+        left = "" if line.continues else words.latex(line.left)
+        number = f" = {latex_value(line.numbers)}" if line.numbers is not None else ""
+        law = law_text(line.law.law)[0] if line.law.law else ""
+        hint = _html.escape(" — ".join(part for part in (law, line.law.reason) if part))
+        rule = "let" if line.part == LET else _html.escape(shown_law(line))
+        cells = (
+            f'<td style="text-align:right">${_html.escape(left)}$</td>',
+            f'<td style="text-align:left">$= {_html.escape(words.latex(line.right) + number)}$</td>',
+            f'<td style="text-align:left" title="{hint}">{rule}</td>',
+        )
+        strong = ' style="font-weight:bold"' if line.part == ANSWER else ""
+        rows.append(f"<tr{strong}>{''.join(cells)}</tr>")
+    below = "".join(f"<p>{_html.escape(note)}</p>" for note in notes)
+    return f"<table>{''.join(rows)}</table>{below}"
+
+
+def as_data(line: Line, words: Words) -> dict[str, Any]:
+    """One line as plain data."""
+    before = line.before
+    law: Law = line.law
+    return {
+        "part": line.part,
+        "rule": law.rule,
+        "law": law_text(law.law)[0] if law.law else "",
+        "reason": law.reason,
+        "left": words.unicode(line.left),
+        "before": None if before is None else words.unicode(before),
+        "after": words.unicode(line.right),
+        "latex": f"{words.latex(line.left)} = {words.latex(line.right)}",
+        "shape": [str(d) for d in line.right.dims] if line.right.type else [],
+        "where": [{"path": list(path), "part": words.unicode(_part(before, path))} for path in line.where]
+        if before is not None else [],
+        "remark": line.remark,
+        "numbers": _plain(line.numbers),
+    }  # fmt: skip
+
+
+def _part(before: Expr, path: Sequence[int]) -> Expr:
+    try:
+        return at(before, path)
+    except IndexError:
+        return before
+
+
+def _plain(value: Any) -> Any:
+    if value is None:
+        return None
+    found = value.tolist() if hasattr(value, "tolist") else value
+    return found
+
+
+def is_scalar(expr: Expr) -> bool:
+    return expr.kind == SCALAR

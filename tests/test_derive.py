@@ -1,0 +1,550 @@
+"""Answers: the exact texts that were promised, the literature, every option, and the numbers behind all of them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from random_formulas import projected
+
+import matgrad
+from matgrad import derive, gradient, hessian, jacobian, parse
+
+jax.config.update("jax_enable_x64", True)
+RNG = np.random.default_rng(7)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape)
+
+
+def spd(n: int) -> np.ndarray:
+    half = normal(n, n)
+    return half @ half.T + np.eye(n)
+
+
+def close(got: Any, expected: Any, tolerance: float = 1e-9) -> None:
+    assert np.shape(got) == np.shape(expected)
+    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+
+
+NETWORK = "a1 = W1*x; y = W2*a1; 0.5*norm2(y - t)^2"
+PROMISED = [
+    ("a'*x", "x", None, 1, "a"),
+    ("x'*A*x", "x", None, 1, "(A + A')*x"),
+    ("x'*A*x", "x", "A: symmetric(n)", 1, "2*A*x"),
+    ("norm2(x)^2", "x", None, 1, "2*x"),
+    ("g(a'*x)", "x", "g: function", 1, "g'(a'*x)*a"),
+    ("tr(X)", "X", None, 1, "eye"),
+    ("tr(A*X)", "X", None, 1, "A'"),
+    ("tr(X'*A*X)", "X", None, 1, "(A + A')*X"),
+    ("logdet(X)", "X", None, 1, "inv(X)'"),
+    ("normF(X)^2", "X", None, 1, "2*X"),
+    ("tr(X'*X)", "X", None, 1, "2*X"),
+    ("[x[1]^2 + x[2]; x[1]*x[2]]", "x", None, 1, "[2*x[1], 1; x[2], x[1]]"),
+    ("exp(A*tanh(B*x))", "x", None, 1, "diag(exp(A*tanh(B*x)))*A*diag(1 - tanh(B*x).^2)*B"),
+    ("x[1]^2 + 2*x[1]*x[2] + 3*x[2]^2", "x", None, 2, "[2, 2; 2, 6]"),
+    ("norm2(A*x - b)^2", "x", None, 1, "2*A'*(A*x - b)"),
+]
+
+
+@pytest.mark.parametrize(("formula", "wrt", "where", "order", "text"), PROMISED)
+def test_what_must_come_out(formula: str, wrt: str, where: str | None, order: int, text: str) -> None:
+    derivative = derive(formula, wrt, where=where, order=order)
+    assert derivative.text == text
+    assert derivative.closed_form
+    assert derivative.verify().passed is True
+
+
+@pytest.mark.parametrize(
+    ("wrt", "short"), [("y", "y - t"), ("W2", "(y - t)*a1'"), ("a1", "W2'*(y - t)"), ("W1", "W2'*(y - t)*x'")]
+)
+def test_backpropagation_in_terms_of_the_intermediates(wrt: str, short: str) -> None:
+    derivative = derive(NETWORK, wrt, where="t: vector(k)")
+    assert derivative.short == short
+    assert derivative.names == {"a1": "W1*x", "y": "W2*a1"}
+    assert derivative.verify().passed is True
+    assert "y" not in re.findall(r"\w+", derivative.text)
+
+
+def test_the_worked_numbers() -> None:
+    assert parse("a'*x")(a=[2, 3], x=[1, 1]) == 5
+    close(derive("a'*x", "x")(a=[2, 3], x=[0.3, -1]), [2.0, 3.0])
+    form = derive("x'*A*x", "x")
+    at = {"A": [[1, 2], [2, 3]]}
+    for x in ([1, 0], [0, 1], [2, -1]):
+        close(form(x=x, **at), [2.0 * x[0] + 4 * x[1], 4.0 * x[0] + 6 * x[1]])
+    close(derive("[x[1]^2 + x[2]; x[1]*x[2]]", "x")(x=[1, 2]), [[2.0, 1], [2, 1]])
+    close(derive("x[1]^2 + 2*x[1]*x[2] + 3*x[2]^2", "x", order=2)(x=[5, 7]), [[2.0, 2], [2, 6]])
+
+
+def test_the_chain_of_jacobians_in_numbers() -> None:
+    known = {"A": normal(4, 3), "B": normal(3, 5), "x": normal(5)}
+    expected = jax.jacobian(lambda x: jnp.exp(known["A"] @ jnp.tanh(known["B"] @ x)))(known["x"])
+    close(derive("exp(A*tanh(B*x))", "x")(**known), expected)
+
+
+# -- the literature -------------------------------------------------------------------------------
+
+DENSITY = "-logdet(S)/2 - (x - mu)'*inv(S)*(x - mu)/2"
+LITERATURE = [
+    ("norm2(A*x - b)^2/2", "x", None, 1, "A'*(A*x - b)"),
+    ("norm2(X*w - y)^2/2 + lambda/2*norm2(w)^2", "w", None, 1, "X'*(X*w - y) + lambda*w"),
+    ("norm2(X*w - y)^2/2 + lambda/2*norm2(w)^2", "w", None, 2, "X'*X + lambda*eye"),
+    ("tr(W'*S*W)", "W", "S: symmetric(n)", 1, "2*S*W"),
+    (DENSITY, "mu", "S: spd(n); mu: vector(n)", 1, "inv(S)*(x - mu)"),
+    (DENSITY, "S", "S: spd(n); mu: vector(n)", 1, "1/2*(inv(S)*(x - mu)*(x - mu)'*inv(S) - inv(S))"),
+    ("logdet(P)/2 - (x - mu)'*P*(x - mu)/2", "P", "P: spd(n); mu: vector(n)", 1, "1/2*(inv(P) - (x - mu)*(x - mu)')"),
+    ("norm2(X*w - y)^2/2 + lambda*norm1(w)", "w", None, 1, "X'*(X*w - y) + lambda*sign(w)"),
+    ("sum(log(1 + exp(-y.*(X*w))))", "w", "y: vector(m)", 1, "-X'*(y.*sigmoid(-y.*(X*w)))"),
+    ("sum(log(1 + exp(-y.*(X*w))))", "w", "y: vector(m)", 2,
+     "X'*diag(y.^2.*sigmoid(y.*(X*w)).*sigmoid(-y.*(X*w)))*X"),
+    ("logsumexp(z) - y'*z", "z", None, 1, "softmax(z) - y"),
+    ("log(sum(exp(z))) - y'*z", "z", None, 1, "softmax(z) - y"),
+    ("logsumexp(z) - y'*z", "z", None, 2, "diag(softmax(z)) - softmax(z)*softmax(z)'"),
+    ("logsumexp(W*x) - y'*W*x", "W", None, 1, "(softmax(W*x) - y)*x'"),
+    ("log(det(eye + u*v'))", "v", "u: vector(n); v: vector(n)", 1, "inv(eye + u*v')*u"),
+    ("log(det(X))", "X", None, 1, "inv(X)'"),
+    ("det(X)", "X", None, 1, "adj(X)'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("formula", "wrt", "where", "order", "text"), LITERATURE)
+def test_the_literature(formula: str, wrt: str, where: str | None, order: int, text: str) -> None:
+    derivative = derive(formula, wrt, where=where, order=order)
+    assert derivative.text == text
+    assert derivative.verify().passed is True
+
+
+def test_the_literature_in_numbers() -> None:
+    s, x, mu = spd(4), normal(4), normal(4)
+    at = {"S": s, "x": x, "mu": mu}
+    where = "S: spd(n); mu: vector(n)"
+
+    def density(s: Any, mu: Any) -> Any:
+        return -jnp.linalg.slogdet(s)[1] / 2 - (x - mu) @ jnp.linalg.solve(s, x - mu) / 2
+
+    close(derive(DENSITY, "mu", where=where)(**at), jax.grad(density, 1)(s, mu))
+    full = jax.grad(density)(s, mu)
+    close(derive(DENSITY, "S", where=where)(**at), (full + full.T) / 2)
+
+
+def test_the_marginal_likelihood_in_the_scale_of_a_kernel() -> None:
+    text = "-y'*inv(s*K + t*eye)*y/2 - logdet(s*K + t*eye)/2"
+    derivative = derive(text, "s", where="K: spd(n); s: positive; t: positive; y: vector(n)")
+    k, y = spd(5), normal(5)
+    inverse = np.linalg.inv(0.7 * k + 0.2 * np.eye(5))
+    alpha = inverse @ y
+    close(derivative(K=k, y=y, s=0.7, t=0.2), np.trace((np.outer(alpha, alpha) - inverse) @ k) / 2)
+    assert "eye(" not in derivative.text, "s*K gives the size"
+    assert derivative.conditions == ()
+
+
+def test_a_rank_one_update_of_the_determinant() -> None:
+    u, v = normal(4), normal(4)
+    for text in ("log(det(eye + u*v'))", "logdet(eye + u*v')"):
+        derivative = derive(text, "u", where="u: vector(n); v: vector(n)")
+        close(derivative(u=u, v=v), v / (1 + u @ v))
+
+
+def test_the_gradient_of_det_is_right_at_singular_matrices() -> None:
+    for rank in (3, 2, 1, 0):
+        x = normal(4, rank) @ normal(rank, 4)
+        cofactors = np.empty((4, 4))
+        for i, j in itertools.product(range(4), repeat=2):
+            cofactors[i, j] = (-1) ** (i + j) * np.linalg.det(np.delete(np.delete(x, i, 0), j, 1))
+        close(derive("det(X)", "X")(X=x), cofactors)
+        close(derive("det(X)^2", "X")(X=x), np.zeros((4, 4)) if rank < 4 else 1)
+
+
+# -- structured variables -------------------------------------------------------------------------
+
+
+def test_the_conventions_for_symmetric_variables() -> None:
+    where, a, s = "S: symmetric(n)", normal(3, 3), spd(3)
+    projection = derive("tr(A*S)", "S", where=where)
+    entries = derive("tr(A*S)", "S", where=where, symmetric="entries")
+    free = derive("tr(A*S)", "S", where=where, symmetric="ignore")
+    close(projection(A=a, S=s), (a + a.T) / 2)
+    close(entries(A=a, S=s), a + a.T - np.diag(np.diag(a)))
+    close(free(A=a, S=s), a.T)
+    assert free.text == "A'"
+    assert all(d.verify().passed for d in (projection, entries, free))
+    with pytest.raises(matgrad.MatgradError, match="gradients only"):
+        derive("tr(S*S)", "S", where=where, symmetric="entries", order=2)
+    with pytest.raises(matgrad.MatgradError, match="convention"):
+        derive("tr(S)", "S", symmetric="other")
+
+
+IGNORED = [
+    "tr(A*S)",
+    "tr(A*S*B*S)",
+    "tr(A*inv(S))",
+    "logdet(S)",
+    "x'*S*A*x",
+    "sum(A.*exp(S))",
+    "det(S)*tr(A*S)",
+    "norm2(S*x)^2",
+    "tr(S'*A*S)",
+]
+
+
+@pytest.mark.parametrize("text", IGNORED)
+@pytest.mark.parametrize("declared", ["symmetric(n)", "spd(n)"])
+def test_a_symmetric_variable_taken_as_free(text: str, declared: str) -> None:
+    """What holds of symmetric matrices alone is used only after differentiating."""
+    constrained = derive(text, "S", where={"S": declared}, symmetric="ignore")
+    assert constrained.verify().passed is True
+    free = derive(text, "S", where={"S": "matrix(n,n)"})
+    at = {"S": spd(3), "A": normal(3, 3), "B": normal(3, 3), "x": normal(3)}
+    at = {name: array for name, array in at.items() if name in re.findall(r"\w+", text)}
+    close(constrained(**at), free(**at))
+    close(derive(text, "S", where={"S": declared})(**at), projected(free(**at), "symmetric"))
+
+
+@pytest.mark.parametrize("declared", ["symmetric", "spd", "diagonal", "lower", "upper"])
+@pytest.mark.parametrize("text", ["x'*T*y", "tr(A*T*B*T')", "x'*inv(T + 2*eye)*y", "sum(A.*sin(T))"])
+def test_structured_variables(text: str, declared: str) -> None:
+    at = {"x": normal(3), "y": normal(3), "A": normal(3, 3), "B": normal(3, 3)}
+    at = {name: array for name, array in at.items() if name in re.findall(r"\w+", text)}
+    shapes = {"lower": np.tril, "upper": np.triu, "diagonal": lambda m: np.diag(np.diag(m))}
+    at["T"] = shapes.get(declared, lambda m: m)(spd(3))
+    where = {name: "vector(n)" if array.ndim == 1 else "matrix(n,n)" for name, array in at.items()}
+    free = derive(text, "T", where=where)(**at)
+    derivative = derive(text, "T", where=where | {"T": f"{declared}(n)"})
+    close(derivative(**at), projected(free, declared))
+    assert derivative.verify().passed is True
+    second = derivative.derive("T")
+    assert second.verify(points=2).passed is True
+
+
+def test_a_symmetric_second_derivative_is_symmetric_in_every_pair() -> None:
+    derivative = derive("tr(A*S*B*S)", "S", where="S: symmetric(n)", order=2)
+    got = derivative(A=normal(3, 3), B=normal(3, 3), S=spd(3))
+    close(got, got.transpose(1, 0, 2, 3))
+    close(got, got.transpose(0, 1, 3, 2))
+    close(got, got.transpose(2, 3, 0, 1))
+
+
+# -- layouts --------------------------------------------------------------------------------------
+
+
+def test_layouts_of_scalars_and_vectors() -> None:
+    a, x = normal(4, 3), normal(3)
+    texts = {k: derive("sin(A*x)", "x", layout=k).text for k in ("mixed", "numerator", "denominator", "vec")}
+    assert texts["numerator"] == texts["mixed"] == texts["vec"] == "diag(cos(A*x))*A"
+    assert texts["denominator"] == "A'*diag(cos(A*x))"
+    close(derive("sin(A*x)", "x", layout="denominator")(A=a, x=x), (np.diag(np.cos(a @ x)) @ a).T)
+    assert derive("a'*x", "x", layout="numerator").text == "a'"
+    assert derive("a'*x", "x", layout="denominator").text == "a"
+    assert derive("c*x", "c", layout="denominator", where="x: vector(n); c: scalar").text == "x'"
+    for layout in texts:
+        assert derive("sin(A*x)", "x", layout=layout).verify().passed is True
+
+
+def test_layouts_are_refused_where_they_are_not_defined() -> None:
+    for layout in ("numerator", "denominator"):
+        for text, wrt in (("tr(X)", "X"), ("A*x*x'", "x"), ("X*x", "X")):
+            with pytest.raises(matgrad.MatgradError, match="vec"):
+                _ = derive(text, wrt, layout=layout).text
+    with pytest.raises(matgrad.MatgradError, match="layout"):
+        derive("tr(X)", "X", layout="columns")
+
+
+def vec_matrix(array: np.ndarray, outputs: int) -> np.ndarray:
+    """An array in mixed layout with its output axes and its variable axes flattened, columns stacked."""
+    axes = [*range(outputs)][::-1] + [*range(outputs, array.ndim)][::-1]
+    rows = int(np.prod(array.shape[:outputs]))
+    return array.transpose(axes).reshape(rows, -1)
+
+
+KRONECKER = [
+    ("A*X*B", "kron(B', A)"), ("X*X", "kron(eye, X) + kron(X', eye)"), ("inv(X)", "-kron(inv(X)', inv(X))"),
+    ("X'", "commutation(m, n)"), ("A*X*B + C*X*D", None), ("X'*A*X", None), ("X*x", None), ("exp(X)", None),
+    ("X.*A", None), ("x*x'", None), ("A*x*b'*x", None), ("diag(x)*A", None), ("tr(X)*X", None), ("det(X)*inv(X)", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), KRONECKER)
+def test_the_vec_form_acts_on_vec(text: str, expected: str | None) -> None:
+    wrt = "X" if "X" in text else "x"
+    where = {"X": "matrix(m,n)"} if text in ("X'", "exp(X)", "X.*A", "X*x") else None
+    derivative = derive(text, wrt, where=where)
+    sizes = dict.fromkeys("mnpqkrst", 3) if where is None else {"m": 4, "n": 3}
+    at = _arrays(derivative.formula, sizes)
+    full = np.asarray(derivative(**at))
+    outputs = full.ndim - at[wrt].ndim
+    if derivative.kronecker is None:
+        assert expected is None
+        return
+    assert expected is None or derivative.kronecker == expected
+    vec = derive(text, wrt, where=where, layout="vec")
+    close(vec(**at), vec_matrix(full, outputs))
+    assert vec.verify(points=3).passed is True
+    direction = normal(*at[wrt].shape)
+    close(vec(**at) @ direction.ravel(order="F"), np.tensordot(full, direction, direction.ndim).ravel(order="F"))
+
+
+def _arrays(formula: matgrad.Formula, sizes: dict[str, int]) -> dict[str, np.ndarray]:
+    found = {}
+    for name, variable in formula.typed.variables.items():
+        found[name] = normal(*(d.evaluate({n: sizes.get(n, 3) for n in d.names}) for d in variable.type.dims))
+    return found
+
+
+# -- several variables, orders, intermediates -----------------------------------------------------
+
+
+def test_several_variables_give_a_mapping() -> None:
+    found = derive("x'*A*y", ["x", "A", "y"])
+    assert {name: d.text for name, d in found.items()} == {"x": "A*y", "A": "x*y'", "y": "A'*x"}
+    assert all(d.verify().passed for d in found.values())
+    for wrong in ([], ["x", "x"], 3, {"x": 1}, ["x", 2]):
+        with pytest.raises(matgrad.MatgradError, match="wrt"):
+            derive("x'*x", wrong)  # type: ignore[arg-type]
+
+
+def test_blocks_of_a_hessian() -> None:
+    text, where = "sum(exp(A*x)) + x'*B*y + norm2(y)^4", "A: matrix(m,n); B: matrix(n,k)"
+    blocks = hessian(text, ["x", "y"], where=where)
+    at = {"A": normal(2, 3), "x": normal(3), "B": normal(3, 4), "y": normal(4)}
+
+    def f(x: Any, y: Any) -> Any:
+        return jnp.sum(jnp.exp(at["A"] @ x)) + x @ at["B"] @ y + (y @ y) ** 2
+
+    truth = jax.hessian(f, (0, 1))(at["x"], at["y"])
+    for (i, a), (j, c) in itertools.product(enumerate("xy"), repeat=2):
+        used = {n: v for n, v in at.items() if n in blocks[a, c].formula.variables}
+        close(blocks[a, c](**used), truth[i][j])
+        assert blocks[a, c].verify(points=3).passed is True
+    assert blocks["x", "y"].text == "B"
+
+
+def test_mixed_partials_commute() -> None:
+    first = derive("x'*X*sin(y)", "x")
+    at = {"x": normal(3), "X": normal(3, 4), "y": normal(4)}
+    close(first.derive("y")(**at), derive("x'*X*sin(y)", "y").derive("x")(**at).T)
+    mixed = first.derive("X")
+    assert mixed.shape == ("n", "n", "m")
+    assert mixed.verify().passed is True
+    assert mixed.derive("y").verify(points=2).passed is True
+    assert mixed.wrt == ("x", "X")
+
+
+@pytest.mark.parametrize(("text", "where"), [
+    ("sum(x.^3)", None), ("(a'*x)^4", None), ("sum(sin(A*x))", None), ("norm2(x)^3", None), ("logsumexp(x)", None),
+    ("x'*x*sin(a'*x)", None), ("g(a'*x)", "g: function"),
+])  # fmt: skip
+def test_third_derivatives(text: str, where: str | None) -> None:
+    derivative = derive(text, "x", where=where, order=3)
+    assert derivative.shape == ("n",) * 3
+    assert derivative.verify(points=3).passed is True
+
+
+def test_orders_are_checked() -> None:
+    for order in (0, 5, -1, 1.0, True, "2"):
+        with pytest.raises(matgrad.MatgradError, match="order"):
+            derive("x'*x", "x", order=order)  # type: ignore[arg-type]
+
+
+def test_intermediates_are_variables_too() -> None:
+    text, where = "r = A*x - b; s = r'*r; s^2 + c*s", "c: scalar"
+    assert derive(text, "s", where=where).short == "2*s + c"
+    assert derive(text, "r", where=where).verify().passed is True
+    assert derive(text, "s", where=where, order=2).text == "2"
+    assert derive(text, "r", where=where, order=2).verify().passed is True
+    mixed = derive(text, "s", where=where).derive("x")
+    assert mixed.verify().passed is True
+    both = derive(text, ["x", "r", "s"], where=where)
+    assert {d.formula.source for d in both.values()} == {text}
+
+
+def test_gradient_jacobian_and_hessian_want_their_orders() -> None:
+    assert gradient("x'*A*x", "x").text == "(A + A')*x"
+    assert jacobian("A*x", "x").text == "A"
+    for call in (lambda: gradient("A*x", "x"), lambda: hessian("A*x", "x"), lambda: jacobian("x'*x", "x")):
+        with pytest.raises(matgrad.MatgradError, match="scalar"):
+            call()
+
+
+# -- what an answer says --------------------------------------------------------------------------
+
+CONDITIONS = [
+    ("log(det(X))", "X", None, 1, ["det(X) > 0"]),
+    ("logdet(X)", "X", None, 1, ["det(X) ≠ 0"]),
+    ("a/c", "c", None, 1, ["c ≠ 0"]),
+    ("inv(A'*A + eye)", "A", None, 1, []),
+    ("sum(log(x))", "x", "x: positive vector(n)", 1, []),
+    ("sum(log(x))", "x", None, 1, ["x > 0"]),
+    ("sqrt(c)", "c", "c: scalar", 1, ["c > 0"]),
+    ("norm2(x)^2", "x", None, 1, []),
+    ("inv(X)", "X", "X: spd(n)", 1, []),
+]
+
+
+@pytest.mark.parametrize(("text", "wrt", "where", "order", "expected"), CONDITIONS)
+def test_conditions(text: str, wrt: str, where: str | None, order: int, expected: list[str]) -> None:
+    assert list(derive(text, wrt, where=where, order=order).conditions) == expected
+
+
+def test_conditions_name_the_subgradient_that_was_used() -> None:
+    lasso = derive("norm2(X*w - y)^2/2 + lambda*norm1(w)", "w")
+    (said,) = lasso.conditions
+    assert "w ≠ 0" in said
+    assert "sign(0) = 0" in said
+    assert "step(0) = 0" in derive("sum(relu(A*x))", "x").conditions[0]
+    assert "subgradient" in derive("norm2(x)", "x").conditions[0]
+    assert "unique" in derive("max(x)", "x").conditions[0]
+    assert "ties" in derive("max(x)", "x").conditions[0]
+    assert not derive("c + norm1(w)", "c", where="c: scalar").conditions
+    assert "twice" in derive("logsumexp(z)", "z", order=2).conditions[0]
+    assert "almost everywhere" in " ".join(derive("sum(relu(x))", "x", order=2).conditions)
+
+
+def test_conventions_at_kinks() -> None:
+    zero = np.zeros(3)
+    close(derive("norm1(x)", "x")(x=zero), zero)
+    close(derive("norm2(x)", "x")(x=zero), zero)
+    close(derive("sum(relu(x))", "x")(x=zero), zero)
+    close(derive("max(x)", "x")(x=[1, 1, 0]), [0.5, 0.5, 0])
+    close(derive("min(x)", "x")(x=[1, 1, 0]), [0.0, 0, 1])
+
+
+@pytest.mark.parametrize(("formula", "wrt", "where", "order", "_"), [*PROMISED, *LITERATURE])
+def test_text_reads_back_and_the_rest_is_plain_data(
+    formula: str, wrt: str, where: str | None, order: int, _: str
+) -> None:
+    derivative = derive(formula, wrt, where=where, order=order)
+    back = parse(derivative.text, context=derivative)
+    at: dict[str, Any] = _arrays(derivative.formula, {"m": 4, "n": 3, "p": 5})
+    for name, variable in derivative.formula.typed.variables.items():
+        at[name] = spd(len(at[name])) if "symmetric" in variable.traits else at[name]
+        at[name] = np.abs(at[name]) if "positive" in variable.traits else at[name]
+    at |= {"g": (np.sin, np.cos)} if "g" in derivative.formula.typed.functions else {}
+    given = {n: a for n, a in at.items() if n in {*back.typed.variables, *back.typed.functions}}
+    given |= {n: {"m": 4, "n": 3, "p": 5}.get(n, 3) for n in back.sizes_needed()}
+    close(back(**given), derivative(**at))
+    data = json.loads(json.dumps(derivative.to_dict()))
+    assert data["text"] == derivative.text
+    assert tuple(data["shape"]) == derivative.shape
+    assert data["conditions"] == list(derivative.conditions)
+    assert derivative._repr_latex_().startswith("$")
+    assert derivative.text in repr(derivative)
+
+
+def test_the_action_on_a_direction() -> None:
+    derivative = derive("A*X*B", "X")
+    a, x, bb, dx = normal(2, 3), normal(3, 4), normal(4, 5), normal(3, 4)
+    assert str(derivative.matvec) == "dX ↦ A*dX*B"
+    close(derivative.matvec(dx, A=a, X=x, B=bb), a @ dx @ bb)
+    inverse = derive("inv(X)", "X")
+    square, direction = spd(3), normal(3, 3)
+    close(inverse.matvec(direction, X=square), -np.linalg.solve(square, direction) @ np.linalg.inv(square))
+    product = derive("sum(sin(A*x))", "x", order=2)
+    close(product.matvec(dx[:, 0], A=a, x=x[:, 1]), product(A=a, x=x[:, 1]) @ dx[:, 0])
+    with pytest.raises(matgrad.MatgradError, match="direction"):
+        derivative.matvec(normal(4, 3), A=a, X=x, B=bb)
+
+
+def test_what_is_wrong_with_arrays_is_said() -> None:
+    derivative = derive("norm2(A*x - b)^2", "x")
+    good: dict[str, Any] = {"A": normal(4, 3), "x": normal(3), "b": normal(4)}
+    bad: list[tuple[dict[str, Any], str]] = [
+        ({"A": normal(3, 4)}, "shape"),
+        ({"x": normal(4)}, "shape"),
+        ({"x": normal(3, 1)}, "axis|axes"),
+        ({"x": "abc"}, "numeric"),
+        ({"x": [1, np.nan, 2]}, "nan"),
+        ({"x": [[1, 2], [3]]}, "rows differ"),
+        ({"x": 1j * normal(3)}, "complex"),
+        ({"z": 1.0}, "z"),
+        ({"x": None}, "numeric"),
+    ]
+    for wrong, said in bad:
+        with pytest.raises(matgrad.MatgradError, match=said):
+            derivative(**{**good, **wrong})
+    with pytest.raises(matgrad.MatgradError, match="no value is given for b"):
+        derivative(A=good["A"], x=good["x"])
+    with pytest.raises(matgrad.MatgradError, match="positive definite"):
+        derive("logdet(S)", "S", where="S: spd(n)")(S=-np.eye(2))
+
+
+def test_names_that_cannot_be_differentiated_in() -> None:
+    for wrt, said in (("z", "does not occur"), ("m", "dimension"), ("AA", "does not occur")):
+        with pytest.raises(matgrad.MatgradError, match=said):
+            derive("norm2(A*x)^2/m", wrt, where="A: matrix(m,n)")
+    with pytest.raises(matgrad.MatgradError, match="function"):
+        derive("g(c)", "g", where="g: function; c: scalar")
+    with pytest.raises(matgrad.MatgradError, match="text"):
+        derive(3, "x")  # type: ignore[arg-type]
+
+
+def test_sizes_that_no_array_shows_are_arguments() -> None:
+    derivative = derive("ones(m)*y'", "y", where="y: vector(n)")
+    got = derivative(y=normal(3), m=2)
+    close(got, np.einsum("i,jk->ijk", np.ones(2), np.eye(3)))
+    with pytest.raises(matgrad.MatgradError, match="m is not known"):
+        derivative(y=normal(3))
+    close(derive("tr(ones(n,5)*ones(5,n))*a^2", "a", where="a: scalar")(a=3.0, n=4), 120.0)
+
+
+# -- depth and length -----------------------------------------------------------------------------
+
+
+def test_a_hundred_layers() -> None:
+    layers = 100
+    steps = ["h0 = tanh(W0*x)", *(f"h{i} = tanh(W{i}*h{i - 1})" for i in range(1, layers))]
+    text = "; ".join([*steps, f"norm2(h{layers - 1} - t)^2/2"])
+    found = derive(text, [f"W{i}" for i in range(layers)])
+    shorts = [found[f"W{i}"].short for i in range(layers)]
+    assert shorts[-1] == "((1 - tanh(W99*h98).^2).*(h99 - t))*h98'"
+    # Each layer below adds the same to the text: nothing is written twice.
+    growth = {len(lower) - len(upper) for lower, upper in itertools.pairwise(shorts[20:90])}
+    assert max(map(abs, growth)) < 60
+    assert shorts[0].count("tanh") == layers
+    assert found["W0"].names.keys() == {f"h{i}" for i in range(layers)}
+    square = {name: 0.6 * normal(3, 3) for name in found}
+    at = {**square, "x": normal(3), "t": normal(3)}
+
+    def loss(w: Any) -> Any:
+        h = at["x"]
+        for i in range(layers):
+            h = jnp.tanh((w if i == 50 else at[f"W{i}"]) @ h)
+        return jnp.sum((h - at["t"]) ** 2) / 2
+
+    close(found["W50"](**at), jax.grad(loss)(at["W50"]), 1e-11)
+
+
+def test_long_sums_and_products() -> None:
+    total = derive("+".join(f"{i}*c^{i % 3 + 2}" for i in range(2000)), "c", where="c: scalar")
+    c = 0.4
+    expected = sum(i * (i % 3 + 2) * c ** (i % 3 + 1) for i in range(2000))
+    close(total(c=c), expected)
+    assert len(total.text) < 200, "like terms are merged"
+    names = [f"x{i}" for i in range(2000)]
+    many = derive("+".join(f"{n}^3" for n in names), "x7", where=dict.fromkeys(names, "scalar"))
+    assert many.text == "3*x7^2"
+    product = derive("*".join(names), "x7", where=dict.fromkeys(names, "scalar"))
+    values = dict(zip(names, RNG.uniform(0.9, 1.1, 2000), strict=True))
+    close(product(**values), np.prod(list(values.values())) / values["x7"])
+
+
+def test_deep_calls() -> None:
+    depth = 150
+    text = "sin(" * depth + "c" + ")" * depth
+    close(derive(text, "c", where="c: scalar")(c=1.0), jax.grad(_iterated(depth))(1.0))
+
+
+def _iterated(depth: int) -> Any:
+    def f(c: Any) -> Any:
+        for _ in range(depth):
+            c = jnp.sin(c)
+        return c
+
+    return f

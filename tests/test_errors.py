@@ -1,0 +1,100 @@
+"""Messages as people see them, whole: what, where (the smallest wrong part), what clashes, what to try."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import matgrad
+from matgrad.errors import MatgradError
+
+MESSAGES = [
+    ("", None, "the formula is empty\n    try  x'*A*x"),
+    ("  \n ", None, "the formula is empty\n    try  x'*A*x"),
+    (
+        "det(X^k)",
+        None,
+        (
+            "a matrix power with a symbolic exponent cannot be differentiated yet\n"
+            "    det(X^k)\n"
+            "          ^\n"
+            "    try  a literal exponent of at most 64, such as 3; or .^ for powers of the entries"
+        ),
+    ),
+    (
+        "X^65",
+        None,
+        (
+            "matrix powers are supported for whole exponents of at most 64\n"
+            "    X^65\n"
+            "      ^^\n"
+            "    try  a product of smaller powers"
+        ),
+    ),
+    ("0/0*x", None, "a division by zero\n    0/0*x\n      ^"),
+    ("x'*x/(1-1)", None, "a division by zero\n    x'*x/(1-1)\n          ^^^"),
+    ("x*0^-1", None, "a negative power of zero\n    x*0^-1\n      ^^^^"),
+    ("sin x", None, "the argument of sin needs brackets\n    sin x\n    ^^^^^\n    try  sin(x)"),
+    (
+        "x'*x",
+        "x: vector(n); y: vector(n)",
+        "y is declared, but does not occur in the formula\n    its names are x",
+    ),
+    (
+        "A/x",
+        "A: matrix(m,n); x: vector(n)",
+        (
+            "A/x: nothing can be divided by a column of length n\n"
+            "    A/x\n"
+            "    ^^^\n"
+            "    A  matrix, m × n (A is declared matrix(m,n))\n"
+            "    x  column, n (x is declared vector(n))\n"
+            "    try  A*diag(1./x)"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("formula", "where", "message"), MESSAGES)
+def test_messages(formula: str, where: str | None, message: str) -> None:
+    with pytest.raises(MatgradError) as error:
+        matgrad.derive(formula, "X" if "X" in formula else "x", where=where)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("formula", "where", "hint"),
+    [
+        ("A/x", "A: matrix(m,n); x: vector(m)", "diag(1./x)*A"),
+        ("A/B", "A: matrix(n,n); B: matrix(n,n)", "A./B or inv(B)*A or A*inv(B)"),
+        ("x'/A", "x: vector(n); A: matrix(n,n)", "x'*inv(A)"),
+        ("1/A", "A: matrix(n,n)", "1./A or inv(A)"),
+        ("c/A", "A: matrix(n,n); c: scalar", "c./A or c*inv(A)"),
+        ("x/y", "x: vector(n); y: vector(n)", "x./y"),
+        ("x/y", "x: vector(n); y: vector(m)", "x/norm2(y)"),
+    ],
+)
+def test_what_to_use_for_a_division(formula: str, where: str, hint: str) -> None:
+    with pytest.raises(MatgradError) as error:
+        matgrad.derive(formula, formula[-1], where=where)
+    assert error.value.hint == hint
+
+
+def test_a_name_that_the_formula_does_not_have() -> None:
+    with pytest.raises(MatgradError, match="its names are A, x"):
+        matgrad.derive("A*x", "y")
+    with pytest.raises(MatgradError, match="it has no names"):
+        matgrad.derive("det(eye(3))", "y")
+
+
+def test_a_wrong_shape_says_which_one_is_right() -> None:
+    gradient = matgrad.gradient("norm2(A*x - b)^2", "x")
+    with pytest.raises(MatgradError) as error:
+        gradient(A=np.ones((2, 3)), x=np.ones(2), b=np.ones(2))
+    assert str(error.value).splitlines()[0] == "x has shape (2,), not (3,)"
+
+
+def test_primes() -> None:
+    second = matgrad.hessian("sum(g(x))", "x", where="g: function")
+    assert (second.text, second.unicode) == ("diag(g''(x))", "diag(g′′(x))")
+    assert second.latex == r"\operatorname{diag}(g''(\mathbf{x}))"
