@@ -195,6 +195,9 @@ def test_facts(entry: Card, fact: str) -> None:
     elif fact == "quotient":
         above, below = said.split("/")
         assert call_of(entry, x) == pytest.approx(call_of(CARDS[above], x) / call_of(CARDS[below], x))
+    elif fact == "of a scalar":
+        claimed = evaluate(typed(f"0*x + {said}", "x: scalar"), {"x": np.float64(-0.3)}, {})
+        assert call_of(entry, np.array(-0.3)) == pytest.approx(claimed)
     else:
         assert fact in ("convex on", "concave on")
 

@@ -98,3 +98,12 @@ def test_primes() -> None:
     second = matgrad.hessian("sum(g(x))", "x", where="g: function")
     assert (second.text, second.unicode) == ("diag(g''(x))", "diag(g′′(x))")
     assert second.latex == r"\operatorname{diag}(g''(\mathbf{x}))"
+
+
+def test_answers_may_have_more_primes_than_formulas() -> None:
+    """What is printed can be read back."""
+    derivative = matgrad.derive("g'''(x)", "x", where="g: function")
+    assert derivative.text == "diag(g''''(x))"
+    assert matgrad.parse(derivative.text, context=derivative).text == derivative.text
+    with pytest.raises(MatgradError, match="at most 3 primes"):
+        matgrad.parse("g''''(x)", where="g: function")

@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("codegen",),
     ("checking",),
     ("answer",),
-    ("explain",),
+    ("explaining",),
     ("api",),
     ("",),
     ("cli_data", "cli_options", "cli_output"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matgrad.api import derive, explain, gradient, hessian, jacobian, parse
     from matgrad.checking.verify import Check
     from matgrad.errors import MatgradError
-    from matgrad.explain.derivation import Derivation
+    from matgrad.explaining.derivation import Derivation
 
 __version__ = "0.1.0"
 
@@ -38,7 +38,7 @@ __all__ = [
 
 _HOMES = {
     "Check": "matgrad.checking.verify",
-    "Derivation": "matgrad.explain.derivation",
+    "Derivation": "matgrad.explaining.derivation",
     "Derivative": "matgrad.answer.derivative",
     "Formula": "matgrad.answer.formula",
     "MatgradError": "matgrad.errors",

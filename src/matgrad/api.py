@@ -10,7 +10,7 @@ from matgrad.answer.formula import Formula, Where
 from matgrad.errors import MatgradError, NotScalar
 
 if TYPE_CHECKING:
-    from matgrad.explain.derivation import Derivation
+    from matgrad.explaining.derivation import Derivation
 
 Names = list[str] | tuple[str, ...]
 
@@ -146,7 +146,7 @@ def explain(
     df = aᵀ dx     differential of a linear expression
     ∇f = a         read off the gradient
     """
-    from matgrad.explain.explaining import explained
+    from matgrad.explaining.styles import explained
 
     found = explained(_text(formula), _names(wrt), where, order, style, at)
     return found.brief() if brief else found

@@ -1,4 +1,4 @@
-"""The command line: ``matgrad derive`` and ``matgrad eval``.
+"""The command line: ``matgrad derive``, ``matgrad explain`` and ``matgrad eval``.
 
 Exit status: 0 fine, 2 bad input, 3 a check failed, 4 a check was undecided, 70 a fault of matgrad itself, 74 the
 output could not be written.
@@ -14,11 +14,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matgrad import Derivative, Formula, MatgradError, derive
+from matgrad import Derivative, Formula, MatgradError, derive, explain
 from matgrad.cli_data import read_point
 from matgrad.cli_options import Command, not_an_option, parser_for
 from matgrad.cli_output import Names, Row, aligned, ascii_only, joined_code, latex_lines, plain_data, report, show_value
 from matgrad.errors import DataError
+from matgrad.explaining.graph import draw
+from matgrad.explaining.loops import expanded_loops
 
 FINE, BAD_INPUT, CHECK_FAILED, UNDECIDED = 0, 2, 3, 4
 FAULT, NOT_WRITTEN, INTERRUPTED, BROKEN_PIPE = 70, 74, 130, 141
@@ -43,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    parser = parser_for(_derive, _evaluate)
+    parser = parser_for(_derive, _evaluate, _explain)
     try:
         options = parser.parse_args([not_an_option(word) for word in given])
         command: Command | None = options.command
@@ -117,7 +119,7 @@ def _derive(options: argparse.Namespace) -> int:
 def _wrt(options: argparse.Namespace) -> list[str]:
     """The names after ``--wrt``."""
     if options.wrt is None:
-        known = Formula(options.formula.strip(), options.where).variables
+        known = Formula(expanded_loops(options.formula.strip()), options.where).variables
         raise MatgradError(
             "say in which variable to differentiate",
             hint=f"--wrt {next(iter(known))}" if known else None,
@@ -199,7 +201,7 @@ def _values(formula: Formula, derivatives: Sequence[Derivative], point: Mapping[
 def _defined(value: Any, what: str, conditions: Sequence[str]) -> Any:
     import numpy as np
 
-    if np.isnan(value).any():
+    if np.isnan(value).any() or (conditions and np.isinf(value).any()):  # inf without conditions is an overflow
         raise DataError(f"{what} is not defined at this point", details="\n".join(conditions) or None)
     return value
 
@@ -214,6 +216,25 @@ def _at_point(names: Names, derivatives: Sequence[Derivative], values: _Values, 
         first, *others = show_value(value).split("\n")
         lines += [head + first, *(" " * len(head) + other for other in others)]
     return "\n".join(lines if rich else map(ascii_only, lines))
+
+
+# -- matgrad explain
+
+
+def _explain(options: argparse.Namespace) -> int:
+    source, wrt = options.formula.strip(), _wrt(options)
+    point = None if options.at is None else _point(Formula(expanded_loops(source), options.where), options.at)
+    derivation = explain(
+        source, wrt, where=options.where, order=options.order, style=options.style, brief=options.brief, at=point
+    )
+    if options.graph:
+        draw(source, wrt, options.graph, where=options.where, at=point)
+    if options.json:
+        _print_json(derivation.to_dict())
+    else:
+        forms = {"latex": derivation.latex, "markdown": derivation.markdown, "html": derivation.html}
+        _print(next((text for name, text in forms.items() if getattr(options, name)), derivation.text))
+    return FINE if derivation.points else UNDECIDED
 
 
 # -- matgrad eval

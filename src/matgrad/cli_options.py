@@ -26,16 +26,17 @@ def not_an_option(word: str) -> str:
     return word if not word.startswith("--") or word[2:3].isalpha() or word == "--" else " " + word
 
 
-def parser_for(derive: Command, evaluate: Command) -> argparse.ArgumentParser:
-    """The parser of all options; it sets ``command`` to one of the two functions, or to None."""
+def parser_for(derive: Command, evaluate: Command, explain: Command) -> argparse.ArgumentParser:
+    """The parser of all options; it sets ``command`` to one of the functions, or to None."""
     parser = _Parser(
         prog="matgrad",
         description="Matrix calculus in closed form, checked.",
         epilog="""examples:
   matgrad derive "norm2(A*x - b)^2" --wrt x
+  matgrad explain "norm2(A*x - b)^2" --wrt x
   matgrad eval "norm2(x)^2" --at "x=[1,2]"
 
-matgrad derive --help and matgrad eval --help say more.""",
+matgrad derive --help, matgrad explain --help and matgrad eval --help say more.""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -43,6 +44,7 @@ matgrad derive --help and matgrad eval --help say more.""",
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_derive(commands).set_defaults(command=derive)
+    _add_explain(commands).set_defaults(command=explain)
     _add_eval(commands).set_defaults(command=evaluate)
     return parser
 
@@ -75,6 +77,36 @@ exit status: 0 fine, 2 bad input, 3 the check failed, 4 the check was undecided"
     form.add_argument("--json", action="store_true", help="print everything as JSON")
     form.add_argument("--latex", action="store_true", help="print LaTeX only")
     form.add_argument("--code", choices=("numpy",), help="print source code only")
+    return parser
+
+
+def _add_explain(commands: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "explain",
+        help="how a derivative comes about, line by line",
+        description="The derivation of a derivative, one named law a line; every line is checked at random points.",
+        epilog="""examples:
+  matgrad explain "norm2(A*x - b)^2" --wrt x
+  matgrad explain "a1 = W1*x; y = W2*a1; 0.5*norm2(y - t)^2" --wrt W1,W2 --style backward
+  matgrad explain "x'*A*x" --wrt x --style components
+  matgrad explain "for l in 1..100 { a{l} = tanh(W{l}*a{l-1}) }; norm2(a100)^2" --wrt W1 --style backward
+
+exit status: 0 fine, 2 bad input, 4 no point was found to check the lines at""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_formula(parser)
+    parser.add_argument("--wrt", metavar="NAMES", action="append", help="the variable, or several: W1,W2")
+    parser.add_argument("--order", metavar="K", type=int, default=1, help="1, or 2 for a Hessian (default 1)")
+    styles = ("differential", "backward", "components")
+    parser.add_argument("--style", choices=styles, default=styles[0], help="of the derivation (default differential)")
+    parser.add_argument("--brief", action="store_true", help="main lines only")
+    parser.add_argument("--graph", metavar="FILE", help="draw the computation graph: out.svg, out.pdf or out.png")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print everything as JSON")
+    form.add_argument("--latex", action="store_true", help="print LaTeX (align*)")
+    form.add_argument("--markdown", action="store_true", help="print Markdown")
+    form.add_argument("--html", action="store_true", help="print HTML")
     return parser
 
 

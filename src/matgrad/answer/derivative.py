@@ -81,7 +81,9 @@ class Derivative:
     @cached_property
     def short_expr(self) -> Expr:
         """The formula tree of ``short``."""
-        return self._laid_out(self._node)
+        known = self.formula.intermediates.values()
+        named = {n.value: n for n in known if isinstance(n, Named) and not isinstance(n.value, Symbol)}
+        return self._laid_out(rebuild(self._node, {**named, **{n: n for n in known}}))
 
     def _laid_out(self, node: Node) -> Expr:
         expr = laid_out(node, self.outputs, self.layout, self._recovery, self._recovery.size)
@@ -239,6 +241,8 @@ class Derivative:
 
     def verify(self, points: int = 8, seed: int = 0) -> Any:
         """Compare with a numerical derivative of the formula, or of the printed derivative below, at random points."""
+        if points < 1:
+            raise MatgradError(f"a check needs one point or more, not {points}")
         from matgrad.answer.evaluation import check
         from matgrad.checking.sampling import Subject
 
@@ -362,7 +366,7 @@ def _variable(formula: Formula, name: str) -> Node:
         raise UnknownName(
             f"{name} does not occur in the formula",
             details=f"its names are {', '.join(known)}" if known else "it has no names",
-            hint=f"--wrt {close[0]}" if close else None,
+            hint=close[0] if close else None,
         )
     return found
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from matgrad.errors import MatgradError
+from matgrad.errors import DataError
 from matgrad.formula.infer import Typed, read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import writes_decimals
@@ -112,13 +113,21 @@ class Formula:
 
     def __call__(self, /, **arrays: Any) -> Any:
         """The value at arrays given by name."""
+        from numpy.linalg import LinAlgError
+
         from matgrad.formula.binding import bind
         from matgrad.formula.reference import evaluate
 
         bound = bind(
             self.typed.variables.values(), arrays, functions=self.typed.functions, dimensions=self.sizes_needed()
         )
-        value = evaluate(self.program, bound.arrays, bound.sizes)
+        try:
+            value = evaluate(self.program, bound.arrays, bound.sizes)
+        except LinAlgError as error:
+            raise DataError(
+                f"a matrix that the formula inverts is singular at this point ({error})",
+                hint="a point at which it is invertible",
+            ) from None
         return value if getattr(value, "ndim", 0) else float(value)
 
     def sizes_needed(self) -> frozenset[str]:

@@ -43,7 +43,8 @@ def points(
     inverted = [list(_inverted(part)) for part in (*(d for _, d in program.definitions), program.body)]
     least = _least_size(program)
     for attempt in range(attempts):
-        pool = [size + least for size in POOL[: max(4, len(dims))]]
+        more = range(POOL[-1] + 1, POOL[-1] + 1 + max(0, len(dims) - len(POOL)))
+        pool = [size + least for size in (*POOL, *more)[: max(4, len(dims))]]
         sizes = dict(zip(dims, rng.permutation(pool)[: len(dims)].tolist(), strict=True))
         bold = attempt % 2 == 0 and attempt < attempts // 2
         arrays: dict[str, Any] = {

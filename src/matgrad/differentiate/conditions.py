@@ -48,6 +48,8 @@ class Condition:
             inner = inner.args[0]
         if inner != other.expr:
             return False
+        if inner is not self.expr and other.sign == "≠":
+            return self.sign == "≠"
         return other.sign == ">" or (other.sign == self.sign and bool(self.otherwise) and not other.otherwise)
 
 

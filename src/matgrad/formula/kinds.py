@@ -85,6 +85,7 @@ class Kinds:
         self.open: dict[str, None] = {}
         self.uses: dict[str, list[Expr]] = {}
         self.neighbours: set[str] = set()
+        self.after: dict[str, list[int]] = {}  # what stands left of an open name in a product
         self.picked: set[str] = set()  # open names with one index
         self.lower: list[int] = []  # open names in lower case
         self.hard: list[Limit] = []
@@ -181,6 +182,9 @@ class Kinds:
         for step, (operator, arg) in enumerate(zip(node.value, node.args[1:], strict=True), 1):
             out, right = self._variable(), self.of_node[id(arg)]
             self._limit(rel.multiplied(operator), node, total, right, out, step=step)
+            name = self._bare(arg)
+            if name is not None and operator == "*":
+                self.after.setdefault(name, []).append(total)
             if operator in (".*", "./"):
                 self._same(arg, node, out, step)
                 if left is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from matgrad.formula.kinds import Kinds, Limit
-from matgrad.formula.network import KIND_OF_BIT, MATRIX_BIT, SCALAR_BIT, VECTOR_BIT, Network, single
+from matgrad.formula.network import KIND_OF_BIT, MATRIX_BIT, ROW_BIT, SCALAR_BIT, VECTOR_BIT, Network, single
 
 _GREEK_WORDS = """
 alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron rho sigma tau upsilon phi chi psi omega
@@ -118,6 +118,8 @@ class _Search:
         names = [n for n in kinds.open if n not in kinds.neighbours]
         beside = [n for n in kinds.open if n in kinds.neighbours]
         names += [n for n in beside if not _starts_scalar(n)] + [n for n in beside if _starts_scalar(n)]
+        # What a scalar by letter multiplies is decided first: after a row or a matrix it is rather a vector.
+        names.sort(key=lambda n: _starts_scalar(n) and n in kinds.after)
         order: list[tuple[int, str | None]] = [(kinds.of_name[n], n) for n in names]
         order += [(v, None) for v in range(len(self.net.domains)) if not single(self.net.domains[v])]
         made: list[tuple[int, int, list[int]]] = []  # position, mark before it, kinds not yet tried
@@ -163,11 +165,18 @@ class _Search:
         natural = _natural(name)
         if not self.strict and natural & domain:
             return [natural]  # names may broadcast here: then all else is as usual
+        if natural == SCALAR_BIT and self._follows_array(name):
+            natural = VECTOR_BIT
         order = [natural] + [bit for bit in (VECTOR_BIT, SCALAR_BIT, MATRIX_BIT) if bit != natural]
         if natural == SCALAR_BIT and domain & VECTOR_BIT and self._makes_lower_case_matrix(variable, SCALAR_BIT):
             if not self._makes_lower_case_matrix(variable, VECTOR_BIT):
                 order = [VECTOR_BIT, SCALAR_BIT, MATRIX_BIT]
         return [bit for bit in order if bit & domain]
+
+    def _follows_array(self, name: str) -> bool:
+        """Whether a name multiplies a row or a matrix from the right: b in a'*b and in A*b is a vector."""
+        left = [self.net.domains[variable] for variable in self.kinds.after.get(name, ())]
+        return any(mask in (ROW_BIT, MATRIX_BIT, ROW_BIT | MATRIX_BIT) for mask in left)
 
     def _makes_lower_case_matrix(self, variable: int, kind: int) -> bool:
         """Whether a choice is impossible, or leaves a lower-case name no kind but matrix (y - X*beta)."""

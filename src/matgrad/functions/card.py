@@ -45,6 +45,7 @@ class Card:
     * ``on positive``, ``on nonnegative`` – what f(x) is for such x: ``x``, or a number;
     * ``undoes`` – the function g with f(g(x)) = x wherever g(x) is defined;
     * ``quotient`` – ``sin/cos``: f(x) = sin(x)/cos(x);
+    * ``of a scalar`` – what a reduction or a function of a matrix is of a single number, as a law in ``x``;
     * ``convex on``, ``concave on`` – where; nothing uses these yet.
     """
 

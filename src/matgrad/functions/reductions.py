@@ -15,20 +15,20 @@ LOGSUMEXP = Card(
     "logsumexp", "reduction", OVER, "the chain rule on log(sum(exp(x)))",
     lambda np, x, axis=None: numeric.logsumexp(np, x, axis), "scipy.special.logsumexp(#1, axis=#axis)", scipy=True,
     differential="sum(softmax(x).*dx)", latex=r"\operatorname{logsumexp}",
-    laws=("logsumexp(x) = log(sum(exp(x)))",), facts={"convex on": "all"},
+    laws=("logsumexp(x) = log(sum(exp(x)))",), facts={"of a scalar": "x", "convex on": "all"},
 )  # fmt: skip
 SOFTMAX = Card(
     "softmax", "reduction", WITHIN, "the quotient rule on exp(x)/sum(exp(x))",
     lambda np, x, axis=None: numeric.softmax(np, x, axis), "scipy.special.softmax(#1, axis=#axis)", scipy=True,
     differential="softmax(x).*dx - softmax(x)*sum(softmax(x).*dx)", latex=r"\operatorname{softmax}",
-    laws=("softmax(x) = exp(x - logsumexp(x))",), facts={"range": "positive"},
+    laws=("softmax(x) = exp(x - logsumexp(x))",), facts={"of a scalar": "1", "range": "positive"},
 )  # fmt: skip
 MAX = Card(
     "max", "reduction", OVER_OR_PAIR,
     "only the largest entry moves the maximum; of two arguments, max(x, y) = y + relu(x - y)",
     lambda np, x, y=None, axis=None: numeric.extreme(np, x, y, axis, 1), "np.max(#1, axis=#axis)",
     numpy_pair="np.maximum(#1, #2)", differential="sum(argmax(x).*dx)", latex=r"\max",
-    smooth=_UNIQUE, kink="the mean over ties", facts={"convex on": "all", "range": "that of x"},
+    smooth=_UNIQUE, kink="the mean over ties", facts={"of a scalar": "x", "convex on": "all", "range": "that of x"},
 )  # fmt: skip
 MIN = Card(
     "min", "reduction", OVER_OR_PAIR,
@@ -36,7 +36,7 @@ MIN = Card(
     lambda np, x, y=None, axis=None: numeric.extreme(np, x, y, axis, -1), "np.min(#1, axis=#axis)",
     numpy_pair="np.minimum(#1, #2)", differential="sum(argmin(x).*dx)", latex=r"\min",
     smooth="the minimum is unique", kink="the mean over ties", laws=("min(x) = -max(-x)",),
-    facts={"concave on": "all", "range": "that of x"},
+    facts={"of a scalar": "x", "concave on": "all", "range": "that of x"},
 )  # fmt: skip
 
 _TIES = """\
@@ -49,14 +49,15 @@ ARGMAX = Card(
     "argmax", "reduction", WITHIN, "constant wherever the maximum is unique: the mask of the maximum, shared by ties",
     lambda np, x, axis=None: numeric.ties(np, x, axis, 1), "argmax(#1, axis=#axis)",
     helper=_TIES.format(name="argmax", of="max"), differential="0", latex=r"\operatorname{argmax}",
-    smooth=_UNIQUE, kink="the mean over ties", laws=("sum(argmax(x)) = 1",), facts={"range": "nonnegative"},
+    smooth=_UNIQUE, kink="the mean over ties", laws=("sum(argmax(x)) = 1",),
+    facts={"of a scalar": "1", "range": "nonnegative"},
 )  # fmt: skip
 ARGMIN = Card(
     "argmin", "reduction", WITHIN, "constant wherever the minimum is unique: the mask of the minimum, shared by ties",
     lambda np, x, axis=None: numeric.ties(np, x, axis, -1), "argmin(#1, axis=#axis)",
     helper=_TIES.format(name="argmin", of="min"), differential="0", latex=r"\operatorname{argmin}",
     smooth="the minimum is unique", kink="the mean over ties", laws=("argmin(x) = argmax(-x)",),
-    facts={"range": "nonnegative"},
+    facts={"of a scalar": "1", "range": "nonnegative"},
 )  # fmt: skip
 
 

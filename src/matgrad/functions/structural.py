@@ -21,6 +21,7 @@ def _kron(np: Any, a: Any, b: Any) -> Any:
 TR = Card(
     "tr", "structural", {None: ("ii->", "->")}, "linear: the sum of the diagonal", _trace, "np.trace(#1)",
     latex=r"\operatorname{tr}", laws=("tr(X') = tr(X)",),
+    facts={"of a scalar": "x"},
 )  # fmt: skip
 DIAG = Card(
     "diag", "structural", {None: ("i->ii", "ii->i")}, "linear: a vector on the diagonal, or the diagonal of a matrix",
@@ -46,6 +47,7 @@ TRIU = Card(
 SUM = Card(
     "sum", "structural", {None: ("->", "i->", "ij->"), 1: ("ij->j'",), 2: ("ij->i",)}, "linear",
     lambda np, x, axis=None: np.sum(x, axis=axis), "np.sum(#1, axis=#axis)", latex=r"\operatorname{sum}", unicode="Σ",
+    facts={"of a scalar": "x"},
 )  # fmt: skip
 
 CARDS = (TR, DIAG, VEC, KRON, TRIL, TRIU, SUM)

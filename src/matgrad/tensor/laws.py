@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from matgrad.dims import Dim
 from matgrad.functions import CARDS
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, einsum, map_, number, power, scaled
@@ -54,6 +55,8 @@ def selections(net: Network) -> Network | Node | None:
 
 def _alone(net: Network, place: int, node: Constant, labels: tuple[int, ...]) -> Network | None:
     """A selection all of whose large or small side is summed away."""
+    if node.name == "shift" and node.shape[0] == node.shape[1]:
+        return net.replaced([place], merge=(labels[0], labels[1]))  # the whole is a block of itself
     lonely = [x for x in labels if net.count(x) == 1]
     if node.name == "unit" and lonely:
         return net.replaced([place], drop=lonely)
@@ -109,13 +112,19 @@ def _component(
 
 def _disjoint(a: Constant, other: Constant) -> bool:
     """Whether two blocks do not overlap, whatever the dimensions: one ends where the other begins, or before."""
-    for low, high in ((a, other), (other, a)):
-        gap = dict(high.parameter.terms)
-        for k, c in (low.parameter + low.shape[1]).terms:
-            gap[k] = gap.get(k, 0) - c
-        if all(c >= 0 for c in gap.values()):
-            return True
-    return False
+    return any(_gap(low, high) for low, high in ((a, other), (other, a)))
+
+
+def _gap(low: Constant, high: Constant) -> bool:
+    (start, length), (end, _) = _span(low), _span(high)
+    return all(count >= 0 for _, count in (end + Dim({k: -c for k, c in (start + length).terms})).terms)
+
+
+def _span(block: Constant) -> tuple[Dim, Dim]:
+    """Where a unit or a shift begins on its large axis, and how long it is."""
+    if block.name == "unit":
+        return Dim.of(block.parameter - 1), Dim.of(1)
+    return block.parameter, block.shape[1]
 
 
 def inverse(net: Network) -> Network | None:
@@ -289,7 +298,47 @@ def quotients(net: Network) -> Network | None:
     return None
 
 
-b.NETWORK_LAWS += [selections, inverse, adjugate, softmax, logistic, quotients, total_of_sum]
+def _placed(node: Node) -> list[Constant] | None:
+    """The blocks that the terms of a Sum stand in, by shifts or units on one and the same axis; None if some do not."""
+    if not isinstance(node, Sum):
+        return None
+    for axis in range(len(node.shape)):
+        blocks = [_block_on(term, axis) for _, term in node.terms]
+        if all(block is not None for block in blocks):
+            return [block for block in blocks if block is not None]
+    return None
+
+
+def _block_on(term: Node, axis: int) -> Constant | None:
+    if isinstance(term, Constant) and (term.name == "unit" or (term.name == "shift" and axis == 0)):
+        return term
+    if isinstance(term, Einsum) and term.out.count(term.out[axis]) == 1:
+        for operand, labels in zip(term.operands, term.subscripts, strict=True):
+            if isinstance(operand, Constant) and operand.name in ("unit", "shift") and labels[0] == term.out[axis]:
+                return operand
+    return None
+
+
+def stacked(net: Network) -> Node | None:
+    """[A; B]*x = [A*x; B*x]: a stack is multiplied block by block."""
+    if len(net.operands) < 2 and net.coefficient == 1:
+        return None
+    for i, (node, labels) in enumerate(net.operands):
+        if isinstance(node, Sum) and _placed(node) is not None and (len(net.operands) > 1 or _contracts(net, labels)):
+            rest = [operand for j, operand in enumerate(net.operands) if j != i]
+            parts = [
+                einsum([*rest, (term, labels)], net.out, net.coefficient * factor, net.sizes)
+                for factor, term in node.terms
+            ]
+            return b.add(parts)
+    return None
+
+
+def _contracts(net: Network, labels: tuple[int, ...]) -> bool:
+    return any(x not in net.out for x in labels)
+
+
+b.NETWORK_LAWS += [selections, inverse, adjugate, softmax, logistic, quotients, total_of_sum, stacked]
 
 
 # -- sums -----------------------------------------------------------------------------------------
@@ -429,7 +478,41 @@ def powers(function: str, args: Args, parameter: Any) -> Node | None:
     return None
 
 
-b.MAP_LAWS += [known_values, inverse_functions, parity, homogeneity, known_sign, logarithms, powers]
+def _cover(blocks: list[Constant], dim: Dim) -> bool:
+    """Whether blocks that do not overlap make up the whole axis."""
+    total = Dim.of(0)
+    for block in blocks:
+        total = total + _span(block)[1]
+    return total == dim
+
+
+def blockwise(function: str, args: Args, parameter: Any) -> Node | None:
+    """f([u; v]) = [f(u); f(v)] for elementwise functions; where a block is missing, f(0) must be 0."""
+    if len(args) != 1 or len(args[0].shape) != 1:
+        return None
+    inner = args[0]
+    blocks = _placed(inner)
+    vanishes = parameter > 0 if function == "power" else of_function(function, "at 0") == "0"
+    if (
+        blocks is None
+        or not (vanishes or _cover(blocks, inner.shape[0]))
+        or len(set(blocks)) < len(blocks)
+        or not isinstance(inner, Sum)
+    ):
+        return None
+    if any(not _disjoint(a, other) for k, a in enumerate(blocks) for other in blocks[:k]):
+        return None
+    parts = []
+    for (factor, term), block in zip(inner.terms, blocks, strict=True):
+        value = scaled(
+            einsum([(term, (0,)), (block, (0, 1)[: len(block.shape)])], (1,)[: len(block.shape) - 1]), factor
+        )
+        mapped = power(value, parameter) if function == "power" else map_(function, (value,), parameter)
+        parts.append(einsum([(block, (0, 1)[: len(block.shape)]), (mapped, (1,)[: len(block.shape) - 1])], (0,)))
+    return b.add(parts)
+
+
+b.MAP_LAWS += [known_values, inverse_functions, parity, homogeneity, known_sign, logarithms, powers, blockwise]
 
 
 # -- matrix functions -----------------------------------------------------------------------------

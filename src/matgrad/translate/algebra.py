@@ -149,33 +149,43 @@ def addition(terms: Sequence[Expr]) -> Expr:
             flat += [negative(t) for t in term.args[0].args]
         else:
             flat.append(term)
-    flat = _with_one_number(_cancelled(flat))
+    flat = _gathered(flat)
     if len(flat) == 1:
         return flat[0]
     type_ = next((t.type for t in flat if t.kind != SCALAR), SCALAR_TYPE)
     return Expr("add", tuple(flat), type=type_)
 
 
-def _cancelled(terms: list[Expr]) -> list[Expr]:
-    """Terms without pairs of t and -t."""
-    found: list[Expr] = []
+def _gathered(terms: list[Expr]) -> list[Expr]:
+    """Terms that differ in their coefficients only, added up where the first of them stands."""
+    sums: dict[Expr, Fraction] = {}
     for term in terms:
-        if negative(term) in found:
-            found.remove(negative(term))
-        else:
-            found.append(term)
+        factor, rest = _coefficient(term)
+        sums[rest] = sums.get(rest, Fraction(0)) + factor
+    if len(sums) == len(terms):
+        return terms
+    found = [_times_number(total, rest) for rest, total in sums.items() if total]
     return found or [number(0)]
 
 
-def _with_one_number(terms: list[Expr]) -> list[Expr]:
-    """Literals among the terms added up, where the first of them stands."""
-    literals = [t for t in terms if (t.args[0] if t.op == "neg" else t).op == "number"]
-    if len(literals) < 2:
-        return terms
-    total = sum((-t.args[0].value if t.op == "neg" else t.value for t in literals), Fraction(0))
-    place = terms.index(literals[0])
-    rest = [t for t in terms if t not in literals]
-    return [*rest[:place], number(total), *rest[place:]] if total or not rest else rest
+def _coefficient(term: Expr) -> tuple[Fraction, Expr]:
+    """The number in front of a term, with its sign, and the rest; the rest of a number is 1."""
+    if term.op == "neg":
+        factor, rest = _coefficient(term.args[0])
+        return -factor, rest
+    if term.op == "number":
+        return Fraction(term.value), number(1)
+    if term.op == "product" and term.args[0].op == "number" and term.value[0] in ("*", ".*"):
+        rest = product(list(zip(("*", *term.value[1:]), term.args[1:], strict=True)))
+        return Fraction(term.args[0].value), rest
+    return Fraction(1), term
+
+
+def _times_number(factor: Fraction, rest: Expr) -> Expr:
+    if rest.op == "number":
+        return number(factor * rest.value)
+    whole = rest if abs(factor) == 1 else times(number(abs(factor)), rest)
+    return whole if factor > 0 else negative(whole)
 
 
 # -- what a formula costs to print and where it stands --------------------------------------------
@@ -242,15 +252,16 @@ def scalars_outside(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
     return times(*expr.args[:count], change(times(*expr.args[count:])))
 
 
+def turned_product(expr: Expr) -> Expr:
+    """The transpose of a matrix product as the product of transposes: y*x' for (x*y')'."""
+    if expr.op == "product" and set(expr.value) == {"*"} and all(a.kind != SCALAR for a in expr.args):
+        return times(*(transposed(a) for a in reversed(expr.args)))
+    return transposed(expr)
+
+
 def as_row(expr: Expr) -> Expr:
     """A column as a row: 2*(A*x - b)'*A for 2*A'*(A*x - b)."""
-
-    def turned(inner: Expr) -> Expr:
-        if inner.op == "product" and set(inner.value) == {"*"} and all(a.kind != SCALAR for a in inner.args):
-            return times(*(transposed(a) for a in reversed(inner.args)))
-        return transposed(inner)
-
-    return scalars_outside(expr, turned)
+    return scalars_outside(expr, turned_product)
 
 
 _UNSIZED = ("eye", "vector", "matrix")

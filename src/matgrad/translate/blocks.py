@@ -57,12 +57,14 @@ def _entry(node: Node, pick: Sequence[int]) -> Node:
 
 def _distributed(entry: Node) -> Node:
     """A component of a sum is the sum of the components: units reach the terms that they select from."""
+    if isinstance(entry, Sum):
+        return b.add([b.scaled(_distributed(t), f) for f, t in entry.terms])
     if not isinstance(entry, Einsum):
         return entry
     pairs = list(zip(entry.operands, entry.subscripts, strict=True))
     picked = {s for n, s in pairs if isinstance(n, Constant) and n.name == "unit"}
     for k, (operand, labels) in enumerate(pairs):
-        if isinstance(operand, Sum) and labels and all((x,) in picked for x in labels):
+        if isinstance(operand, Sum) and (labels or len(pairs) == 1) and all((x,) in picked for x in labels):
             rest = pairs[:k] + pairs[k + 1 :]
             sizes = dict(enumerate(entry.sizes))
             return b.add(

@@ -27,7 +27,7 @@ def elementwise(text: str, arg: Node) -> Node:
 
 
 def along(text: str, names: Mapping[str, Node], reduced: int) -> Node:
-    """A law in arrays whose last ``reduced`` axes are the ones that ``sum`` and the like run over.
+    """A law in arrays whose last ``reduced`` axes are the ones that ``sum``, ``length`` and the like run over.
 
     Every product is elementwise, and what was reduced is broadcast against what was not.
     """
@@ -56,6 +56,8 @@ def along(text: str, names: Mapping[str, Node], reduced: int) -> Node:
             return b.power(args[0], exponent)
         if expr.op == "call" and expr.value.name == "sum":
             return b.einsum([(args[0], tuple(range(len(args[0].shape))))], tuple(range(kept)))
+        if expr.op == "call" and expr.value.name == "length":
+            return b.einsum([(b.size(dim), ()) for dim in whole[kept:]], ())
         if expr.op == "call":
             known = card(expr.value.name)
             assert known is not None

@@ -138,17 +138,29 @@ EXHAUSTIVE = 4
 
 def total(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
     """The sum of the terms with common factors pulled out, where that is shorter to print."""
-    ordered = tuple(sorted(terms, key=order.rank_term))
+    ordered = tuple(sorted(_merged(terms), key=order.rank_term))
     known = order.totals.get((ordered, type_))
     if known is not None:
         return known
     found = _plain(ordered, order, type_)
-    if len(terms) > 1:
+    if len(ordered) > 1:
         factored = _factored(ordered, order, type_)
         if factored is not None and cost(factored) <= cost(found):
             found = factored
     order.totals[ordered, type_] = found
     return found
+
+
+def _merged(terms: Sequence[Term]) -> list[Term]:
+    """Terms that differ in their coefficients only, added up."""
+    found: dict[object, Term] = {}
+    for term in terms:
+        key = (frozenset(Counter(term.scalars).items()), frozenset(Counter(term.below).items()), term.chain)
+        if key in found:
+            term = replace(term, coefficient=found[key].coefficient + term.coefficient)
+        found[key] = term
+    left = [term for term in found.values() if term.coefficient]
+    return left or [replace(terms[0], coefficient=Fraction(0), scalars=(number(0),), below=(), chain=())]
 
 
 def _plain(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:

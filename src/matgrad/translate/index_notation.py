@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from string import ascii_lowercase
 
 from matgrad.errors import NotSupported
 from matgrad.formula.syntax import MATRIX, VECTOR, Call, Expr, Type
 from matgrad.tensor.nodes import Constant, Einsum, Node
-from matgrad.translate.algebra import call, number, of_order
+from matgrad.translate.algebra import call, negated, number, of_order
 from matgrad.translate.factors import Ordering
-from matgrad.translate.operands import Pairs, Plain, indexed, is_fuse
+from matgrad.translate.operands import Pairs, indexed, is_fuse
 
 LETTERS = ascii_lowercase[8:] + ascii_lowercase[:8]
 
 
-def index_notation(node: Einsum, plain: Plain, order: Ordering) -> Expr:
+def index_notation(node: Einsum, signed: Signed, order: Ordering) -> Expr:
     """The contraction as an einsum: i, j, k, … along the axes of the result, eye for Kronecker deltas."""
     if any(isinstance(n, Constant) and n.name == "shift" for n in node.operands):
         raise NotSupported(
             "the derivative through a slice or a stack of this kind has no printable form yet",
             hint="the parts as variables of their own, or dimensions given as numbers",
         )
-    reading = _Reading(node, plain)
+    reading = _Reading(node, signed)
     ranked = sorted(
         zip(reading.args, reading.subscripts, strict=True),
         key=lambda p: (p[0].value == Call("eye"), order.rank(p[0]), p[1]),
@@ -32,13 +32,21 @@ def index_notation(node: Einsum, plain: Plain, order: Ordering) -> Expr:
     size = abs(node.coefficient)
     front = [*([number(size)] if size != 1 else []), *reading.scalars]
     whole = Expr("product", (*front, body), ("*",) * len(front), type=body.type) if front else body
-    return whole if node.coefficient > 0 else Expr("neg", (whole,), type=body.type)
+    return whole if reading.sign * node.coefficient > 0 else Expr("neg", (whole,), type=body.type)
+
+
+Signed = Callable[[Node], tuple[int, Expr]]
+"""The sign and the formula of which a node is the product."""
+
+
+def _with_sign(sign: int, expr: Expr) -> Expr:
+    return expr if sign > 0 else negated(expr)
 
 
 class _Reading:
     """The arguments, their subscripts, and the axes of the result."""
 
-    def __init__(self, node: Einsum, plain: Plain) -> None:
+    def __init__(self, node: Einsum, signed: Signed) -> None:
         self.node = node
         self.letters = _letters(node)
         self.fused = _fused_letters(node, self.letters)
@@ -48,10 +56,12 @@ class _Reading:
         self.out = self._diagonals()
         self._ones()
         pairs: Pairs = list(zip(node.operands, node.subscripts, strict=True))
-        for operand, labels in indexed(pairs, node.out, plain):
+        self.sign = 1
+        for operand, labels in indexed(pairs, node.out, lambda n: _with_sign(*signed(n))):
             if is_fuse(operand):
                 continue
-            expr = plain(operand) if isinstance(operand, Node) else operand
+            sign, expr = signed(operand) if isinstance(operand, Node) else (1, operand)
+            self.sign *= sign
             if labels:
                 self._add(expr, "".join(self.fused.get(x, self.letters[x]) for x in labels))
             else:

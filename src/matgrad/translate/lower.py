@@ -11,10 +11,10 @@ from matgrad.dims import Dim
 from matgrad.errors import FormulaError, NotSupported
 from matgrad.formula.subscripts import letter_sizes, split
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, product_kind
-from matgrad.functions import card
+from matgrad.functions import Card, card
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Shape
-from matgrad.translate.card_laws import along
+from matgrad.translate.card_laws import along, elementwise
 
 UNROLLED = 64
 """Literal exponents of a matrix up to which a power is written out as a product."""
@@ -46,7 +46,7 @@ def lower_expression(root: Expr, names: Mapping[str, Node], written: Written | N
         if rule is None:
             raise NotSupported(f"{expr.op} has no tensor form", span=expr.span)
         node = rule(expr, args, names)
-        if written is not None and expr.op == "add":
+        if written is not None and expr.op == "add" and expr.kind != ROW:
             written.setdefault(node, expr)
         return node
 
@@ -285,7 +285,7 @@ def _call(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
     if known.family == "elementwise":
         return b.map_(known.name, args)
     if not args[0].shape and known.family in ("matrix", "structural"):
-        return _of_scalar(known.name, args[0])
+        return _of_scalar(known, args[0])
     if known.family == "matrix":
         return b.apply(known.name, args[0])
     if known.family == "structural":
@@ -296,7 +296,7 @@ def _call(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
     if known.family == "reduction":
         node, reduced = _turned(args[0], call.dim)
         if not node.shape:
-            return node if call.name in ("max", "min", "logsumexp") else b.number(1)
+            return _of_scalar(known, node)
         found = b.apply(call.name, node, reduced)
         return b.transpose(found) if call.dim == 1 and len(found.shape) == 2 else found
     raise NotSupported(f"{call.name} has no tensor form", span=expr.span)
@@ -309,13 +309,11 @@ def _turned(node: Node, dim: int | None) -> tuple[Node, int]:
     return (b.transpose(node) if dim == 1 else node), 1
 
 
-def _of_scalar(name: str, node: Node) -> Node:
-    """tr, det, inv … of a scalar, taken as a 1×1 matrix."""
-    if name == "inv":
-        return b.power(node, -1)
-    if name == "logdet":
-        return b.map_("log", [b.map_("abs", [node])])
-    return b.number(1) if name == "adj" else node
+def _of_scalar(known: Card, node: Node) -> Node:
+    """tr, det, inv … of a scalar, taken as a 1×1 matrix, and max, softmax … of a single entry."""
+    if "of a scalar" not in known.facts:
+        raise NotSupported(f"{known.name} of a scalar")
+    return elementwise(known.facts["of a scalar"], node)
 
 
 def _structural(call: Call, args: list[Node], kinds: list[str]) -> Node:
@@ -332,14 +330,6 @@ def _structural(call: Call, args: list[Node], kinds: list[str]) -> Node:
         if [len(side) for side in left] == orders:
             return indexed(signature, args)
     raise NotSupported(f"{call.name} of arrays of order {orders}")
-
-
-def _mean(expr: Expr, args: list[Node]) -> Node:
-    node, reduced = _turned(args[0], expr.value.dim)
-    kept = len(node.shape) - reduced
-    total = b.einsum([(node, tuple(range(len(node.shape))))], tuple(range(kept)))
-    counts = [(b.power(b.size(dim), -1), ()) for dim in node.shape[kept:]]
-    return b.einsum([(total, tuple(range(kept))), *counts], tuple(range(kept)))
 
 
 def _larger_or_smaller(expr: Expr, args: list[Node]) -> Node:
@@ -385,7 +375,6 @@ def _as_dim(expr: Expr) -> Dim:
 
 
 _SPECIAL: dict[str, Callable[[Expr, list[Node]], Node]] = {
-    "mean": _mean,
     "eye": lambda expr, args: b.identity(expr.dims[:1]),
     "ones": lambda expr, args: b.number(1, expr.dims),
     "zeros": lambda expr, args: b.zeros(expr.dims),

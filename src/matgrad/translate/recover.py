@@ -28,6 +28,7 @@ from matgrad.translate.algebra import (
     product,
     times,
     transposed,
+    turned_product,
 )
 from matgrad.translate.blocks import written_out
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
@@ -224,6 +225,9 @@ class Recovery:
             typed = self._written.get(b.scaled(node, factor))
             if typed is not None and cost(typed) <= cost(found) + 1:
                 return typed if factor > 0 else negative(typed)
+            turned = self._written.get(b.scaled(b.transpose(node), factor)) if len(node.shape) == 2 else None
+            if turned is not None and cost(turned) < cost(found):
+                return transposed(turned) if factor > 0 else negative(transposed(turned))
         return found
 
     def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False) -> Expr:
@@ -238,9 +242,8 @@ class Recovery:
         whole = total(oriented, self.order, of_order(shape))
         if len(shape) == 2 and not turning and sum(e.op == "transpose" for e in walk(whole)) > len(terms):
             turned = self._total([(sign * f, b.transpose(t)) for f, t in terms], shape[::-1], turning=True)
-            whole = self.order.best(
-                [whole, negative(transposed(turned.args[0])) if turned.op == "neg" else transposed(turned)]
-            )
+            back = turned_product(turned.args[0] if turned.op == "neg" else turned)
+            whole = self.order.best([whole, negative(back) if turned.op == "neg" else back])
         return whole if sign > 0 else negative(whole)
 
     def _scaled_tensor(self, factor: Fraction, term: Node) -> Expr:
@@ -278,7 +281,7 @@ class Recovery:
                 return joined(term, self.order, of_order(node.shape))
             except NoMatrixForm:
                 pass
-        return index_notation(node, self.plain, self.order)
+        return index_notation(node, self.signed, self.order)
 
     def _zero(self, shape: tuple[Dim, ...]) -> Expr:
         if not shape:
@@ -400,7 +403,9 @@ class Recovery:
                 candidates.append(negated(turned.args[0]) if turned.op == "neg" else turned)
             elif isinstance(node, Map) and len(node.args) == 1 and node.function != "function" and sign > 0:
                 candidates.append(_with_argument(straight, self.plain(b.transpose(node.args[0]))))
-            self._turned[node] = self.order.best(candidates)
+            best = self.order.best(candidates)
+            is_typed = straight in self._written.values()  # the formula's own sums are recognised best as typed
+            self._turned[node] = candidates[0] if is_typed and cost(candidates[0]) <= cost(best) + 2 else best
         return self._turned[node]
 
 

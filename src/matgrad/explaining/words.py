@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from matgrad.errors import MatgradError
-from matgrad.explain.trees import DIFFERENTIAL
+from matgrad.explaining.trees import DIFFERENTIAL
 from matgrad.formula.latex import _Latex, to_latex
 from matgrad.formula.parser import parse_expression
 from matgrad.formula.printing import ATOM, JOINT, Piece

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from matgrad.errors import NotSupported
-from matgrad.explain.trees import had, tidied
+from matgrad.explaining.trees import had, tidied
 from matgrad.formula.parser import parse_expression
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, fold
 from matgrad.translate.algebra import addition, call, negative, times

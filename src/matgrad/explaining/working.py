@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from matgrad.explain.laws import Differentials, differential
-from matgrad.explain.lines import Law, Path
-from matgrad.explain.trees import at, is_pending, paths_to, pending, rebuilt, tidied
+from matgrad.explaining.laws import Differentials, differential
+from matgrad.explaining.lines import Law, Path
+from matgrad.explaining.trees import at, is_pending, paths_to, pending, rebuilt, tidied
 from matgrad.formula.syntax import Expr, fold
 
 LINEAR = Law("differential of a linear expression", "d(a*u + v) = a*d(u) + d(v)", "a is constant")

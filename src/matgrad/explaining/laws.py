@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from matgrad.errors import NotSupported
-from matgrad.explain.card_trees import along, of_matrices
-from matgrad.explain.lines import Law
-from matgrad.explain.trees import had, named, pending, tidied, varies, widened
+from matgrad.explaining.card_trees import along, of_matrices
+from matgrad.explaining.lines import Law
+from matgrad.explaining.trees import had, named, pending, tidied, varies, widened
 from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type
 from matgrad.functions import Card, card
 from matgrad.translate.algebra import addition, call, negative, number, power, product, times, transposed

@@ -15,8 +15,8 @@ import numpy as np
 from matgrad.checking.magnitude import magnitude
 from matgrad.checking.sampling import Point, Subject, draw
 from matgrad.errors import MatgradError
-from matgrad.explain.lines import Line
-from matgrad.explain.trees import is_pending, named
+from matgrad.explaining.lines import Line
+from matgrad.explaining.trees import is_pending, named
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Expr, Program, fold
 

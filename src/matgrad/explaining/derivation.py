@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from matgrad.explain import render
-from matgrad.explain.lines import Line
-from matgrad.explain.words import Words
+from matgrad.explaining import render
+from matgrad.explaining.lines import Line
+from matgrad.explaining.words import Words
 
 
 @dataclass(frozen=True)

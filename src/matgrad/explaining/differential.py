@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from matgrad.explain.bookkeeping import bookkept
-from matgrad.explain.lines import ANSWER, GIVEN, LET, STEP, Law, Line
-from matgrad.explain.setting import Setting
-from matgrad.explain.trees import expanded, named, replaced, terms_of, tidied, varies
-from matgrad.explain.working import LINEAR, Step, worked_out
+from matgrad.explaining.bookkeeping import bookkept
+from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line
+from matgrad.explaining.setting import Setting
+from matgrad.explaining.trees import expanded, named, replaced, terms_of, tidied, varies
+from matgrad.explaining.working import LINEAR, Step, worked_out
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Type, walk
 from matgrad.formula.unicode import to_unicode
 from matgrad.tensor import builders as b
@@ -48,8 +48,11 @@ def opening(setting: Setting) -> list[Line]:
     """The formula, and the names used for its parts."""
     lines = [Line(GIVEN, setting.f, setting.body, NOTHING)]
     typed = {name for name, _ in setting.formula.program.definitions}
+    known = dict(setting.first.program.definitions) if setting.first else {}
     for name, value in setting.program.definitions:
         law = NOTHING if name in typed else ABBREVIATE
+        if known.get(name) == value:
+            continue
         lines.append(Line(LET, named(name, value.type), value, law))
     return lines
 
@@ -198,7 +201,7 @@ def _vec(expr: Expr) -> Expr:
 
 
 def _zero(type: Type | None) -> Expr:
-    from matgrad.explain.trees import widened
+    from matgrad.explaining.trees import widened
 
     return widened(number(0), type)
 
@@ -208,7 +211,7 @@ def _mentions(expr: Expr, name: str) -> bool:
 
 
 def _places(expr: Expr, name: str) -> list[tuple[int, ...]]:
-    from matgrad.explain.trees import paths_to
+    from matgrad.explaining.trees import paths_to
 
     return list(paths_to(expr, lambda node: node.op == "name" and node.value == name))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from matgrad.answer.formula import Formula
 from matgrad.differentiate.transpose import derivative
 from matgrad.errors import NotSupported
-from matgrad.explain.trees import named, tidied
+from matgrad.explaining.trees import named, tidied
 from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Program, Type, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol

@@ -8,10 +8,10 @@ from typing import Any
 
 from matgrad.answer.derivative import Derivative
 from matgrad.checking.sampling import Point, Subject, points
-from matgrad.explain.collecting import Coefficients
-from matgrad.explain.naming import Naming, needed
-from matgrad.explain.trees import named, varies
-from matgrad.explain.truth import World, random_direction
+from matgrad.explaining.collecting import Coefficients
+from matgrad.explaining.naming import Naming, needed
+from matgrad.explaining.trees import named, varies
+from matgrad.explaining.truth import World, random_direction
 from matgrad.formula.syntax import SCALAR, Expr, Program, Type
 from matgrad.formula.unicode import to_unicode
 
@@ -24,7 +24,9 @@ class Setting:
     ``of`` maps every name that varies to the name of its differential; ``function`` is what the formula is called.
     """
 
-    def __init__(self, answer: Derivative, program: Program | None = None, function: str = "") -> None:
+    def __init__(
+        self, answer: Derivative, program: Program | None = None, function: str = "", first: Setting | None = None
+    ) -> None:
         formula = answer.formula
         self.answer = answer
         self.formula = formula
@@ -32,9 +34,11 @@ class Setting:
         typed = formula.typed
         taken = {*typed.variables, *typed.intermediates, *typed.functions, *typed.sizes}
         self.function = function or next((c for c in ("f", "F", "φ", "Φ") if c not in taken), "f_")
-        taken |= {self.function, "f", "d"}
+        taken |= {self.function, "f", "d"} | ({first.function, *first.of} if first else set())
+        self.first = first
         whole = needed(program or formula.program, [self.wrt])
-        self.program = Naming(whole, [self.wrt], taken).run()
+        self.naming = Naming(whole, [self.wrt], taken, first.naming.given if first else None)
+        self.program = needed(self.naming.run(), [self.wrt])
         self.of = self._differentials(taken)
         self.coefficients = Coefficients(formula, self.program, self.of)
 
@@ -84,6 +88,9 @@ class Setting:
 
     @property
     def gradient_name(self) -> str:
+        if self.first is not None:
+            f, t = self.first.function, to_unicode(self.name(self.wrt))
+            return f"d²{f}/d{t}²" if self.type_of(self.wrt).kind == SCALAR else f"∇²{f}"
         scalar = self.body.kind == SCALAR
         if scalar and self.type_of(self.wrt).kind != SCALAR:
             return "∇" + self.function
@@ -114,4 +121,6 @@ class Setting:
         for name, differential in self.of.items():
             world.values[differential] = direction if name == self.wrt else world.differential(self.name(name))
         world.values[self.gradient_name] = world.gradient(self.body)
+        if self.first is not None:
+            world.values["d2" + self.first.function] = (direction * world.values["d" + self.function]).sum()
         return world

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from matgrad.explain.laws import squared_norm
-from matgrad.explain.trees import rebuilt, varies
+from matgrad.explaining.laws import squared_norm
+from matgrad.explaining.trees import rebuilt, varies
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Program, fold, walk
 from matgrad.functions import card
 from matgrad.translate.algebra import cost
@@ -18,12 +18,24 @@ LONG_SCALAR, LONG_NORM, SHORT = 10, 3, 3
 class Naming:
     """Names given in one program; the same part has the same name everywhere."""
 
-    def __init__(self, program: Program, wrt: Collection[str], taken: Collection[str]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        wrt: Collection[str],
+        taken: Collection[str],
+        given: Mapping[Expr, Expr] | None = None,
+        *,
+        every: bool = False,
+    ) -> None:
+        """``given`` are names from before; ``every`` names each step of a network, however short."""
+        self.every = every
         self.program = program
         self.wrt = set(wrt)
         self.taken = set(taken)
-        self.given: dict[Expr, Expr] = {}
+        self.given: dict[Expr, Expr] = dict(given or {})
+        self.taken |= {name.value for name in self.given.values()}
         self.definitions: list[tuple[str, Expr]] = []
+        self.started: set[str] = set()
 
     def run(self) -> Program:
         """The program with definitions for the parts worth naming."""
@@ -78,6 +90,8 @@ class Naming:
             return length > LONG_SCALAR if arg.kind == SCALAR else length >= SHORT
         if node.op == "product":
             varying = sum(1 for a in node.args if varies(a, self.varying))
+            if self.every and arg.op == "call" and arg.kind in (VECTOR, MATRIX):
+                return length > SHORT
             return varying > 1 and length > LONG_SCALAR and not (arg.kind == SCALAR and arg.op == "add")
         return False
 
@@ -85,8 +99,14 @@ class Naming:
         if old not in self.given:
             name = self._fresh(_wanted(node, arg))
             self.definitions.append((name, arg))
+            self.started.add(name)
             self.given[old] = Expr("name", value=name, type=arg.type)
             self.varying.add(name)
+        name = self.given[old].value
+        if name not in self.started:
+            self.started.add(name)
+            self.varying.add(name)
+            self.definitions.append((name, arg))
         return self.given[old]
 
     def _fresh(self, wanted: str) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from matgrad.explain.lines import Law, Path
-from matgrad.explain.trees import expanded, factors_of, ones, terms_of, tidied, varies
-from matgrad.explain.working import Step
+from matgrad.explaining.lines import Law, Path
+from matgrad.explaining.trees import expanded, factors_of, ones, terms_of, tidied, varies
+from matgrad.explaining.working import Step
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
 from matgrad.translate.algebra import addition, call, negative, product, times, transposed
 

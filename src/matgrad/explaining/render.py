@@ -6,9 +6,9 @@ import html as _html
 from collections.abc import Sequence
 from typing import Any
 
-from matgrad.explain.lines import ANSWER, GIVEN, LET, Law, Line
-from matgrad.explain.trees import at
-from matgrad.explain.words import Words, law_text
+from matgrad.explaining.lines import ANSWER, GIVEN, LET, Law, Line
+from matgrad.explaining.trees import at
+from matgrad.explaining.words import Words, law_text
 from matgrad.formula.syntax import SCALAR, Expr
 
 WIDTH = 100
@@ -34,10 +34,11 @@ def terminal(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> 
     column = max(fitting, default=0) + 5
     out: list[str] = []
     for body, line in zip(bodies, lines, strict=True):
-        remark = shown_law(line) + (f" · {line.remark}" if line.remark else "")
+        remark = "; ".join(part for part in (shown_law(line), line.remark) if part)
         pieces = _wrapped(body, width + 3)
-        if remark and len(pieces) == 1 and len(body) + 3 <= column and column + len(remark) <= WIDTH:
-            out.append(body.ljust(column) + remark)
+        place = max(column, len(body) + 3)
+        if remark and len(pieces) == 1 and place + len(remark) <= WIDTH:
+            out.append(body.ljust(place) + remark)
         else:
             out += pieces + ([" " * (width + 5) + "— " + remark] if remark else [])
         out += [" " * (width + 5) + row for row in _numbers(line)]
