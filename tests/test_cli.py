@@ -272,7 +272,7 @@ def test_a_check_that_does_not_pass(run, monkeypatch, passed, status, form) -> N
         (["x'*A)*x", "--wrt", "x"], [")", "^"]),
         (["lgo(x)", "--wrt", "x"], ["lgo", "try  log(x)"]),
         (["x'*X*x", "--wrt", "y"], ["y does not occur in the formula", "x, X"]),
-        (["weights'*x", "--wrt", "weight"], ["weight does not occur", "--wrt weights"]),
+        (["weights'*x", "--wrt", "weight"], ["weight does not occur", "try  weights"]),
         (["A*x + b'", "--wrt", "x"], ["column", "row", "try  A*x + b"]),
         (["A*B", "--wrt", "A", "--where", "A: matrix(2,3); B: matrix(4,5)"], ["3", "4", "2 × 3", "4 × 5"]),
         (["tr(A)", "--wrt", "A", "--where", "A: matrix(2,3)"], ["square", "2 × 3"]),

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from matgrad.errors import MatgradError
-from matgrad.errors import DataError
+from matgrad.errors import DataError, MatgradError
 from matgrad.formula.infer import Typed, read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import writes_decimals

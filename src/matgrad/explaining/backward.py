@@ -16,17 +16,18 @@ from matgrad.explaining.laws import differential
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line
 from matgrad.explaining.naming import Naming, needed
 from matgrad.explaining.trees import named, varies
-from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Program, Type, walk
+from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Program, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node
 from matgrad.translate.algebra import of_order
 
-_CHAIN = "chain rule"
 _OUTER = Law("outer product of the signal and the layer's input", "y = W*x", "∂L/∂W = (∂L/∂y)*x'")
 _WEIGHTS = Law("transposed weights times the signal", "y = W*x", "∂L/∂x = W'*∂L/∂y")
 _BATCH_WEIGHTS = Law("signal, times the other factor transposed", "Y = A*B", "∂L/∂A = (∂L/∂Y)*B', ∂L/∂B = A'*∂L/∂Y")
 _PASSES = Law("a sum passes its signal on", "y = u + v", "∂L/∂u = ∂L/∂y")
-_ROWS = Law("a sum over copies adds their signals up", "y = u + c*vector(1)", "the copies of one value share its change")
+_ROWS = Law(
+    "a sum over copies adds their signals up", "y = u + c*vector(1)", "the copies of one value share its change"
+)
 _SCALED = Law("a linear step, transposed", "y = L(u)", "∂L/∂u = L'*∂L/∂y")
 _ENTRYWISE = Law("entrywise product with the other factor", "y = u.*v", "∂L/∂u = ∂L/∂y .* v")
 _SEVERAL = Law("sum over all uses", "dL = u'*dy + v'*dz", "the chain rule adds up over the formulas that use a value")
@@ -48,7 +49,7 @@ class Backward:
         self.types = {name: v.type for name, v in typed.variables.items()}
         self.types |= {name: value.type for name, value in self.program.definitions if value.type is not None}
         self.varying = self._varying()
-        self.coefficients = Coefficients(formula, self.program, {})
+        self.coefficients = Coefficients(formula, self.program, {}, facts=False)
         for name in self.varying:
             self.coefficients.add(self.signal_name(name), self.types[name])
 
@@ -71,7 +72,9 @@ class Backward:
         typed = {name for name, _ in self.formula.program.definitions}
         lines = [Line(GIVEN, loss, self.program.body, Law("as given"))]
         for name, value in self.program.definitions:
-            lines.append(Line(LET, named(name, value.type), value, Law("as given" if name in typed else "abbreviation")))
+            lines.append(
+                Line(LET, named(name, value.type), value, Law("as given" if name in typed else "abbreviation"))
+            )
         return lines + [self._line(name) for name in self.order()]
 
     def order(self) -> list[str]:
@@ -99,7 +102,9 @@ class Backward:
         total, laws = [], []
         for k in self.users.get(name, []):
             user = self.program.body if k == len(self.program.definitions) else self.program.definitions[k][1]
-            total.append(self._carried(user, None if user is self.program.body else self.program.definitions[k][0], name))
+            total.append(
+                self._carried(user, None if user is self.program.body else self.program.definitions[k][0], name)
+            )
             laws.append(rule_of(user, name))
         shape = self.types[name].dims
         right = self.coefficients.formula(b.add(total) if total else b.zeros(shape))
@@ -166,7 +171,3 @@ def _product_rule(node: Expr, name: str) -> Law | None:
 
 def signals(lines: Sequence[Line]) -> Iterator[Line]:
     return (line for line in lines if line.part in (STEP, ANSWER))
-
-
-def scalar_type(type: Type) -> bool:
-    return type.kind == SCALAR

@@ -14,7 +14,7 @@ from matgrad.explaining.lines import Law, Path
 from matgrad.explaining.trees import expanded, factors_of, ones, terms_of, tidied, varies
 from matgrad.explaining.working import Step
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
-from matgrad.translate.algebra import addition, call, negative, product, times, transposed
+from matgrad.translate.algebra import addition, call, negative, number, product, times, transposed
 
 Names = Collection[str]
 LONGEST = 12
@@ -80,8 +80,6 @@ def _entrywise(expr: Expr, names: Names) -> tuple[Expr, Expr] | None:
     if sum(varies(f, names) for _, f in rest):
         return None
     if rest[0][0] in ("/", "./"):
-        from matgrad.translate.algebra import number
-
         rest = [("*", number(1)), *rest]
     others = product(rest)
     return (others, pairs[place][1]) if others.kind == expr.kind else None

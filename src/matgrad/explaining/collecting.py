@@ -22,12 +22,13 @@ _SPACES = frozenset({"symmetric", "diagonal", "lower", "upper"})
 class Coefficients:
     """The names of a program as opaque symbols, so that answers are in terms of them."""
 
-    def __init__(self, formula: Formula, program: Program, of: Mapping[str, str]) -> None:
+    def __init__(self, formula: Formula, program: Program, of: Mapping[str, str], *, facts: bool = True) -> None:
+        """Without ``facts``, an intermediate is not known to be symmetric: its signal is then the free one."""
         self.symbols: dict[str, Node] = dict(formula.symbols)
         written: dict[Node, Expr] = {}
         for name, value in program.definitions:
             node = self._lowered(value, written)
-            traits = frozenset({"symmetric"}) if b.is_symmetric(node) else frozenset[str]()
+            traits = frozenset({"symmetric"}) if facts and b.is_symmetric(node) else frozenset[str]()
             self.symbols[name] = b.symbol(name, node.shape, traits)
         self._lowered(program.body, written)
         for name, differential in of.items():
@@ -36,9 +37,7 @@ class Coefficients:
             self.symbols[differential] = b.symbol(differential, own.shape, traits)
         order = [n.value for part in (*(v for _, v in program.definitions), program.body) for n in walk(part)
                  if n.op == "name"]  # fmt: skip
-        self.recovery = Recovery(
-            list(dict.fromkeys([*order, *self.symbols])), formula.recovery.sizes, written
-        )
+        self.recovery = Recovery(list(dict.fromkeys([*order, *self.symbols])), formula.recovery.sizes, written)
 
     def _lowered(self, expr: Expr, written: dict[Node, Expr]) -> Node:
         """The graph of a part; the sums in it are remembered as they were written."""

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from matgrad.explaining.bookkeeping import bookkept
-from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line
+from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line, Path
 from matgrad.explaining.setting import Setting
-from matgrad.explaining.trees import expanded, named, replaced, terms_of, tidied, varies
-from matgrad.explaining.working import LINEAR, Step, worked_out
+from matgrad.explaining.trees import expanded, named, paths_to, replaced, terms_of, tidied, varies, widened
+from matgrad.explaining.working import Step, worked_out
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Type, walk
 from matgrad.formula.unicode import to_unicode
-from matgrad.tensor import builders as b
-from matgrad.translate.algebra import call, cost, number, of_order, times
+from matgrad.tensor.nodes import Node
+from matgrad.translate.algebra import addition, call, cost, number, of_order, times
 from matgrad.translate.recover import has_closed_form
 
 NOTHING = Law("as given")
 ABBREVIATE = Law("abbreviation", "", "a part that is long, or stands in several places")
 CONSTANT = Law("the formula does not depend on it", "d(c) = 0", "c is constant")
-ADJOINT = Law("a matrix moves to the other side of an inner product", "u'*M*v = (M'*u)'*v", "both are sums of the same products")
+ADJOINT = Law(
+    "a matrix moves to the other side of an inner product", "u'*M*v = (M'*u)'*v", "both are sums of the same products"
+)
 GATHER = Law("collect the terms", "u'*v + w'*v = (u + w)'*v", "the inner product is linear")
 FACTOR = Law("collect the factors", "a*(u'*v) = (a*u)'*v", "linearity")
 COLLECT = Law("collect the terms in the differential", "L(v) = g'*v", "a linear form has one such g: linearity")
 BACK = Law("put the names' values back", "", "so that only the variables are left")
-PLACE = Law("write the linear map as one matrix", "u.*v = diag(u)*v", "linearity: every column is the image of a unit vector")
+PLACE = Law(
+    "write the linear map as one matrix", "u.*v = diag(u)*v", "linearity: a column is the image of a unit vector"
+)
+TO_END = Law("a scalar factor moves to the end", "a*v = v*a", "numbers commute with everything")
 _THEOREM = "first identification theorem, Magnus & Neudecker 2019, ch. 5"
 _READ = {
     VECTOR: Law("read off the gradient", "d(f) = g'*d(x)", f"for every dx, so g is the gradient ({_THEOREM})"),
@@ -32,7 +39,7 @@ _READ_JACOBIAN = Law("read off the Jacobian", "d(f) = J*d(x)", f"for every dx, s
 _READ_ENTRIES = Law("read off entry by entry", "", "the entry [i,j,…] multiplies that entry of the differential")
 _VEC = Law("vec of a product", "vec(A*X*B) = kron(B', A)*vec(X)", "Magnus & Neudecker 2019, ch. 2")
 _SPACE = {
-    "symmetric": ("the differential is symmetric", "tr(G'*S) = tr((G + G')/2*S)", "only the symmetric part of G counts"),
+    "symmetric": ("the differential is symmetric", "tr(G'*S) = tr((G + G')/2*S)", "only the symmetric part counts"),
     "diagonal": ("the differential is diagonal", "", "only the diagonal counts"),
     "lower": ("the differential is lower triangular", "", "only entries on and below the diagonal count"),
     "upper": ("the differential is upper triangular", "", "only entries on and above the diagonal count"),
@@ -93,10 +100,10 @@ class Pass:
 
     # -- putting lines
 
-    def _put(self, left: Expr, right: Expr, law: Law, before: Expr | None = None, where: object = (),
-             part: str = STEP, *, main: bool = True) -> None:  # fmt: skip
+    def _put(self, left: Expr, right: Expr, law: Law, before: Expr | None = None,
+             where: Iterable[Path] = (), part: str = STEP, *, main: bool = True) -> None:  # fmt: skip
         continues = bool(self.lines) and self.lines[-1].left == left and self.lines[-1].part == part
-        self.lines.append(Line(part, left, right, law, before, tuple(where), continues, main))  # type: ignore[call-overload]
+        self.lines.append(Line(part, left, right, law, before, tuple(where), continues, main))
         self.current = right
 
     def _steps(self, left: Expr, steps: list[Step], *, main: bool) -> None:
@@ -122,8 +129,6 @@ class Pass:
         others = [t for t in terms_of(expanded(self.current, s.of.values())) if not varies(t, differentials)]
         if not held:
             return
-        from matgrad.translate.algebra import addition
-
         for step in bookkept(addition(held), differentials):
             after = addition([*others, *terms_of(step.after)])
             self._put(s.df, after, step.law, addition([*others, *terms_of(step.before)]), step.where, main=False)
@@ -175,23 +180,25 @@ class Pass:
             jacobian = s.coefficients.formula(node)
             form = times(jacobian, variable) if variable.kind == SCALAR or s.body.kind == VECTOR else self.current
             if form.kind == s.body.kind and to_unicode(form) != to_unicode(self.current):
-                self._put(s.df, form, PLACE, self.current, ((),))
-            law = _READ_JACOBIAN if variable.kind == VECTOR else _READ[SCALAR]
-            self._answer(left, jacobian, law)
+                law = TO_END if variable.kind == SCALAR else PLACE
+                self._put(s.df, form, law, self.current, ((),))
+            read = _READ_JACOBIAN if variable.kind == VECTOR else _READ[SCALAR]
+            self._answer(left, jacobian, read)
             return
         if to_unicode(tidy) != to_unicode(self.current):
             self._put(s.df, tidy, COLLECT, self.current, ((),))
         self._vec(node)
         self._put(left, s.answer.short_expr, _READ_ENTRIES, None, part=ANSWER)
 
-    def _vec(self, node: b.Node) -> None:
+    def _vec(self, node: Node) -> None:
         s = self.s
         matrix = s.coefficients.kronecker(node, len(s.body.dims))
         if matrix is None or not has_closed_form(matrix):
             return
         variable = s.differential_of(s.wrt)
         right = times(matrix, _vec(variable))
-        self.lines.append(Line(STEP, _vec(s.df), right, _VEC, _vec(self.current), ((),)))
+        continues = self.lines[-1].left == _vec(s.df)
+        self.lines.append(Line(STEP, _vec(s.df), right, _VEC, _vec(self.current), ((),), continues))
 
 
 def _vec(expr: Expr) -> Expr:
@@ -201,8 +208,6 @@ def _vec(expr: Expr) -> Expr:
 
 
 def _zero(type: Type | None) -> Expr:
-    from matgrad.explaining.trees import widened
-
     return widened(number(0), type)
 
 
@@ -211,8 +216,6 @@ def _mentions(expr: Expr, name: str) -> bool:
 
 
 def _places(expr: Expr, name: str) -> list[tuple[int, ...]]:
-    from matgrad.explaining.trees import paths_to
-
     return list(paths_to(expr, lambda node: node.op == "name" and node.value == name))
 
 
@@ -242,6 +245,3 @@ def _is_linear_form(expr: Expr, differential: str) -> bool:
         inner = last.args[0]
         last = inner.args[-1] if inner.op == "product" else inner
     return last.op == "name" and last.value == differential
-
-
-__all__ = ["LINEAR", "Pass", "lines_of", "opening"]

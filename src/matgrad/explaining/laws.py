@@ -13,7 +13,7 @@ from matgrad.errors import NotSupported
 from matgrad.explaining.card_trees import along, of_matrices
 from matgrad.explaining.lines import Law
 from matgrad.explaining.trees import had, named, pending, tidied, varies, widened
-from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type
+from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr
 from matgrad.functions import Card, card
 from matgrad.translate.algebra import addition, call, negative, number, power, product, times, transposed
 
@@ -249,10 +249,6 @@ def _of_scalar(name: str, u: Expr, of: Differentials) -> Outcome:
     if name == "adj":
         return None, number(0)
     return None, _d(u, of)
-
-
-def scalar_type(expr: Expr) -> Type:
-    return expr.type or SCALAR_TYPE
 
 
 _RULES: dict[str, Callable[[Expr, Differentials], Outcome]] = {

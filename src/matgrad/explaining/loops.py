@@ -74,6 +74,7 @@ def folded(lines: Sequence[Line]) -> list[Line]:
     out: list[Line] = []
     seen: dict[tuple[Expr, Expr, str], int] = {}
     counts: dict[int, list[int]] = {}
+    shapes: dict[int, set[str]] = {}
     for line in lines:
         number = _index(line.left.value) if line.left.op == "name" else None
         if number is None or line.part not in (LET, GIVEN, ANSWER, "step"):
@@ -83,16 +84,18 @@ def folded(lines: Sequence[Line]) -> list[Line]:
         key = (left, right, line.part)
         if key in seen:
             counts[seen[key]].append(number)
+            shapes[seen[key]] &= {line.remark}
             continue
         seen[key] = len(out)
         counts[len(out)] = [number]
+        shapes[len(out)] = {line.remark}
         out.append(line)
     for place, numbers in counts.items():
         if len(numbers) > 1:
             line = out[place]
             first = _index(line.left.value) or 0
             span = f"l = {min(numbers)}, …, {max(numbers)}"
-            remark = "; ".join(part for part in (line.remark, span) if part)
+            remark = "; ".join(part for part in (line.remark if line.remark in shapes[place] else "", span) if part)
             out[place] = line._replace(
                 left=_with_index(line.left, first), right=_with_index(line.right, first), remark=remark,
                 numbers=None, before=None, where=(),

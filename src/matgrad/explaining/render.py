@@ -9,7 +9,7 @@ from typing import Any
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, Law, Line
 from matgrad.explaining.trees import at
 from matgrad.explaining.words import Words, law_text
-from matgrad.formula.syntax import SCALAR, Expr
+from matgrad.formula.syntax import Expr
 
 WIDTH = 100
 """Columns of a terminal that a line may take."""
@@ -85,9 +85,7 @@ def show_value(value: Any) -> str:
         return "(" + ", ".join(f"{v + 0.0:.6g}" for v in array) + ")"
     cells = [[f"{v + 0.0:.6g}" for v in row] for row in array]
     widths = [max(len(row[j]) for row in cells) for j in range(len(cells[0]))]
-    return "\n".join(
-        "[ " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + " ]" for row in cells
-    )
+    return "\n".join("[ " + "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) + " ]" for row in cells)
 
 
 def latex_value(value: Any) -> str:
@@ -190,9 +188,4 @@ def _part(before: Expr, path: Sequence[int]) -> Expr:
 def _plain(value: Any) -> Any:
     if value is None:
         return None
-    found = value.tolist() if hasattr(value, "tolist") else value
-    return found
-
-
-def is_scalar(expr: Expr) -> bool:
-    return expr.kind == SCALAR
+    return value.tolist() if hasattr(value, "tolist") else value

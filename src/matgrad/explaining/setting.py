@@ -37,9 +37,9 @@ class Setting:
         taken |= {self.function, "f", "d"} | ({first.function, *first.of} if first else set())
         self.first = first
         whole = needed(program or formula.program, [self.wrt])
-        self.naming = Naming(whole, [self.wrt], taken, first.naming.given if first else None)
+        self.naming: Naming = Naming(whole, [self.wrt], taken, first.naming.given if first else None)
         self.program = needed(self.naming.run(), [self.wrt])
-        self.of = self._differentials(taken)
+        self.of: dict[str, str] = self._differentials(taken)
         self.coefficients = Coefficients(formula, self.program, self.of)
 
     def _differentials(self, taken: set[str]) -> dict[str, str]:

@@ -41,7 +41,7 @@ def explained(
         raise MatgradError(f"unknown style {style!r}", hint=", ".join(STYLES))
     looped = source != (source := expanded_loops(source))
     if order not in (1, 2):
-        raise NotSupported(f"a derivation is of order 1 or 2, not {order!r}", hint="derive, which gives all orders to 4")
+        raise NotSupported(f"a derivation is of order 1 or 2, not {order!r}", hint="derive, for orders up to 4")
     if style != "backward" and len(wrt) > 1:
         raise NotSupported(f"the {style} style is of one variable", hint='style="backward", which shares one table')
     if style == "backward":

@@ -32,6 +32,9 @@ def locally_constant(expr: Expr) -> bool:
     return entry is not None and (entry.derivative == "0" or entry.differential == "0")
 
 
+_LINEAR = frozenset({"tr", "sum", "diag", "vec", DIFFERENTIAL})
+
+
 def varies(expr: Expr, names: Collection[str]) -> bool:
     """Whether a formula depends on one of these names.
 
@@ -110,6 +113,9 @@ def tidied(expr: Expr) -> Expr:
 
     def visit(node: Expr, args: list[Expr]) -> Expr:
         new = rebuilt(node, args)
+        linear = new.op == "transpose" or (new.op == "call" and new.value.name in _LINEAR)
+        if linear and new.args[0].op == "neg":
+            return negative(rebuilt(new, new.args[0].args))
         return _chain_last(_numbers_in_front(new)) if new.op == "product" and "⊗" not in new.value else new
 
     found: Expr = fold(expr, visit)

@@ -108,7 +108,7 @@ def on_space(array: Array, traits: Iterable[str]) -> Array:
 
 def random_direction(wrt: Subject, sizes: Mapping[str, int], seed: int) -> Array:
     """A random dx in the space of the variable."""
-    traits = wrt.traits & _SPACES if wrt.traits & _SPACES else frozenset()
+    traits = wrt.traits & _SPACES
     rng = np.random.default_rng(seed)
     style: Callable[..., Array] = lambda generator, shape: generator.standard_normal(shape)  # noqa: E731
     return draw(Subject(wrt.name, wrt.type, traits), sizes, rng, style)

@@ -338,7 +338,26 @@ def _contracts(net: Network, labels: tuple[int, ...]) -> bool:
     return any(x not in net.out for x in labels)
 
 
-b.NETWORK_LAWS += [selections, inverse, adjugate, softmax, logistic, quotients, total_of_sum, stacked]
+def absolute_values(net: Network) -> Network | None:
+    """abs(z)*sign(z) = z, and sign(z)/abs(z) = 1/z."""
+    for i, (above, labels) in enumerate(net.operands):
+        signs, times = _power_of(above)
+        if not _is_map(signs, "sign") or times.denominator != 1 or times < 1:
+            continue
+        assert isinstance(signs, Map)
+        for j, (other, others) in enumerate(net.operands):
+            base, exponent = _power_of(other)
+            if not (_is_map(base, "abs") and labels == others and exponent.denominator == 1):
+                continue
+            assert isinstance(base, Map)
+            if base.args == signs.args:
+                one = 1 if exponent > 0 else -1
+                left = [(power(signs, times - 1), labels), (power(base, exponent - one), labels)]
+                return net.replaced([i, j], [(power(signs.args[0], one), labels), *left])
+    return None
+
+
+b.NETWORK_LAWS += [selections, inverse, adjugate, softmax, logistic, quotients, absolute_values, total_of_sum, stacked]
 
 
 # -- sums -----------------------------------------------------------------------------------------
@@ -423,6 +442,8 @@ def logarithms(function: str, args: Args, parameter: Any) -> Node | None:
         return None
     if _is_apply(inner, "det"):
         return b.apply("logdet", inner.arg)  # type: ignore[attr-defined]
+    if isinstance(inner, Map) and inner.function == "abs" and _is_apply(inner.args[0], "det"):
+        return b.apply("logdet", inner.args[0].arg)  # type: ignore[attr-defined]
     if isinstance(inner, Map) and inner.function == "power" and inner.parameter.denominator == 1:
         if inner.parameter.numerator % 2:
             return scaled(map_("log", inner.args), inner.parameter)
