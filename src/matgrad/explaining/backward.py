@@ -83,8 +83,11 @@ class Backward:
         parts = [value for _, value in self.program.definitions] + [self.program.body]
         varying = set(self.varying)
         for k, part in enumerate(parts):
+            if not varies(part, varying):
+                continue
             for name in dict.fromkeys(n.value for n in walk(part) if n.op == "name" and n.value in varying):
-                self.users.setdefault(name, []).append(k)
+                if varies(part, [name]):
+                    self.users.setdefault(name, []).append(k)
         by_first: dict[int, list[str]] = {}
         for name in self.wrt:
             if name not in dict(self.program.definitions) and name in self.users:

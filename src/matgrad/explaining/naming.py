@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from matgrad.explaining.laws import squared_norm
-from matgrad.explaining.trees import rebuilt, varies
+from matgrad.explaining.trees import locally_constant, rebuilt, varies
+from matgrad.formula.signatures import SIZES_OF
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Program, fold, walk
 from matgrad.functions import card
 from matgrad.translate.algebra import cost
@@ -57,9 +58,10 @@ class Naming:
         active: dict[int, bool] = {}
 
         def visit(node: Expr, args: list[Expr]) -> Expr:
-            active[id(node)] = node.value in self.varying if node.op == "name" else any(
-                active[id(a)] for a in node.args
-            )  # fmt: skip
+            constant = locally_constant(node) or (node.op == "call" and node.value.name in SIZES_OF)
+            active[id(node)] = not constant and (
+                node.value in self.varying if node.op == "name" else any(active[id(a)] for a in node.args)
+            )
             new = [
                 self._name(node, old, arg) if active[id(old)] and self._worth(node, old, arg) else arg
                 for old, arg in zip(node.args, args, strict=True)

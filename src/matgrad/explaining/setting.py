@@ -25,7 +25,8 @@ class Setting:
     """
 
     def __init__(
-        self, answer: Derivative, program: Program | None = None, function: str = "", first: Setting | None = None
+        self, answer: Derivative, program: Program | None = None, function: str = "", first: Setting | None = None,
+        *, short: bool = False,
     ) -> None:
         formula = answer.formula
         self.answer = answer
@@ -38,7 +39,7 @@ class Setting:
         self.first = first
         whole = needed(program or formula.program, [self.wrt])
         self.naming: Naming = Naming(whole, [self.wrt], taken, first.naming.given if first else None)
-        self.program = needed(self.naming.run(), [self.wrt])
+        self.program = whole if short else needed(self.naming.run(), [self.wrt])
         self.of: dict[str, str] = self._differentials(taken)
         self.coefficients = Coefficients(formula, self.program, self.of)
 

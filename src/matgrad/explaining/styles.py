@@ -16,8 +16,10 @@ from matgrad.checking.magnitude import magnitude
 from matgrad.checking.sampling import Point, Subject, points
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.explaining.backward import Backward, signals
+from matgrad.explaining.components import component_lines
 from matgrad.explaining.derivation import Derivation
 from matgrad.explaining.differential import lines_of
+from matgrad.explaining.index_words import IndexWords
 from matgrad.explaining.lines import Line
 from matgrad.explaining.loops import expanded_loops, folded
 from matgrad.explaining.second import second_lines, second_setting
@@ -47,7 +49,23 @@ def explained(
     if style == "backward":
         found = backward(source, wrt, where, order, at)
         return found.with_lines(folded(found.lines)) if looped else found
+    if style == "components":
+        return components(source, wrt[0], where, order, at)
     return differential(source, wrt[0], where, order, at)
+
+
+def components(source: str, wrt: str, where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
+    """The style of components."""
+    if order != 1:
+        raise NotSupported("the style of components is of first derivatives", hint='style="differential"')
+    setting = Setting(derivative_of(source, [wrt], where, 1, "mixed", "projected")[0], short=True)
+    if set(setting.subject().traits) & {"symmetric", "diagonal", "lower", "upper"}:
+        raise NotSupported(
+            "the style of components is for free variables: the entries of this one depend on each other",
+            hint='style="differential"',
+        )
+    found = checked(setting, component_lines(setting), "components", at)
+    return replace(found, words=IndexWords(found.words.words, setting))
 
 
 def backward(source: str, wrt: Sequence[str], where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:

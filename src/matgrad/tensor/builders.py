@@ -8,7 +8,7 @@ is symmetric. Rewriting by named laws is in ``laws``, which registers itself her
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import gcd, isqrt, lcm
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from matgrad.dims import Dim
 from matgrad.errors import MatgradError
 from matgrad.tensor.canonical import canonical
+from matgrad.tensor.law import Laws
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Shape, Sum, Symbol, intern
 
 ONE = Fraction(1)
@@ -71,10 +72,8 @@ class Network:
         return Network(operands, out, self.coefficient * coefficient, sizes)
 
 
-NETWORK_LAWS: list[Callable[[Network], Network | Node | None]] = []
-MAP_LAWS: list[Callable[[str, tuple[Node, ...], Any], Node | None]] = []
-APPLY_LAWS: list[Callable[[str, Node, Any], Node | None]] = []
-SUM_LAWS: list[Callable[[dict[Node, Fraction]], bool]] = []
+NETWORK_LAWS, MAP_LAWS, APPLY_LAWS, SUM_LAWS = Laws(), Laws(), Laws(), Laws()
+"""Laws of contractions, of elementwise functions, of matrix functions and reductions, and of sums."""
 
 
 # -- leaves ---------------------------------------------------------------------------------------
@@ -136,8 +135,8 @@ def einsum(
         network = _flatten(network.operands, network.out, network.coefficient, network.sizes)
         if network.coefficient == 0 or any(is_zero(node) for node, _ in network.operands):
             return _interned(Network([], network.out, Fraction(0), network.sizes))
-        for law in (_count_free_labels, _merge_powers, *NETWORK_LAWS):
-            found = law(network)
+        for rewrite in (_count_free_labels, _merge_powers, *(law.rewrite for law in NETWORK_LAWS)):
+            found = rewrite(network)
             if isinstance(found, Node):
                 return found
             if found is not None:
@@ -311,7 +310,7 @@ def add(nodes: Sequence[Node]) -> Node:
         if node.shape != shape:
             raise IllegalNode(f"a sum of shapes {shape} and {node.shape}")
         collect(terms, node, ONE)
-    while any(law(terms) for law in SUM_LAWS):
+    while any(law.rewrite(terms) for law in SUM_LAWS):
         pass
     return _sum_of(terms, shape)
 
@@ -399,7 +398,7 @@ def map_(function: str, args: Sequence[Node], parameter: Any = None) -> Node:
     if any(arg.shape != shape for arg in args):
         raise IllegalNode(f"{function} of shapes {[arg.shape for arg in args]}")
     for law in MAP_LAWS:
-        found = law(function, args, parameter)
+        found: Node | None = law.rewrite(function, args, parameter)
         if found is not None:
             return found
     scalars = [scalar_of(arg) for arg in args]
@@ -472,7 +471,7 @@ def rational_power(value: Fraction, exponent: Fraction) -> Fraction | None:
 def apply(function: str, arg: Node, parameter: Any = None) -> Node:
     """A matrix function, or a reduction over the last ``parameter`` axes."""
     for law in APPLY_LAWS:
-        found = law(function, arg, parameter)
+        found: Node | None = law.rewrite(function, arg, parameter)
         if found is not None:
             return found
     shape = arg.shape

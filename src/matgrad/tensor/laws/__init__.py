@@ -1,0 +1,5 @@
+"""The named laws of the normal form. Importing this package arms them: the modules register their laws."""
+
+from matgrad.tensor.laws import elementwise, matrices, products, selections
+
+__all__ = ["elementwise", "matrices", "products", "selections"]

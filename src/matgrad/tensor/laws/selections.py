@@ -1,0 +1,173 @@
+"""Laws of components, slices, stacks and fused axes.
+
+A law is applied only where it holds on the whole domain of the formula as typed: what it needs beyond that
+(x ≠ 0 in x/x) was already needed to write the formula, and its conditions are collected from there.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from matgrad.dims import Dim
+from matgrad.tensor import builders as b
+from matgrad.tensor.builders import Network, einsum, map_, power, scaled
+from matgrad.tensor.facts import of_function
+from matgrad.tensor.laws.shared import disjoint, placed, span
+from matgrad.tensor.nodes import Constant, Node, Sum
+
+
+@b.NETWORK_LAWS.add(
+    "unit vectors, shifts and fused axes",
+    "e_i'*e_j = δ_ij, Σ e_i = 1, S'*S = eye on one block and 0 across blocks",
+    because="the rows of a selection are unit vectors",
+    examples=(
+        ("x[2]*x[3]", "x: vector(4)"),
+        ("sum([x; y])", "x: vector(n); y: vector(m)"),
+        ("vec(X)'*vec(Y)", "X: matrix(m,n); Y: matrix(m,n)"),
+        ("tr(kron(A, X))", "A: matrix(m,m); X: matrix(n,n)"),
+    ),
+)
+def selections(net: Network) -> Network | Node | None:
+    """Unit vectors, shifts and fused axes: eᵢ'eⱼ = δᵢⱼ, Σeᵢ = 1, S'S = I on one block and 0 across blocks."""
+    places = [i for i, (node, _) in enumerate(net.operands) if isinstance(node, Constant) and node.shape]
+    for i in places:
+        node, labels = net.operands[i]
+        assert isinstance(node, Constant)
+        found = _alone(net, i, node, labels)
+        if found is not None:
+            return found
+        for j in places:
+            if j > i:
+                other, others = net.operands[j]
+                assert isinstance(other, Constant)
+                met = _selected(net, (i, j), (node, other), (labels, others))
+                if met is not None:
+                    return met
+    return None
+
+
+def _alone(net: Network, place: int, node: Constant, labels: tuple[int, ...]) -> Network | None:
+    """A selection all of whose large or small side is summed away."""
+    if node.name == "shift" and node.shape[0] == node.shape[1]:
+        return net.replaced([place], merge=(labels[0], labels[1]))  # the whole is a block of itself
+    lonely = [x for x in labels if net.count(x) == 1]
+    if node.name == "unit" and lonely:
+        return net.replaced([place], drop=lonely)
+    if node.name == "fuse" and labels[0] in lonely:
+        return net.replaced([place], drop=labels[:1])
+    if node.name == "fuse" and sorted(lonely) == sorted(labels[1:]):
+        return net.replaced([place], drop=lonely)
+    if node.name == "shift" and labels[0] in lonely and labels[1] not in lonely:
+        return net.replaced([place], drop=[labels[0]])
+    return None
+
+
+def _selected(
+    net: Network, places: tuple[int, int], nodes: tuple[Constant, Constant], labels: tuple[tuple[int, ...], ...]
+) -> Network | Node | None:
+    (a, b_), (s, t) = nodes, labels
+    if {a.name, b_.name} == {"shift", "unit"}:
+        return _component(net, places, nodes, labels)
+    if a.name != b_.name:
+        return None
+    if a.name == "unit" and s == t:
+        return Network([], net.out, Fraction(0), net.sizes)  # different units: equal ones were merged as a power
+    if a.name == "fuse" and a is b_:
+        if s[0] == t[0]:
+            # F[f,i,k]·F[f,j,l] = δij·δkl·F[f,i,k], whatever else f is used for
+            half = net.replaced([places[1]], merge=(s[1], t[1]))
+            fast, other = (s[1] if x == t[1] else x for x in (s[2], t[2]))
+            return half.replaced([], merge=(fast, other))
+        if s[1:] == t[1:] and net.count(s[1]) == 2 and net.count(s[2]) == 2:
+            return net.replaced(places, drop=[s[1], s[2]], merge=(s[0], t[0]))
+    if a.name == "shift" and s[0] == t[0] and net.count(s[0]) == 2 and a.shape[0] == b_.shape[0]:
+        if a is b_:
+            return net.replaced(places, drop=[s[0]], merge=(s[1], t[1]))
+        if disjoint(a, b_):
+            return Network([], net.out, Fraction(0), net.sizes)
+    return None
+
+
+def _component(
+    net: Network, places: tuple[int, int], nodes: tuple[Constant, Constant], labels: tuple[tuple[int, ...], ...]
+) -> Network | Node | None:
+    """A unit vector through a shift is a unit vector of the other size, or 0 outside of the block."""
+    (shift, (large, small)), (unit, (at,)) = sorted(zip(nodes, labels, strict=True), key=lambda p: p[0].name)
+    offset, part = shift.parameter.number, shift.shape[1].number
+    if offset is None or part is None or at not in (large, small) or net.count(at) != 2:
+        return None
+    if at == small:
+        return net.replaced(places, [(b.unit(shift.shape[0], unit.parameter + offset), (large,))], drop=[at])
+    if not offset < unit.parameter <= offset + part:
+        return Network([], net.out, Fraction(0), net.sizes)
+    return net.replaced(places, [(b.unit(shift.shape[1], unit.parameter - offset), (small,))], drop=[at])
+
+
+@b.NETWORK_LAWS.add(
+    "stack",
+    "[A; B]*x = [A*x; B*x]",
+    because="a stack is multiplied block by block",
+    examples=(
+        ("[A; B]*x", "A: matrix(m,n); B: matrix(k,n); x: vector(n)"),
+        ("norm2([A; B]*x)^2", "A: matrix(m,n); B: matrix(k,n); x: vector(n)"),
+    ),
+)
+def stacked(net: Network) -> Node | None:
+    """[A; B]*x = [A*x; B*x]: a stack is multiplied block by block."""
+    for i, (node, labels) in enumerate(net.operands):
+        if isinstance(node, Sum) and placed(node) is not None and (len(net.operands) > 1 or _contracts(net, labels)):
+            rest = [operand for j, operand in enumerate(net.operands) if j != i]
+            parts = [
+                einsum([*rest, (term, labels)], net.out, net.coefficient * factor, net.sizes)
+                for factor, term in node.terms
+            ]
+            return b.add(parts)
+    return None
+
+
+def _contracts(net: Network, labels: tuple[int, ...]) -> bool:
+    return any(x not in net.out for x in labels)
+
+
+def _cover(blocks: list[Constant], dim: Dim) -> bool:
+    """Whether blocks that do not overlap make up the whole axis."""
+    total = Dim.of(0)
+    for block in blocks:
+        total = total + span(block)[1]
+    return total == dim
+
+
+@b.MAP_LAWS.add(
+    "blocks",
+    "f([u; v]) = [f(u); f(v)]; where a block is missing, f(0) must be 0",
+    because="f acts on each entry",
+    examples=(
+        ("sum(exp([x; y]))", "x: vector(n); y: vector(m)"),
+        ("norm2([x; y])^2", "x: vector(n); y: vector(m)"),
+    ),
+)
+def blockwise(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None:
+    """f([u; v]) = [f(u); f(v)] for elementwise functions; where a block is missing, f(0) must be 0."""
+    if len(args) != 1 or len(args[0].shape) != 1:
+        return None
+    inner = args[0]
+    blocks = placed(inner)
+    vanishes = parameter > 0 if function == "power" else of_function(function, "at 0") == "0"
+    if (
+        blocks is None
+        or not (vanishes or _cover(blocks, inner.shape[0]))
+        or len(set(blocks)) < len(blocks)
+        or not isinstance(inner, Sum)
+    ):
+        return None
+    if any(not disjoint(a, other) for k, a in enumerate(blocks) for other in blocks[:k]):
+        return None
+    parts = []
+    for (factor, term), block in zip(inner.terms, blocks, strict=True):
+        value = scaled(
+            einsum([(term, (0,)), (block, (0, 1)[: len(block.shape)])], (1,)[: len(block.shape) - 1]), factor
+        )
+        mapped = power(value, parameter) if function == "power" else map_(function, (value,), parameter)
+        parts.append(einsum([(block, (0, 1)[: len(block.shape)]), (mapped, (1,)[: len(block.shape) - 1])], (0,)))
+    return b.add(parts)

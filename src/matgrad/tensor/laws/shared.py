@@ -1,0 +1,60 @@
+"""What several laws ask of a node."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from matgrad.dims import Dim
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum
+
+ONE = Fraction(1)
+
+
+def power_of(node: Node) -> tuple[Node, Fraction]:
+    return (node.args[0], node.parameter) if isinstance(node, Map) and node.function == "power" else (node, ONE)
+
+
+def is_map(node: Node, function: str) -> bool:
+    return isinstance(node, Map) and node.function == function
+
+
+def is_apply(node: Node, function: str) -> bool:
+    return isinstance(node, Apply) and node.function == function
+
+
+def disjoint(a: Constant, other: Constant) -> bool:
+    """Whether two blocks do not overlap, whatever the dimensions: one ends where the other begins, or before."""
+    return any(_gap(low, high) for low, high in ((a, other), (other, a)))
+
+
+def _gap(low: Constant, high: Constant) -> bool:
+    (start, length), (end, _) = span(low), span(high)
+    return all(count >= 0 for _, count in (end + Dim({k: -c for k, c in (start + length).terms})).terms)
+
+
+def span(block: Constant) -> tuple[Dim, Dim]:
+    """Where a unit or a shift begins on its large axis, and how long it is."""
+    if block.name == "unit":
+        return Dim.of(block.parameter - 1), Dim.of(1)
+    return block.parameter, block.shape[1]
+
+
+def placed(node: Node) -> list[Constant] | None:
+    """The blocks that the terms of a Sum stand in, by shifts or units on one and the same axis; None if some do not."""
+    if not isinstance(node, Sum):
+        return None
+    for axis in range(len(node.shape)):
+        blocks = [_block_on(term, axis) for _, term in node.terms]
+        if all(block is not None for block in blocks):
+            return [block for block in blocks if block is not None]
+    return None
+
+
+def _block_on(term: Node, axis: int) -> Constant | None:
+    if isinstance(term, Constant) and (term.name == "unit" or (term.name == "shift" and axis == 0)):
+        return term
+    if isinstance(term, Einsum) and term.out.count(term.out[axis]) == 1:
+        for operand, labels in zip(term.operands, term.subscripts, strict=True):
+            if isinstance(operand, Constant) and operand.name in ("unit", "shift") and labels[0] == term.out[axis]:
+                return operand
+    return None
