@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from matgrad.answer.action import Action
+from matgrad.answer.differentiation import chain, one_pass, variable_of
 from matgrad.answer.formula import Formula, Where
 from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed
 from matgrad.differentiate.conditions import conditions
-from matgrad.differentiate.transpose import derivatives
-from matgrad.errors import MatgradError, NotSupported, UnknownName
+from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.infer import read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import Expr, Program, walk
 from matgrad.formula.tokens import MAX_CHARS
 from matgrad.formula.unicode import to_unicode
-from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Named, Node, Symbol, topological
+from matgrad.tensor.nodes import Named, Node, Symbol
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import has_inner_constants, is_unsized, of_order, sized
 from matgrad.translate.kronecker import kronecker
-from matgrad.translate.lower import lower
 from matgrad.translate.recover import Recovery, has_closed_form
+
+if TYPE_CHECKING:
+    from matgrad.checking.verify import Check
 
 SYMMETRIC = ("projected", "entries", "ignore")
 
@@ -48,9 +50,9 @@ class Derivative:
         self.wrt = wrt
         self.layout = layout
         self.symmetric = symmetric
-        _variable(formula, wrt[-1])
+        variable_of(formula, wrt[-1])
         if below is None or symmetric == "ignore":
-            self._below, self._node = _chain(formula, wrt, symmetric)
+            self._below, self._node = chain(formula, wrt, symmetric)
         else:
             self._below = below
             self._node = node if node is not None else one_pass(formula, below, wrt[-1:], symmetric)[0]
@@ -151,7 +153,7 @@ class Derivative:
 
     @cached_property
     def _variable_orders(self) -> tuple[int, ...]:
-        return tuple(len(_variable(self.formula, name).shape) for name in self.wrt)
+        return tuple(len(variable_of(self.formula, name).shape) for name in self.wrt)
 
     @cached_property
     def closed_form(self) -> bool:
@@ -199,7 +201,7 @@ class Derivative:
     @cached_property
     def matvec(self) -> Action:
         """The action on a direction, as a formula that never forms the derivative."""
-        return Action(self)
+        return Action(self.formula, self._node, self.outputs, self.wrt[-1])
 
     # -- what can be done with it
 
@@ -239,14 +241,14 @@ class Derivative:
 
         return value(self.formula, self.program(), self._compiled, arrays)
 
-    def verify(self, points: int = 8, seed: int = 0) -> Any:
+    def verify(self, points: int = 8, seed: int = 0) -> Check:
         """Compare with a numerical derivative of the formula, or of the printed derivative below, at random points."""
         if points < 1:
             raise MatgradError(f"a check needs one point or more, not {points}")
         from matgrad.answer.evaluation import check
         from matgrad.checking.sampling import Subject
 
-        variable = _variable(self.formula, self.wrt[-1])
+        variable = variable_of(self.formula, self.wrt[-1])
         traits = variable.traits if isinstance(variable, Symbol) else frozenset()
         wrt = Subject(self.wrt[-1], of_order(variable.shape), traits)
         printed = Program(self.formula.program.definitions, self.expr)
@@ -288,119 +290,6 @@ class Derivative:
 
     def __repr__(self) -> str:
         return f"<{self.described}: {self.text}>"
-
-
-class Action:
-    """The derivative applied to a direction in its last variable: text, and a function of arrays.
-
-    >>> from matgrad.answer.derivative import Derivative
-    >>> print(Derivative(Formula("A*X*B", "X: matrix(m, n)"), ("X",)).matvec)
-    dX ↦ A*dX*B
-    """
-
-    def __init__(self, derivative: Derivative) -> None:
-        self._of = derivative
-        self.direction = _fresh("d" + derivative.wrt[-1], derivative.formula)
-
-    @cached_property
-    def expr(self) -> Expr:
-        d = self._of
-        variable = _variable(d.formula, d.wrt[-1])
-        direction = b.symbol(
-            self.direction, variable.shape, variable.traits & _SPACE if isinstance(variable, Symbol) else frozenset()
-        )
-        node = rebuild(d._node, {}, expand=True)
-        axes = tuple(range(len(node.shape)))
-        return d._recovery.formula(b.einsum([(node, axes), (direction, axes[d.outputs :])], axes[: d.outputs]))
-
-    @property
-    def available(self) -> bool:
-        try:
-            return self.expr is not None
-        except MatgradError:
-            return False
-
-    @property
-    def text(self) -> str:
-        return self._of.formula.print(self.expr)
-
-    @property
-    def latex(self) -> str:
-        return to_latex(self.expr)
-
-    def __str__(self) -> str:
-        return f"{self.direction} ↦ {self.text}"
-
-    def __repr__(self) -> str:
-        return f"<{self}>"
-
-    def __call__(self, direction: Any, /, **arrays: Any) -> Any:
-        from matgrad.answer.evaluation import action
-
-        type_ = of_order(_variable(self._of.formula, self._of.wrt[-1]).shape)
-        return action(self._of.formula, self.expr, self.direction, type_, direction, arrays)
-
-
-_SPACE = frozenset({"symmetric", "diagonal", "lower", "upper"})
-
-
-def _fresh(name: str, formula: Formula) -> str:
-    taken = {*formula.typed.variables, *formula.intermediates, *formula.typed.dimensions}
-    while name in taken:
-        name += "_"
-    return name
-
-
-def _variable(formula: Formula, name: str) -> Node:
-    """The node that a name in ``wrt`` stands for."""
-    found = formula.symbols.get(name) or formula.intermediates.get(name)
-    if found is None:
-        from difflib import get_close_matches
-
-        known = [*formula.symbols, *formula.intermediates]
-        if name in formula.typed.dimensions:
-            raise UnknownName(f"{name} is a dimension: it cannot be differentiated in", hint=", ".join(known))
-        if name in formula.typed.functions:
-            raise UnknownName(f"{name} is a function: it cannot be differentiated in", hint=", ".join(known))
-        close = get_close_matches(name, known, 1)
-        raise UnknownName(
-            f"{name} does not occur in the formula",
-            details=f"its names are {', '.join(known)}" if known else "it has no names",
-            hint=close[0] if close else None,
-        )
-    return found
-
-
-def one_pass(formula: Formula, node: Node, wrt: Sequence[str], symmetric: str) -> list[Node]:
-    """The derivatives of a node in several variables, from one backward pass."""
-    return derivatives(node, [_variable(formula, name) for name in wrt], symmetric)
-
-
-def _chain(formula: Formula, wrt: tuple[str, ...], symmetric: str) -> tuple[Node, Node]:
-    """The derivative of all orders but the last, and the last."""
-    if symmetric == "ignore":
-        return _unconstrained(formula, wrt)
-    below = node = formula.node
-    for name in wrt:
-        below, node = node, one_pass(formula, node, [name], symmetric)[0]
-    return below, node
-
-
-def _unconstrained(formula: Formula, wrt: tuple[str, ...]) -> tuple[Node, Node]:
-    """The facts of the variables may be used only after differentiating: they are taken off, and put back."""
-    free = {n: v for n in wrt if isinstance(v := _variable(formula, n), Symbol) and v.traits}
-    symbols = {**formula.symbols, **{name: b.symbol(v.name, v.shape) for name, v in free.items()}}
-    below = node = lower(formula.program, symbols)[0]
-    for name in wrt:
-        variable = symbols[name] if name in symbols else _named_in(node, name)
-        below, node = node, derivatives(node, [variable], "ignore")[0]
-    back = {symbols[name]: v for name, v in free.items()}
-    return rebuild(below, back), rebuild(node, back)
-
-
-def _named_in(node: Node, name: str) -> Node:
-    """The intermediate of this name below a node."""
-    return next((n for n in topological(node) if isinstance(n, Named) and n.name == name), b.named(name, node))
 
 
 def check_options(layout: str, symmetric: str, order: int) -> None:

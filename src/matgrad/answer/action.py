@@ -1,0 +1,81 @@
+"""The action of a derivative on a direction: dX ↦ A*dX*B."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from matgrad.answer.differentiation import chain, variable_of
+from matgrad.answer.formula import Formula
+from matgrad.errors import MatgradError
+from matgrad.formula.latex import to_latex
+from matgrad.formula.syntax import Expr
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Node, Symbol
+from matgrad.tensor.rebuild import rebuild
+from matgrad.translate.algebra import of_order
+
+__all__ = ["Action", "chain"]
+
+
+class Action:
+    """The derivative applied to a direction in its last variable: text, and a function of arrays.
+
+    >>> formula = Formula("A*X*B", "X: matrix(m, n)")
+    >>> below, node = chain(formula, ("X",), "projected")
+    >>> print(Action(formula, node, len(below.shape), "X"))
+    dX ↦ A*dX*B
+    """
+
+    def __init__(self, formula: Formula, node: Node, outputs: int, wrt: str) -> None:
+        self._formula = formula
+        self._node = node
+        self._outputs = outputs
+        self._variable = variable_of(formula, wrt)
+        self.direction = _fresh("d" + wrt, formula)
+
+    @cached_property
+    def expr(self) -> Expr:
+        traits = self._variable.traits & _SPACE if isinstance(self._variable, Symbol) else frozenset()
+        direction = b.symbol(self.direction, self._variable.shape, traits)
+        node = rebuild(self._node, {}, expand=True)
+        axes = tuple(range(len(node.shape)))
+        applied = b.einsum([(node, axes), (direction, axes[self._outputs :])], axes[: self._outputs])
+        return self._formula.recovery.formula(applied)
+
+    @property
+    def available(self) -> bool:
+        try:
+            return self.expr is not None
+        except MatgradError:
+            return False
+
+    @property
+    def text(self) -> str:
+        return self._formula.print(self.expr)
+
+    @property
+    def latex(self) -> str:
+        return to_latex(self.expr)
+
+    def __str__(self) -> str:
+        return f"{self.direction} ↦ {self.text}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __call__(self, direction: Any, /, **arrays: Any) -> Any:
+        from matgrad.answer.evaluation import action
+
+        type_ = of_order(self._variable.shape)
+        return action(self._formula, self.expr, self.direction, type_, direction, arrays)
+
+
+_SPACE = frozenset({"symmetric", "diagonal", "lower", "upper"})
+
+
+def _fresh(name: str, formula: Formula) -> str:
+    taken = {*formula.typed.variables, *formula.intermediates, *formula.typed.dimensions}
+    while name in taken:
+        name += "_"
+    return name

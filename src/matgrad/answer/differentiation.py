@@ -1,0 +1,64 @@
+"""Which node a name in ``wrt`` is, and the derivatives of a formula's graph in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from matgrad.answer.formula import Formula
+from matgrad.differentiate.transpose import derivatives
+from matgrad.errors import UnknownName
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Named, Node, Symbol, topological
+from matgrad.tensor.rebuild import rebuild
+from matgrad.translate.lower import lower
+
+
+def variable_of(formula: Formula, name: str) -> Node:
+    """The node that a name in ``wrt`` stands for."""
+    found = formula.symbols.get(name) or formula.intermediates.get(name)
+    if found is None:
+        known = [*formula.symbols, *formula.intermediates]
+        if name in formula.typed.dimensions:
+            raise UnknownName(f"{name} is a dimension: it cannot be differentiated in", hint=", ".join(known))
+        if name in formula.typed.functions:
+            raise UnknownName(f"{name} is a function: it cannot be differentiated in", hint=", ".join(known))
+        close = get_close_matches(name, known, 1)
+        raise UnknownName(
+            f"{name} does not occur in the formula",
+            details=f"its names are {', '.join(known)}" if known else "it has no names",
+            hint=close[0] if close else None,
+        )
+    return found
+
+
+def one_pass(formula: Formula, node: Node, wrt: Sequence[str], symmetric: str) -> list[Node]:
+    """The derivatives of a node in several variables, from one backward pass."""
+    return derivatives(node, [variable_of(formula, name) for name in wrt], symmetric)
+
+
+def chain(formula: Formula, wrt: tuple[str, ...], symmetric: str) -> tuple[Node, Node]:
+    """The derivative of all orders but the last, and the last."""
+    if symmetric == "ignore":
+        return _unconstrained(formula, wrt)
+    below = node = formula.node
+    for name in wrt:
+        below, node = node, one_pass(formula, node, [name], symmetric)[0]
+    return below, node
+
+
+def _unconstrained(formula: Formula, wrt: tuple[str, ...]) -> tuple[Node, Node]:
+    """The facts of the variables may be used only after differentiating: they are taken off, and put back."""
+    free = {n: v for n in wrt if isinstance(v := variable_of(formula, n), Symbol) and v.traits}
+    symbols = {**formula.symbols, **{name: b.symbol(v.name, v.shape) for name, v in free.items()}}
+    below = node = lower(formula.program, symbols)[0]
+    for name in wrt:
+        variable = symbols[name] if name in symbols else _named_in(node, name)
+        below, node = node, derivatives(node, [variable], "ignore")[0]
+    back = {symbols[name]: v for name, v in free.items()}
+    return rebuild(below, back), rebuild(node, back)
+
+
+def _named_in(node: Node, name: str) -> Node:
+    """The intermediate of this name below a node."""
+    return next((n for n in topological(node) if isinstance(n, Named) and n.name == name), b.named(name, node))
