@@ -83,8 +83,7 @@ $ matgrad explain "A = tanh(X*W1'); Y = A*W2'; 0.5*norm2(Y - T)^2/rows(X)" --wrt
 
 A hundred layers, as a loop: `{l}` is the number of the layer.
 
-$ matgrad explain "for l in 1..100 { z{l} = W{l}*a{l-1}; a{l} = tanh(z{l}) }; 0.5*norm2(a100 - t)^2" --wrt W1,W2 \
-  --where "a0: vector(n)" --style backward
+$ matgrad explain "for l in 1..100 {z{l} = W{l}*h{l-1}; h{l} = tanh(z{l})}; norm2(h100 - t)^2" --wrt W1 --style backward
 
 ## Hessians
 
@@ -100,10 +99,9 @@ Its eigenvalues, here of 2 A'A:
 ```python
 >>> import matgrad, numpy as np
 >>> A = np.array([[1., 2.], [3., 4.], [5., 6.]])
->>> H = matgrad.hessian("norm2(A*x - b)^2", "x")(A=A)
+>>> H = matgrad.hessian("norm2(A*x - b)^2", "x")(A=A, x=np.ones(2), b=np.ones(3))
 >>> np.linalg.eigvalsh(H).round(3)
 array([  0.529, 181.471])
-
 ```
 """
 
@@ -168,23 +166,14 @@ def filled(page: str) -> str:
     """The page with the output below each command, in console blocks."""
     out: list[str] = []
     for part in page.split("\n"):
-        if part.startswith("$ ") or (out and out[-1].endswith("\\") and part.startswith("  ")):
-            out.append(part)
-            if not part.endswith("\\"):
-                command = " ".join(line.rstrip("\\") for line in _command(out))
-                start = len(out) - len(_command(out))
-                out[start:] = ["```console", *out[start:], printed(command), "```", ""]
+        if part.startswith("$ "):
+            out += ["```console", part, printed(part), "```", ""]
         else:
             out.append(part)
     text = "\n".join(out)
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.rstrip("\n") + "\n"
-
-
-def _command(lines: list[str]) -> list[str]:
-    start = max(k for k, line in enumerate(lines) if line.startswith("$ "))
-    return lines[start:]
 
 
 def printed(command: str) -> str:

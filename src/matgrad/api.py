@@ -143,8 +143,8 @@ def explain(
 
     >>> print(explain("a'*x", "x"))
     f  = aᵀ x
-    df = aᵀ dx     differential of a linear expression
-    ∇f = a         read off the gradient
+    df = aᵀ dx     differential of a linear expression: d(a u + v) = a d(u) + d(v)
+    ∇f = a         read off the gradient: d(f) = gᵀ d(x)
     """
     from matgrad.explaining.styles import explained
 

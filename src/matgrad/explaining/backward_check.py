@@ -7,7 +7,7 @@ in all parameters together. Both are linear in the depth of the program.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -60,15 +60,6 @@ def check_table(table: Backward, lines: list[Line], point: Point, seed: int = 0)
     if not error <= TOLERANCE:
         raise WrongLine(f"the table as a whole failed its check (relative error {error:.0e})")
     return max(worst, error)
-
-
-def gentle(point: Point, subjects: Sequence[Subject]) -> Point:
-    """The point with arrays of norm 1: through many layers of larger ones all signals vanish."""
-    arrays = dict(point.arrays)
-    for subject in subjects:
-        if subject.type.dims and not subject.traits:
-            arrays[subject.name] = arrays[subject.name] / np.linalg.norm(arrays[subject.name], 2)
-    return Point(arrays, point.sizes)
 
 
 def _local_error(forward: Forward, name: str, signal: Array, expr: Expr, seed: int) -> float:

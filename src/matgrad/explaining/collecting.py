@@ -58,7 +58,7 @@ class Coefficients:
             found = self.recovery.formula(self.node(expr))
         except NotSupported:
             return expr
-        if found.op == "einsum" or found.kind != expr.kind or cost(found) > cost(expr):
+        if found.op == "einsum" or not printable(found) or found.kind != expr.kind or cost(found) > cost(expr):
             return expr
         return found
 
@@ -87,6 +87,11 @@ class Coefficients:
             return kronecker(node, outputs, self.recovery.formula, self.recovery.size)
         except NotSupported:
             return None
+
+
+def printable(expr: Expr) -> bool:
+    """Whether a recovered formula has words for everything in it."""
+    return not any(node.op == "name" and node.value.startswith("<") for node in walk(expr))
 
 
 def _signed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:

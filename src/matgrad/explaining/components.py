@@ -13,6 +13,7 @@ from typing import NamedTuple
 from matgrad.differentiate.linearise import edges
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
+from matgrad.explaining.collecting import printable
 from matgrad.explaining.lines import ANSWER, GIVEN, STEP, Law, Line
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.trees import named
@@ -61,9 +62,7 @@ class _Components:
         self.fresh = 200
 
     def _refuse(self, why: str) -> None:
-        raise NotSupported(
-            f"the style of components is for small formulas, not for {why}", hint='style="differential"'
-        )
+        raise NotSupported(f"the style of components is for small formulas, not for {why}", hint='style="differential"')
 
     def lines(self) -> list[Line]:
         s = self.s
@@ -72,12 +71,12 @@ class _Components:
         slopes = self._slopes(self.root, self.out, ())
         picked = [_picked(term, {*self.out, *self.at}) for term in slopes]
         given = [self._expr(term, self.out, s.body.type) for term in value]
-        lines = [Line(GIVEN, s.f, self._total(given, s.body.type), _GIVEN)]
+        lines = [Line(GIVEN, s.f, self._total(given), _GIVEN)]
         if slopes:
             type_ = left.type
             labels = (*self.out, *self.at)
-            with_deltas = self._total([self._expr(t, labels, type_) for t in slopes], type_)
-            without = self._total([self._expr(t, labels, type_) for t in picked], type_)
+            with_deltas = self._total([self._expr(t, labels, type_) for t in slopes])
+            without = self._total([self._expr(t, labels, type_) for t in picked])
             lines.append(Line(STEP, left, with_deltas, _PRODUCT))
             if without != with_deltas:
                 lines.append(Line(STEP, left, without, _PICK, with_deltas, ((),), continues=True))
@@ -93,8 +92,7 @@ class _Components:
                 names.update(dict(zip(node.out, self.out, strict=True)))
                 if len(set(node.out)) == len(node.out):
                     pairs = tuple(
-                        (n, tuple(names[x] for x in sub))
-                        for n, sub in zip(node.operands, node.subscripts, strict=True)
+                        (n, tuple(names[x] for x in sub)) for n, sub in zip(node.operands, node.subscripts, strict=True)
                     )
                     sizes = {names[k]: dim for k, dim in enumerate(node.sizes)}
                     found.append(Term(factor * node.coefficient, pairs, sizes))
@@ -106,7 +104,9 @@ class _Components:
         self.fresh += 1
         return self.fresh
 
-    def _slopes(self, root: Node, out: tuple[int, ...], above: tuple[tuple[Node | None, tuple[int, ...]], ...]) -> list[Term]:
+    def _slopes(
+        self, root: Node, out: tuple[int, ...], above: tuple[tuple[Node | None, tuple[int, ...]], ...]
+    ) -> list[Term]:
         """One term for each way from the root to the variable, each with a delta at its end."""
         assert self.x is not None
         varying = {self.x}
@@ -151,6 +151,8 @@ class _Components:
                 operands.append(call("eye", self.recovery.size(dims[0]), type=Type(MATRIX, dims)))
             else:
                 operands.append(self.recovery.formula(node))
+                if not printable(operands[-1]):
+                    self._refuse("fused axes")
             patterns.append("".join(letters[x] for x in labels))
         for label in out:
             if not any(label in labels for _, labels in term.factors):
@@ -161,7 +163,9 @@ class _Components:
         coefficient = abs(term.coefficient)
         scalars = ([number(coefficient)] if coefficient != 1 or not (operands or unused) else []) + unused
         if operands:
-            whole = Expr("einsum", tuple(operands), f"{','.join(patterns)}->{''.join(letters[x] for x in out)}", type=type)
+            whole = Expr(
+                "einsum", tuple(operands), f"{','.join(patterns)}->{''.join(letters[x] for x in out)}", type=type
+            )
             result = Expr("product", (*scalars, whole), ("*",) * len(scalars), type=type) if scalars else whole
         else:
             result = times(*scalars)
@@ -176,7 +180,7 @@ class _Components:
         others = iter(_LETTERS)
         return {x: _VARIABLE[self.at.index(x)] if x in self.at else next(others) for x in order}
 
-    def _total(self, terms: Sequence[Expr], type: Type | None) -> Expr:
+    def _total(self, terms: Sequence[Expr]) -> Expr:
         found = list(terms)
         found.sort(key=lambda t: t.op == "neg")
         return addition(found) if len(found) > 1 else found[0]
@@ -191,7 +195,7 @@ def _picked(term: Term, kept: set[int]) -> Term:
             continue
         i, k = labels
         place = next(n for n, f in enumerate(factors) if f[0] is None)
-        node, (i, k) = factors[place][0], factors[place][1]  # type: ignore[misc]
+        node, (i, k) = factors[place][0], factors[place][1]
         if i in kept and k in kept and i != k:
             factors.append(factors.pop(place))
             continue
@@ -199,4 +203,3 @@ def _picked(term: Term, kept: set[int]) -> Term:
         factors = [(n, tuple(k if x == i else x for x in sub)) for n, sub in factors]
     used = {x for _, sub in factors for x in sub} | kept
     return Term(term.coefficient, tuple(factors), {x: d for x, d in term.sizes.items() if x in used})
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,10 +20,10 @@ class Derivation:
     >>> derivation = explain("x'*A*x", "x")
     >>> print(derivation)
     f  = xᵀ A x
-    df = dxᵀ A x + xᵀ A dx      product rule
-       = xᵀ Aᵀ dx + xᵀ A dx     a scalar equals its transpose
-       = ((A + Aᵀ) x)ᵀ dx       collect the terms
-    ∇f = (A + Aᵀ) x             read off the gradient
+    df = dxᵀ A x + xᵀ A dx      product rule: d(u v) = d(u) v + u d(v)
+       = xᵀ Aᵀ dx + xᵀ A dx     a scalar equals its transpose: uᵀ A v = vᵀ Aᵀ u
+       = ((A + Aᵀ) x)ᵀ dx       collect the terms: uᵀ v + wᵀ v = (u + w)ᵀ v
+    ∇f = (A + Aᵀ) x             read off the gradient: d(f) = gᵀ d(x)
     """
 
     formula: str
@@ -54,9 +54,6 @@ class Derivation:
                 continues = bool(kept) and kept[-1].left == line.left and kept[-1].part == line.part
                 kept.append(line._replace(continues=continues))
         return replace(self, lines=tuple(kept))
-
-    def with_lines(self, lines: Sequence[Line]) -> Derivation:
-        return replace(self, lines=tuple(lines))
 
     @property
     def text(self) -> str:

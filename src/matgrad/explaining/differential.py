@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from matgrad.explaining.bookkeeping import bookkept
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line, Path
@@ -15,6 +15,8 @@ from matgrad.tensor.nodes import Node
 from matgrad.translate.algebra import addition, call, cost, number, of_order, times
 from matgrad.translate.recover import has_closed_form
 
+LONG = 26
+"""The cost of printing above which the coefficient of an intermediate's differential gets a name."""
 NOTHING = Law("as given")
 ABBREVIATE = Law("abbreviation", "", "a part that is long, or stands in several places")
 CONSTANT = Law("the formula does not depend on it", "d(c) = 0", "c is constant")
@@ -22,11 +24,13 @@ ADJOINT = Law(
     "a matrix moves to the other side of an inner product", "u'*M*v = (M'*u)'*v", "both are sums of the same products"
 )
 GATHER = Law("collect the terms", "u'*v + w'*v = (u + w)'*v", "the inner product is linear")
+GATHER_TRACES = Law("collect the terms", "tr(A*X) + tr(B*X) = tr((A + B)*X)", "the trace is linear")
 FACTOR = Law("collect the factors", "a*(u'*v) = (a*u)'*v", "linearity")
 COLLECT = Law("collect the terms in the differential", "L(v) = g'*v", "a linear form has one such g: linearity")
+DELTA = Law("abbreviation", "", "all that multiplies the differential so far")
 BACK = Law("put the names' values back", "", "so that only the variables are left")
 PLACE = Law(
-    "write the linear map as one matrix", "u.*v = diag(u)*v", "linearity: a column is the image of a unit vector"
+    "write the linear map as one matrix", "L(v) = J*v", "linearity: a column is the image of a unit vector"
 )
 TO_END = Law("a scalar factor moves to the end", "a*v = v*a", "numbers commute with everything")
 _THEOREM = "first identification theorem, Magnus & Neudecker 2019, ch. 5"
@@ -116,7 +120,8 @@ class Pass:
         self._steps(left, steps, main=True)
 
     def _substitute(self, differential: str, value: Expr) -> None:
-        law = Law("substitute " + differential, "", "the differential just found")
+        of = next(name for name, found in self.s.of.items() if found == differential)
+        law = Law(f"substitute d{to_unicode(self.s.name(of))}", "", "the differential just found")
         new = tidied(replaced(self.current, {differential: value}))
         new = expanded(new, [differential, *self.s.of.values()]) if self.s.body.kind == SCALAR else new
         where = tuple(_places(self.current, differential))
@@ -125,21 +130,43 @@ class Pass:
     def _bookkeep(self, differentials: list[str]) -> None:
         """Each term that holds one of these differentials into the form g'*dx, and terms collected."""
         s = self.s
-        held = [t for t in terms_of(expanded(self.current, s.of.values())) if varies(t, differentials)]
-        others = [t for t in terms_of(expanded(self.current, s.of.values())) if not varies(t, differentials)]
-        if not held:
+        terms = terms_of(expanded(self.current, s.of.values()))
+        places = [k for k, term in enumerate(terms) if varies(term, differentials)]
+        if not places:
             return
+        held = [terms[k] for k in places]
+        above = list(terms[: places[0]])
+        below = [t for k, t in enumerate(terms[places[0] :], places[0]) if k not in places]
+
+        def whole(middle: Sequence[Expr]) -> Expr:
+            return addition([*above, *middle, *below])
+
         for step in bookkept(addition(held), differentials):
-            after = addition([*others, *terms_of(step.after)])
-            self._put(s.df, after, step.law, addition([*others, *terms_of(step.before)]), step.where, main=False)
+            before = whole(terms_of(step.before))
+            self._put(s.df, whole(terms_of(step.after)), step.law, before, step.where, main=False)
             held = list(terms_of(step.after))
         total = addition(held)
         gathered = s.coefficients.gathered(total, differentials)
         if to_unicode(gathered) == to_unicode(total) or (len(held) == 1 and _is_form(total, differentials[0])):
+            self._shorten(total, differentials[0], whole)
             return
-        law = GATHER if len(held) > 1 else ADJOINT if _is_chain(total) else FACTOR
+        several = GATHER_TRACES if s.coefficients.symbols[differentials[0]].shape[1:] else GATHER
+        law = several if len(held) > 1 else ADJOINT if _is_chain(total) else FACTOR
         law = law if all(_is_linear_form(t, differentials[0]) for t in held) else COLLECT
-        self._put(s.df, addition([*others, gathered]), law, addition([*others, *held]), ((),), main=False)
+        self._put(s.df, whole([gathered]), law, whole(held), ((),), main=False)
+        self._shorten(gathered, differentials[0], whole)
+
+    def _shorten(self, form: Expr, differential: str, whole: Callable[[Sequence[Expr]], Expr]) -> None:
+        """A long coefficient of an intermediate's differential gets a name, δ, so that lines do not grow."""
+        s = self.s
+        if differential == s.of[s.wrt] or cost(form) <= LONG:
+            return
+        gradient = s.coefficients.coefficient(form, differential)
+        name = s.name_coefficient(s.coefficients.formula(gradient))
+        self.lines.append(Line(LET, name, s.program.definitions[-1][1], DELTA, main=False))
+        before, after = self.current, whole([s.coefficients.paired(s.coefficients.node(name), differential)])
+        law = Law(f"with {to_unicode(name)}", "", DELTA.reason)
+        self._put(s.df, after, law, before, ((),), main=False)
 
     # -- reading off
 
@@ -164,8 +191,11 @@ class Pass:
         """The derivative in the names of the derivation, then as derive gives it."""
         before = self.current
         self._put(left, found, law, None, part=ANSWER)
-        final = self.s.answer.expr if cost(self.s.answer.expr) <= 90 else self.s.answer.short_expr
-        if to_unicode(final) != to_unicode(found) and cost(final) <= max(110, cost(found)):
+        final = self.s.answer.short_expr
+        if cost(final) <= 90 and cost(self.s.answer.expr) <= 90:
+            final = self.s.answer.expr
+        short = cost(final) <= max(110, cost(found))
+        if short and to_unicode(final) != to_unicode(found):
             self._put(left, final, BACK, found, ((),), part=ANSWER)
         self.current = before
 

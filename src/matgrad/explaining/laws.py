@@ -209,7 +209,7 @@ def _from_card(entry: Card, expr: Expr, of: Differentials) -> Outcome:
 
 def _scaled(slope: Expr, du: Expr) -> Expr:
     """slope .* du, written as a quotient where the slope is 1/v."""
-    if slope.op == "product" and slope.args[0].op == "number" and slope.value[0] in ("/", "./"):
+    if slope.op == "product" and slope.args[0].op == "number" and set(slope.value) <= {"/", "./"}:
         top = times(slope.args[0], du) if slope.args[0].value != 1 else du
         return product([("*", top), *zip(slope.value, slope.args[1:], strict=True)])
     if slope.op == "number":

@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from matgrad.errors import MatgradError
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, Line
 from matgrad.explaining.trees import rebuilt
-from matgrad.formula.syntax import Expr, fold
+from matgrad.explaining.words import Word
+from matgrad.formula.latex import to_latex
+from matgrad.formula.syntax import Expr, fold, walk
+from matgrad.formula.unicode import to_unicode
 
 _LOOP = re.compile(r"\bfor\s+(?P<name>[^\W\d]\w*)\s+in\s+(?P<first>\d+)\s*\.\.\s*(?P<last>\d+)\s*\{", re.UNICODE)
 MOST = 1000
@@ -103,6 +106,24 @@ def folded(lines: Sequence[Line]) -> list[Line]:
     return out
 
 
+def layer_words(lines: Sequence[Line]) -> dict[str, Word]:
+    """How the names of layer l are written: a signal is a quotient, and its index a superscript in brackets."""
+    found: dict[str, Word] = {}
+    nodes = (node for line in lines for side in (line.left, line.right) for node in walk(side))
+    for node in nodes:
+        if node.op != "name" or "⁽" not in node.value:
+            continue
+        base, _, index = node.value.removesuffix("⁾").partition("⁽")
+        top, _, below = base.rpartition("/∂")
+        shown = to_latex(Expr("name", value=below, type=node.type)) + f"^{{({index})}}"
+        latex = rf"\frac{{\partial {top.removeprefix('∂')}}}{{\partial {shown}}}" if top else shown
+        raised = "".join(_RAISED.get(c, c) for c in index)
+        text = to_unicode(Expr("name", value=below, type=node.type)) + f"⁽{raised}⁾"
+        found[node.value] = Word(f"{top}/∂{text}" if top else text, latex, bool(top))
+    return found
+
+
+_RAISED = dict(zip("l+-0123456789", "ˡ⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True))
 _NUMBERED = re.compile(r"(?P<base>.*?[^\W\d])(?P<number>\d+)")
 
 

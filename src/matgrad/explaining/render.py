@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as _html
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,9 @@ def terminal(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> 
         remark = "; ".join(part for part in (shown_law(line), line.remark) if part)
         pieces = _wrapped(body, width + 3)
         place = max(column, len(body) + 3)
+        law = law_text(line.law.law)[0] if line.law.law and not line.remark else ""
+        if remark and law and len(pieces) == 1 and place + len(remark) + len(law) + 2 <= WIDTH:
+            remark += f": {law}"
         if remark and len(pieces) == 1 and place + len(remark) <= WIDTH:
             out.append(body.ljust(place) + remark)
         else:
@@ -188,4 +192,8 @@ def _part(before: Expr, path: Sequence[int]) -> Expr:
 def _plain(value: Any) -> Any:
     if value is None:
         return None
-    return value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return value if math.isfinite(value) else str(value)

@@ -17,6 +17,7 @@ SCHWARZ = "the second derivatives are continuous, so their order does not matter
 _READ = Law("read off the Hessian", "d(g) = H*d(x)", f"for every dx; H is symmetric: {SCHWARZ}")
 _READ_SCALAR = Law("read off the second derivative", "d(g) = a*d(t)", "for every dt")
 _READ_ENTRIES = Law("read off entry by entry", "", f"the entry [i,j,k,l] is ∂²f/∂X[i,j]∂X[k,l]: {SCHWARZ}")
+_INSERT = Law("insert dg = H dx, with H symmetric", "(H*v)'*v = v'*H*v", SCHWARZ)
 _SYMMETRIC = Law("the Hessian is symmetric", "H' = H", SCHWARZ)
 
 
@@ -42,7 +43,7 @@ def second_lines(setting: Setting) -> list[Line]:
         assert dx.type is not None
         hessian = named(setting.gradient_name, Type(MATRIX, dx.dims * 2))
         between = [Line(STEP, d2f, times(transposed(dg), dx), _SECOND),
-                   Line(STEP, d2f, times(transposed(dx), hessian, dx), _SYMMETRIC, times(transposed(dg), dx), ((),),
+                   Line(STEP, d2f, times(transposed(dx), hessian, dx), _INSERT, times(transposed(dg), dx), ((),),
                         continues=True),
                    Line(STEP, transposed(hessian), hessian, _SYMMETRIC, main=False)]  # fmt: skip
         law = _READ
@@ -52,4 +53,6 @@ def second_lines(setting: Setting) -> list[Line]:
     elif dx.kind == SCALAR:
         law = _READ_SCALAR
     answers = [line._replace(law=law if k == 0 else line.law) for k, line in enumerate(found[place:])]
-    return [*opening(setting), *found[:place], *between, *answers]
+    first, *names = opening(setting)
+    start = first._replace(remark="the gradient, as a function of its own")
+    return [start, *names, *found[:place], *between, *answers]

@@ -8,11 +8,12 @@ from typing import Any
 
 from matgrad.answer.derivative import Derivative
 from matgrad.checking.sampling import Point, Subject, points
-from matgrad.explaining.collecting import Coefficients
+from matgrad.errors import NotSupported
+from matgrad.explaining.collecting import Coefficients, printable
 from matgrad.explaining.naming import Naming, needed
 from matgrad.explaining.trees import named, varies
-from matgrad.explaining.truth import World, random_direction
-from matgrad.formula.syntax import SCALAR, Expr, Program, Type
+from matgrad.explaining.truth import LAYERED, World, gentle, random_direction
+from matgrad.formula.syntax import MATRIX, SCALAR, Expr, Program, Type
 from matgrad.formula.unicode import to_unicode
 
 POINTS = 2
@@ -25,10 +26,20 @@ class Setting:
     """
 
     def __init__(
-        self, answer: Derivative, program: Program | None = None, function: str = "", first: Setting | None = None,
-        *, short: bool = False,
+        self,
+        answer: Derivative,
+        program: Program | None = None,
+        function: str = "",
+        first: Setting | None = None,
+        *,
+        short: bool = False,
     ) -> None:
         formula = answer.formula
+        if not printable(answer.short_expr):
+            raise NotSupported(
+                "the derivative has no printable form, so there is no last line to arrive at",
+                hint="the parts as variables of their own",
+            )
         self.answer = answer
         self.formula = formula
         self.wrt = answer.wrt[-1]
@@ -57,6 +68,20 @@ class Setting:
                 differential += "_"
             found[name] = differential
         return found
+
+    def name_coefficient(self, value: Expr) -> Expr:
+        """A new name, δ or Δ, for a coefficient; its value is known wherever lines are checked."""
+        taken = {*self.of, *self.of.values(), *self.formula.typed.variables, *self.formula.typed.sizes}
+        taken |= {name for name, _ in self.program.definitions} | {self.function}
+        base = "Delta" if value.kind == MATRIX else "delta"
+        name, count = base, 1
+        while name in taken:
+            count += 1
+            name = f"{base}{count}"
+        self.program = Program((*self.program.definitions, (name, value)), self.program.body)
+        assert value.type is not None
+        self.coefficients.add(name, value.type)
+        return named(name, value.type)
 
     @property
     def varying(self) -> dict[str, Expr]:
@@ -107,7 +132,8 @@ class Setting:
     def points(self) -> Iterator[Point]:
         typed = self.formula.typed
         subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in typed.variables.items()]
-        return points(self.formula.program, subjects, sorted(typed.functions), 0)
+        found = points(self.formula.program, subjects, sorted(typed.functions), 0)
+        return (gentle(p, subjects, self.program) for p in found) if len(self.program.definitions) > LAYERED else found
 
     def worlds(self) -> list[World]:
         """Random points, with the true values of all names and differentials."""

@@ -14,18 +14,18 @@ from matgrad.answer.evaluation import bound
 from matgrad.answer.formula import Formula
 from matgrad.checking.magnitude import magnitude
 from matgrad.checking.sampling import Point, Subject, points
-from matgrad.errors import MatgradError, NotSupported
+from matgrad.errors import DataError, MatgradError, NotSupported
 from matgrad.explaining.backward import Backward, signals
 from matgrad.explaining.components import component_lines
 from matgrad.explaining.derivation import Derivation
 from matgrad.explaining.differential import lines_of
 from matgrad.explaining.index_words import IndexWords
 from matgrad.explaining.lines import Line
-from matgrad.explaining.loops import expanded_loops, folded
+from matgrad.explaining.loops import expanded_loops, folded, layer_words
 from matgrad.explaining.second import second_lines, second_setting
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.trees import named
-from matgrad.explaining.truth import WrongLine, check, disagreement
+from matgrad.explaining.truth import DEEP, LAYERED, WrongLine, check, disagreement, gentle
 from matgrad.explaining.words import Word, Words
 from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import SCALAR, Program
@@ -48,7 +48,10 @@ def explained(
         raise NotSupported(f"the {style} style is of one variable", hint='style="backward", which shares one table')
     if style == "backward":
         found = backward(source, wrt, where, order, at)
-        return found.with_lines(folded(found.lines)) if looped else found
+        if not looped:
+            return found
+        lines = folded(found.lines)
+        return replace(found, lines=tuple(lines), words=Words({**found.words.words, **layer_words(lines)}))
     if style == "components":
         return components(source, wrt[0], where, order, at)
     return differential(source, wrt[0], where, order, at)
@@ -70,7 +73,7 @@ def components(source: str, wrt: str, where: Any, order: int, at: Mapping[str, A
 
 def backward(source: str, wrt: Sequence[str], where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
     """The table of signals, from the loss to the parameters."""
-    from matgrad.explaining.backward_check import Forward, check_table, gentle
+    from matgrad.explaining.backward_check import Forward, check_table
 
     if order != 1:
         raise NotSupported("the backward style is of first derivatives", hint='style="differential"')
@@ -89,10 +92,10 @@ def backward(source: str, wrt: Sequence[str], where: Any, order: int, at: Mappin
     typed = formula.typed
     subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in typed.variables.items()]
     found: Iterator[Point] = islice(points(formula.program, subjects, sorted(typed.functions), 0), 2)
-    if len(table.program.definitions) > _COMPARED:
-        found = (gentle(point, subjects) for point in found)
+    if len(table.program.definitions) > LAYERED:
+        found = (gentle(point, subjects, formula.program) for point in found)
     errors = [check_table(table, lines, point, k) for k, point in enumerate(found)]
-    if len(table.program.definitions) <= _COMPARED:
+    if len(table.program.definitions) <= DEEP:
         errors.append(_compared(table, lines, formula))
     words = Words()
     for name in table.varying:
@@ -104,12 +107,9 @@ def backward(source: str, wrt: Sequence[str], where: Any, order: int, at: Mappin
             value = forward.evaluated(line.right, forward.values)
             forward.values[line.left.value] = value
             lines[k] = line._replace(numbers=value)
-    notes = () if len(errors) > (len(table.program.definitions) <= _COMPARED) else (_UNDECIDED,)
+        defined(lines)
+    notes = () if len(errors) > (len(table.program.definitions) <= DEEP) else (_UNDECIDED,)
     return Derivation(formula.text, tuple(wrt), 1, "backward", tuple(lines), words, 2, max(errors, default=0.0), notes)
-
-
-_COMPARED = 24
-"""Definitions up to which the parameters' signals are compared with what ``derive`` gives, too."""
 
 
 def _compared(table: Backward, lines: list[Line], formula: Formula) -> float:
@@ -166,7 +166,7 @@ def words_of(setting: Setting) -> Words:
         t = setting.name(setting.wrt)
         scalar = setting.type_of(setting.wrt).kind == SCALAR
         latex = rf"\frac{{\mathrm{{d}}^{{2}}{f}}}{{\mathrm{{d}}{to_latex(t)}^{{2}}}}" if scalar else rf"\nabla^{{2}}{f}"
-        words.words[setting.gradient_name] = Word(setting.gradient_name, latex, scalar)
+        words.words[setting.gradient_name] = Word(setting.gradient_name, latex, True)
         return words
     words.gradient(setting.gradient_name, setting.function, setting.name(setting.wrt))
     return words
@@ -207,4 +207,11 @@ def with_numbers(setting: Setting, lines: list[Line], at: Mapping[str, Any]) -> 
     from matgrad.explaining.truth import on_space
 
     world = setting.world(point, 0, on_space(np.ones(shape), setting.subject().traits))
-    return [line._replace(numbers=world.value(line.right)) for line in lines]
+    return defined([line._replace(numbers=world.value(line.right)) for line in lines])
+
+
+def defined(lines: list[Line]) -> list[Line]:
+    """The lines, if the last of them has a value at the point that was given."""
+    if not np.all(np.isfinite(lines[-1].numbers)):
+        raise DataError("the derivative is not defined at this point")
+    return lines

@@ -21,6 +21,10 @@ from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Expr, Program, fold
 
 TOLERANCE = 1e-9
+LAYERED = 4
+"""Definitions above which a program may be a network, whose checks need points that do not saturate it."""
+DEEP = 24
+"""Definitions above which a program is a deep network."""
 STEP = 1e-30
 Array = Any
 _SPACES = frozenset({"symmetric", "diagonal", "lower", "upper"})
@@ -106,6 +110,16 @@ def on_space(array: Array, traits: Iterable[str]) -> Array:
     return np.tril(array) if "lower" in traits else np.triu(array)
 
 
+def gentle(point: Point, subjects: Sequence[Subject], program: Program) -> Point:
+    """The point with arrays of norm 1, where the program is defined there: larger ones saturate many layers."""
+    arrays = dict(point.arrays)
+    for subject in subjects:
+        if subject.type.dims and not subject.traits:
+            arrays[subject.name] = arrays[subject.name] / np.linalg.norm(arrays[subject.name], 2)
+    value = np.asarray(evaluate(program, arrays, point.sizes))
+    return Point(arrays, point.sizes) if np.all(np.isfinite(value)) else point
+
+
 def random_direction(wrt: Subject, sizes: Mapping[str, int], seed: int) -> Array:
     """A random dx in the space of the variable."""
     traits = wrt.traits & _SPACES
@@ -119,9 +133,10 @@ def check(lines: Sequence[Line], worlds: Sequence[World], shown: Callable[[Expr]
     worst = 0.0
     for line in lines:
         for world in worlds:
-            error = disagreement(world, line.left, line.right)
+            terms = world.size(line.before) if line.before is not None else 0.0
+            error = disagreement(world, line.left, line.right, terms)
             if line.before is not None and line.before is not line.right:
-                error = max(error, disagreement(world, line.left, line.before))
+                error = max(error, disagreement(world, line.left, line.before, terms))
             if not error <= TOLERANCE:
                 raise WrongLine(
                     f"a line of the derivation failed its check (relative error {error:.0e}): {line.law.rule}",
@@ -132,9 +147,11 @@ def check(lines: Sequence[Line], worlds: Sequence[World], shown: Callable[[Expr]
     return worst
 
 
-def disagreement(world: World, left: Expr, right: Expr) -> float:
+def disagreement(world: World, left: Expr, right: Expr, terms: float = 0.0) -> float:
+    """The relative difference of two sides: relative to their terms, since the whole may vanish by cancellation."""
     a, b = np.asarray(world.value(left)), np.asarray(world.value(right))
     if a.shape != b.shape:
         return float("inf")
-    scale = max(float(np.max(np.abs(a), initial=0)), world.size(right)) or 1.0
+    floor = 1e-5 * world.size(world.program.body)  # what is left of a derivative that vanishes is rounding
+    scale = max(float(np.max(np.abs(a), initial=0)), world.size(right), terms, floor) or 1.0
     return float(np.max(np.abs(a - b), initial=0)) / scale

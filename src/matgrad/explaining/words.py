@@ -32,7 +32,7 @@ class Words:
 
     def differential(self, name: str, of: Expr) -> None:
         """``name`` is the differential of ``of``."""
-        self.words[name] = Word("d" + to_unicode(of), r"\mathrm{d}" + to_latex(of))
+        self.words[name] = Word("d" + to_unicode(of), r"\,\mathrm{d}" + to_latex(of))
 
     def gradient(self, name: str, function: str, wrt: Expr) -> None:
         if name.startswith("∇"):

@@ -1,0 +1,322 @@
+"""Derivations: every case in every style that fits, every line checked, and the textbook's own lines."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cases import Case, load_cases, where_text
+from helpers import DECLARED, FORMULAS
+
+import matgrad
+from matgrad.answer.derivative import derivative_of
+from matgrad.cli import main
+from matgrad.errors import MatgradError, NotSupported
+from matgrad.explaining.differential import lines_of
+from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP
+from matgrad.explaining.loops import expanded_loops
+from matgrad.explaining.setting import Setting
+from matgrad.explaining.truth import WrongLine, check
+
+every_case = pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in load_cases()])
+LEAST_SQUARES = "norm2(A*x - b)^2"
+UNFIT = {
+    (name, "components")
+    for name in ("st-gauss-precision", "st-gp-noise", "st-bures", "st-bhattacharyya", "st-gp-K", "sy-det-half")
+}
+NETWORK = "a1 = W1*x; y = W2*a1; 0.5*norm2(y - t)^2"
+
+
+def _explain(case: Case, style: str) -> matgrad.Derivation:
+    return matgrad.explain(case["expr"], case["wrt"], where=where_text(case), order=case["order"], style=style)
+
+
+def _shown(derivation: matgrad.Derivation) -> list[str]:
+    words = derivation.words
+    return [f"{words.unicode(line.left)} = {words.unicode(line.right)}" for line in derivation]
+
+
+@every_case
+def test_every_case_has_a_differential_derivation(case: Case) -> None:
+    derivation = _explain(case, "differential")
+    assert derivation.points == 2
+    assert derivation.max_relative_error <= 1e-9
+    assert derivation[-1].part == ANSWER
+    assert {line.part for line in derivation} <= {GIVEN, LET, STEP, ANSWER}
+    for line in derivation:
+        assert line.law.rule
+        assert line.part != STEP or line.law.law or line.law.reason
+
+
+@every_case
+def test_every_case_is_printed_in_every_form(case: Case) -> None:
+    derivation = _explain(case, "differential")
+    assert max(map(len, derivation.text.splitlines())) <= 100
+    assert derivation.latex.startswith(r"\begin{align*}")
+    assert derivation._repr_html_().count("<tr") == len(derivation)
+    assert derivation.markdown.count("\n| ") == len(derivation) + 1
+    data = json.loads(derivation.json)
+    assert len(data["lines"]) == len(derivation)
+    assert len(derivation.brief()) <= len(derivation)
+    assert derivation.brief()[-1] == derivation[-1]
+
+
+@every_case
+@pytest.mark.parametrize("style", ["backward", "components"])
+def test_other_styles_fit_or_offer_one_that_does(case: Case, style: str) -> None:
+    fits = case["order"] == 1 and (
+        style == "components" or not matgrad.parse(case["expr"], where=where_text(case)).shape
+    )
+    if not fits or (case["id"], style) in UNFIT:
+        with pytest.raises(NotSupported, match='style="differential"'):
+            _explain(case, style)
+        return
+    derivation = _explain(case, style)
+    assert derivation.points == 2
+    assert derivation.max_relative_error <= 1e-9
+
+
+ENTRIES = dict(entry.strip().split(": ", 1) for entry in DECLARED.split(";"))
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_every_operation_and_function_is_explained(formula: str) -> None:
+    """Every formula that derive takes and can print, in each of its variables."""
+    names = [name for name in ENTRIES if re.search(rf"\b{name}\b", formula)]
+    where = "; ".join(f"{name}: {ENTRIES[name]}" for name in names)
+    for name in names:
+        try:
+            answer = matgrad.derive(formula, name, where=where)
+            printable = "<" not in answer.text
+        except MatgradError:
+            printable = False
+        if printable:
+            found = matgrad.explain(formula, name, where=where)
+            assert found.points == 2
+            assert max(map(len, found.text.splitlines())) <= 100
+
+
+def test_a_scalar_loss_always_has_a_backward_table() -> None:
+    for case in load_cases():
+        scalar = not matgrad.parse(case["expr"], where=where_text(case)).shape
+        if scalar and case["order"] == 1:
+            assert _explain(case, "backward").style == "backward"
+
+
+def test_least_squares_as_it_is_in_books() -> None:
+    assert _shown(matgrad.explain(LEAST_SQUARES, "x")) == [
+        "f = ‖r‖₂²",
+        "r = A x − b",
+        "df = 2 rᵀ dr",
+        "dr = A dx",
+        "df = 2 rᵀ A dx",
+        "df = 2 (Aᵀ r)ᵀ dx",
+        "∇f = 2 Aᵀ r",
+        "∇f = 2 Aᵀ(A x − b)",
+    ]
+
+
+def test_the_four_steps_of_the_linear_network() -> None:
+    derivation = matgrad.explain(NETWORK, ["W1", "W2"], style="backward")
+    assert _shown(derivation)[3:] == [
+        "∂L/∂y = y − t",
+        "∂L/∂W₂ = (∂L/∂y) a₁ᵀ",
+        "∂L/∂a₁ = W₂ᵀ(∂L/∂y)",
+        "∂L/∂W₁ = (∂L/∂a₁) xᵀ",
+    ]
+    assert [line.remark for line in derivation][3:] == ["shape (p)", "shape (p, m)", "shape (m)", "shape (m, n)"]
+
+
+def test_an_activation_is_an_entrywise_product() -> None:
+    derivation = matgrad.explain("z = W*x; a = tanh(z); 0.5*norm2(a - t)^2", "W", style="backward")
+    assert "∂L/∂z = (1 − tanh(z)∘²) ∘ (∂L/∂a)" in _shown(derivation)
+
+
+def test_a_batch_has_signals_times_inputs() -> None:
+    derivation = matgrad.explain("Y = A*W'; 0.5*norm2(Y - T)^2", "W", style="backward")
+    assert _shown(derivation)[-1] == "∂L/∂W = (∂L/∂Y)ᵀ A"
+
+
+def test_components_of_a_linear_function() -> None:
+    assert _shown(matgrad.explain("a'*x", "x", style="components")) == [
+        "f = Σᵢ xᵢ aᵢ",
+        "∂f/∂xₖ = Σᵢ aᵢ δᵢₖ",
+        "∂f/∂xₖ = aₖ",
+        "∂f/∂xₖ = aₖ",
+    ]
+
+
+def test_vec_and_kronecker() -> None:
+    assert "vec(df) = (Bᵀ ⊗ A) vec(dX)" in _shown(matgrad.explain("A*X*B", "X"))
+
+
+def test_a_hessian_is_a_second_pass_with_the_reason_for_its_symmetry() -> None:
+    derivation = matgrad.explain("x'*A*x", "x", order=2)
+    assert "d²f = dxᵀ(∇²f) dx" in _shown(derivation)
+    assert _shown(derivation)[-1] == "∇²f = A + Aᵀ"
+    assert any("Schwarz" in line.law.reason for line in derivation)
+
+
+@pytest.mark.parametrize(("formula", "wrt"), [("a'*x", "x"), ("c^2", "c"), ("tr(X)", "X"), ("sum(x)", "x")])
+def test_trivial_formulas_take_few_lines(formula: str, wrt: str) -> None:
+    assert len(matgrad.explain(formula, wrt)) <= 4
+
+
+def test_a_formula_that_does_not_depend_on_the_variable() -> None:
+    assert _shown(matgrad.explain("y = x; z = 2*x; sum(z)", "y"))[-1] == "∇f = 𝟎"
+
+
+def test_a_wrong_line_is_an_error() -> None:
+    setting = Setting(derivative_of(LEAST_SQUARES, ["x"], None, 1, "mixed", "projected")[0])
+    lines = lines_of(setting)
+    for k, line in enumerate(lines):
+        other = lines[(k + 1) % len(lines)].right
+        wrong = [line._replace(right=line.right.replace(op="neg", args=(line.right,), value=None), before=None)]
+        with pytest.raises(WrongLine):
+            check(wrong, setting.worlds(), str)
+        assert other is not None
+
+
+def test_each_line_says_where_its_law_acted() -> None:
+    line = matgrad.explain("norm2(A*x - b)^2 + c*norm2(x)^2", "x").to_dict()["lines"][2]
+    assert [place["part"] for place in line["where"]] == ["d(‖r‖₂²)", "d(‖x‖₂²)"]
+
+
+def test_a_point_outside_of_the_domain_is_an_error() -> None:
+    with pytest.raises(MatgradError, match="not defined"):
+        matgrad.explain("log(c)", "c", at={"c": 0.0})
+
+
+def test_with_a_point_each_line_has_its_numbers() -> None:
+    at = {"A": np.array([[1.0, 2], [3, 4], [5, 6]]), "x": np.ones(2), "b": np.ones(3)}
+    derivation = matgrad.explain(LEAST_SQUARES, "x", at=at)
+    assert np.allclose(derivation[-1].numbers, [140, 176])
+    assert all(line.numbers is not None for line in derivation)
+    table = matgrad.explain("r = A*x - b; r'*r", "x", style="backward", at=at)
+    assert np.allclose(table[-1].numbers, [140, 176])
+
+
+def test_loops_are_programs() -> None:
+    assert expanded_loops("for k in 2..3 { h{k} = W{k}*h{k-1} }; sum(h3)") == "h2 = W2*h1; h3 = W3*h2; sum(h3)"
+    for wrong in ("for l in 1..2 { a{l} = x", "for l in 2..1 { a{l} = x }", "for l in 0..1 { a{l} = a{l-1} }",
+                  "for l in 1..2 { a{k} = x }"):  # fmt: skip
+        with pytest.raises(MatgradError):
+            expanded_loops(wrong)
+
+
+def test_repeated_layers_are_shown_once() -> None:
+    source = "for l in 1..9 { z{l} = W{l}*a{l-1}; a{l} = tanh(z{l}) }; 0.5*norm2(a9 - t)^2"
+    shown = _shown(matgrad.explain(source, [f"W{k}" for k in range(1, 10)], style="backward", where="a0: vector(n)"))
+    assert "∂L/∂W⁽ˡ⁾ = (∂L/∂z⁽ˡ⁾) a⁽ˡ⁻¹⁾ᵀ" in shown
+    assert "∂L/∂a⁽ˡ⁾ = W⁽ˡ⁺¹⁾ᵀ(∂L/∂z⁽ˡ⁺¹⁾)" in shown
+    assert len(shown) < 10
+
+
+def _deep(layers: int) -> float:
+    steps = "; ".join(f"z{k} = W{k}*a{k - 1}; a{k} = tanh(z{k})" for k in range(1, layers + 1))
+    where = "; ".join(f"W{k}: matrix(n,n)" for k in range(1, layers + 1)) + "; a0: vector(n); t: vector(n)"
+    names = [f"W{k}" for k in range(1, layers + 1)]
+    start = time.perf_counter()
+    found = matgrad.explain(f"{steps}; 0.5*norm2(a{layers} - t)^2", names, where=where, style="backward")
+    assert found.points == 2
+    return time.perf_counter() - start
+
+
+def test_a_hundred_layers_take_linear_time() -> None:
+    times = [min(_deep(layers) for _ in range(2)) for layers in (25, 50, 100)]
+    assert all(later < 4 * sooner for sooner, later in pairwise(times)), times
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"style": "sideways"}, "unknown style"),
+        ({"order": 3}, "order 1 or 2"),
+        ({"wrt": ["x", "A"]}, "one variable"),
+        ({"wrt": "q"}, "does not occur"),
+        ({"formula": "A*x", "style": "backward"}, "is of a scalar"),
+        ({"formula": "A*x", "order": 2}, "of a scalar"),
+        ({"style": "components", "order": 2}, "first derivatives"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_advice(options: dict[str, object], part: str) -> None:
+    given: dict[str, object] = {"formula": LEAST_SQUARES, "wrt": "x", **options}
+    formula, wrt = given.pop("formula"), given.pop("wrt")
+    with pytest.raises(MatgradError, match=part):
+        matgrad.explain(formula, wrt, **given)  # type: ignore[call-overload]
+
+
+def test_components_of_a_deep_program_offer_another_style() -> None:
+    source = "for l in 1..100 { a{l} = tanh(W{l}*a{l-1}) }; norm2(a100)^2"
+    with pytest.raises(NotSupported, match="differential"):
+        matgrad.explain(source, "W1", style="components", where="a0: vector(n)")
+
+
+def test_long_derivations_name_their_coefficients() -> None:
+    shown = _shown(matgrad.explain("v'*tanh(W2*tanh(W1*x))", "W1"))
+    assert "df = δᵀ dz" in shown
+    assert "∇f = δ xᵀ" in shown
+
+
+def test_derivations_pickle() -> None:
+    derivation = matgrad.explain(LEAST_SQUARES, "x")
+    assert pickle.loads(pickle.dumps(derivation)).text == derivation.text
+
+
+# -- the command
+
+
+def test_the_command_prints_every_form(capsys: pytest.CaptureFixture[str]) -> None:
+    for option, start in (
+        ("--json", "{"),
+        ("--latex", r"\begin{align*}"),
+        ("--markdown", "| eq"),
+        ("--html", "<table"),
+    ):
+        assert main(["explain", LEAST_SQUARES, "--wrt", "x", option]) == 0
+        assert capsys.readouterr().out.startswith(start)
+
+
+def test_the_command_brief_and_at(capsys: pytest.CaptureFixture[str]) -> None:
+    point = "A=[1,2;3,4;5,6]; x=[1,1]; b=[1,1,1]"
+    assert main(["explain", LEAST_SQUARES, "--wrt", "x", "--brief", "--at", point]) == 0
+    out = capsys.readouterr().out
+    assert "substitute" not in out
+    assert "(140, 176)" in out
+
+
+def test_the_command_refuses_what_does_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "A*x", "--wrt", "x", "--style", "backward"]) == 2
+    assert "differential" in capsys.readouterr().err
+
+
+def test_a_drawing_without_graphviz_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "graphviz", None)
+    assert main(["explain", LEAST_SQUARES, "--wrt", "x", "--graph", "out.svg"]) == 2
+    assert "graphviz" in capsys.readouterr().err
+
+
+def test_a_drawing_without_the_program_dot_says_what_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["explain", LEAST_SQUARES, "--wrt", "x", "--graph", str(tmp_path / "out.svg")]) == 2
+    assert "the program dot" in capsys.readouterr().err
+    assert main(["explain", LEAST_SQUARES, "--wrt", "x", "--graph", "out.xyz"]) == 2
+    assert "svg, pdf, png" in capsys.readouterr().err
+
+
+def test_the_drawing_has_values_and_signals() -> None:
+    from matgrad.explaining.graph import source
+
+    drawn = source(NETWORK, ["W1", "W2"])
+    assert '"y" -> "L"' in drawn
+    assert "∂L/∂y = y − t" in drawn
