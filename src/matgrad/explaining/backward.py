@@ -82,12 +82,14 @@ class Backward:
         self.users: dict[str, list[int]] = {}
         parts = [value for _, value in self.program.definitions] + [self.program.body]
         varying = set(self.varying)
-        for k, part in enumerate(parts):
-            if not varies(part, varying):
+        names = [name for name, _ in self.program.definitions]
+        for k in range(len(parts) - 1, -1, -1):
+            part = parts[k]
+            if not varies(part, varying) or (k < len(names) and names[k] not in self.users):
                 continue
             for name in dict.fromkeys(n.value for n in walk(part) if n.op == "name" and n.value in varying):
                 if varies(part, [name]):
-                    self.users.setdefault(name, []).append(k)
+                    self.users.setdefault(name, []).insert(0, k)
         by_first: dict[int, list[str]] = {}
         for name in self.wrt:
             if name not in dict(self.program.definitions) and name in self.users:

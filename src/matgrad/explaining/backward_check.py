@@ -90,4 +90,5 @@ def _global_error(forward: Forward, seed: int) -> float:
     terms = [forward.values[table.signal_name(n)] * directions[n] for n in names]
     ours = sum(float(np.sum(t)) for t in terms)
     size = sum(float(np.sum(np.abs(t))) for t in terms)
-    return abs(truth - ours) / (max(abs(truth), size) or 1.0)
+    floor = 1e-5 * magnitude(table.program, forward.point.arrays, forward.point.sizes)
+    return abs(truth - ours) / (max(abs(truth), size, floor) or 1.0)

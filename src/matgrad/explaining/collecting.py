@@ -8,7 +8,7 @@ from matgrad.answer.formula import Formula
 from matgrad.differentiate.transpose import derivative
 from matgrad.errors import NotSupported
 from matgrad.explaining.trees import named, tidied
-from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Program, Type, walk
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR_TYPE, VECTOR, Expr, Program, Type, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.translate.algebra import addition, call, cost, negative, of_order, times, transposed
@@ -24,6 +24,7 @@ class Coefficients:
 
     def __init__(self, formula: Formula, program: Program, of: Mapping[str, str], *, facts: bool = True) -> None:
         """Without ``facts``, an intermediate is not known to be symmetric: its signal is then the free one."""
+        self.plain = False
         self.symbols: dict[str, Node] = dict(formula.symbols)
         written: dict[Node, Expr] = {}
         for name, value in program.definitions:
@@ -42,7 +43,7 @@ class Coefficients:
     def _lowered(self, expr: Expr, written: dict[Node, Expr]) -> Node:
         """The graph of a part; the sums in it are remembered as they were written."""
         for part in walk(expr):
-            if part.op == "add" and len(part.dims) < 3:
+            if part.op == "add" and part.kind != ROW and len(part.dims) < 3:
                 written.setdefault(self.node(part), part)
         return self.node(expr)
 
@@ -55,7 +56,7 @@ class Coefficients:
     def tidy(self, expr: Expr) -> Expr:
         """The formula in its normal form, where that is not longer."""
         try:
-            found = self.recovery.formula(self.node(expr))
+            found = self.formula(self.node(expr))
         except NotSupported:
             return expr
         if found.op == "einsum" or not printable(found) or found.kind != expr.kind or cost(found) > cost(expr):
@@ -67,7 +68,16 @@ class Coefficients:
         return derivative(self.node(expr), self.symbols[differential], "projected" if projected else "ignore")
 
     def formula(self, node: Node) -> Expr:
-        return self.recovery.formula(node)
+        """The node in words; NotSupported where the fused axes of a Kronecker product leave it without any."""
+        if self.plain:
+            raise NotSupported("coefficients are not gathered")
+        try:
+            found = self.recovery.formula(node)
+        except KeyError as error:
+            raise NotSupported("a coefficient has no printable form") from error
+        if not printable(found):
+            raise NotSupported("a coefficient has no printable form")
+        return found
 
     def gathered(self, expr: Expr, differentials: list[str]) -> Expr:
         """A scalar as the sum of g'*dx, tr(M*dX) and c*dt, one term for each differential."""
@@ -83,15 +93,22 @@ class Coefficients:
         return _signed(found, lambda g: times(transposed(g) if type_.kind == VECTOR else g, d))
 
     def kronecker(self, node: Node, outputs: int) -> Expr | None:
+        if self.plain:
+            return None
         try:
             return kronecker(node, outputs, self.recovery.formula, self.recovery.size)
         except NotSupported:
             return None
 
 
+def has_words(expr: Expr) -> bool:
+    """Whether no part of a recovered formula is a placeholder."""
+    return not any(node.op == "name" and node.value.startswith("<") for node in walk(expr))
+
+
 def printable(expr: Expr) -> bool:
     """Whether a recovered formula has words for everything in it."""
-    return not any(node.op == "name" and node.value.startswith("<") for node in walk(expr))
+    return has_words(expr) and not any(node.op == "einsum" and "(" in node.value for node in walk(expr))
 
 
 def _signed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:

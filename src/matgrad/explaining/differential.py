@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from matgrad.errors import NotSupported
 from matgrad.explaining.bookkeeping import bookkept
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line, Path
 from matgrad.explaining.setting import Setting
@@ -29,9 +30,7 @@ FACTOR = Law("collect the factors", "a*(u'*v) = (a*u)'*v", "linearity")
 COLLECT = Law("collect the terms in the differential", "L(v) = g'*v", "a linear form has one such g: linearity")
 DELTA = Law("abbreviation", "", "all that multiplies the differential so far")
 BACK = Law("put the names' values back", "", "so that only the variables are left")
-PLACE = Law(
-    "write the linear map as one matrix", "L(v) = J*v", "linearity: a column is the image of a unit vector"
-)
+PLACE = Law("write the linear map as one matrix", "L(v) = J*v", "linearity: a column is the image of a unit vector")
 TO_END = Law("a scalar factor moves to the end", "a*v = v*a", "numbers commute with everything")
 _THEOREM = "first identification theorem, Magnus & Neudecker 2019, ch. 5"
 _READ = {
@@ -146,7 +145,10 @@ class Pass:
             self._put(s.df, whole(terms_of(step.after)), step.law, before, step.where, main=False)
             held = list(terms_of(step.after))
         total = addition(held)
-        gathered = s.coefficients.gathered(total, differentials)
+        try:
+            gathered = s.coefficients.gathered(total, differentials)
+        except NotSupported:
+            return
         if to_unicode(gathered) == to_unicode(total) or (len(held) == 1 and _is_form(total, differentials[0])):
             self._shorten(total, differentials[0], whole)
             return
@@ -184,8 +186,15 @@ class Pass:
         if space is not None and left.kind == MATRIX:
             rule, text, reason = _SPACE[space]
             law = Law(f"read off the gradient: {rule}", text or law.law, f"{reason} ({_THEOREM})")
-        gradient = s.coefficients.formula(s.coefficients.coefficient(self.current, d, projected=True))
+        gradient = self._in_words(s.coefficients.coefficient(self.current, d, projected=True))
         self._answer(left, gradient, law)
+
+    def _in_words(self, node: Node) -> Expr:
+        """A coefficient as a formula; what derive gives, where only the variables themselves have words for it."""
+        try:
+            return self.s.coefficients.formula(node)
+        except NotSupported:
+            return self.s.answer.short_expr
 
     def _answer(self, left: Expr, found: Expr, law: Law) -> None:
         """The derivative in the names of the derivation, then as derive gives it."""
@@ -207,7 +216,7 @@ class Pass:
         left = self._derivative_name()
         tidy = s.coefficients.tidy(self.current)
         if len(node.shape) <= 2:
-            jacobian = s.coefficients.formula(node)
+            jacobian = self._in_words(node)
             form = times(jacobian, variable) if variable.kind == SCALAR or s.body.kind == VECTOR else self.current
             if form.kind == s.body.kind and to_unicode(form) != to_unicode(self.current):
                 law = TO_END if variable.kind == SCALAR else PLACE

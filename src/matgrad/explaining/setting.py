@@ -9,7 +9,7 @@ from typing import Any
 from matgrad.answer.derivative import Derivative
 from matgrad.checking.sampling import Point, Subject, points
 from matgrad.errors import NotSupported
-from matgrad.explaining.collecting import Coefficients, printable
+from matgrad.explaining.collecting import Coefficients, has_words
 from matgrad.explaining.naming import Naming, needed
 from matgrad.explaining.trees import named, varies
 from matgrad.explaining.truth import LAYERED, World, gentle, random_direction
@@ -35,7 +35,7 @@ class Setting:
         short: bool = False,
     ) -> None:
         formula = answer.formula
-        if not printable(answer.short_expr):
+        if not has_words(answer.short_expr):
             raise NotSupported(
                 "the derivative has no printable form, so there is no last line to arrive at",
                 hint="the parts as variables of their own",

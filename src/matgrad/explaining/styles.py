@@ -139,7 +139,12 @@ def differential(source: str, wrt: str, where: Any, order: int, at: Mapping[str,
     """The differential style; a Hessian is a second pass over the gradient."""
     answer = derivative_of(source, [wrt], where, 1, "mixed", "projected")[0]
     first = Setting(answer)
-    derivation = checked(first, lines_of(first), "differential", at)
+    try:
+        derivation = checked(first, lines_of(first), "differential", at)
+    except WrongLine:  # a coefficient that was gathered wrongly is never shown: the lines without gathering are
+        first = Setting(answer)
+        first.coefficients.plain = True
+        derivation = checked(first, lines_of(first), "differential", at)
     if order == 1:
         return derivation
     if first.body.kind != SCALAR:
