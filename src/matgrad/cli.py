@@ -67,7 +67,7 @@ def _run(given: Sequence[str]) -> int:
         return _complain(f"{what}\n    MATGRAD_DEBUG=1 shows where it happened; please report it", FAULT)
 
 
-_OPTION = re.compile(r'\b(layout|symmetric)="(\w+)"')
+_OPTION = re.compile(r'\b(layout|symmetric|style)="(\w+)"')
 """Hints are written for Python: these are options here."""
 
 

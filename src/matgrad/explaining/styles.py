@@ -31,6 +31,8 @@ from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import SCALAR, Program
 
 STYLES = ("differential", "backward", "components")
+READABLE = 24
+"""Named intermediates up to which a differential is worked out line by line."""
 _UNDECIDED = "not checked: no random point was found at which the formula is finite"
 
 
@@ -138,6 +140,11 @@ def _compared(table: Backward, lines: list[Line], formula: Formula) -> float:
 def differential(source: str, wrt: str, where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
     """The differential style; a Hessian is a second pass over the gradient."""
     answer = derivative_of(source, [wrt], where, 1, "mixed", "projected")[0]
+    if len(answer.formula.program.definitions) > READABLE:
+        raise NotSupported(
+            f"the differential of {len(answer.formula.program.definitions)} named intermediates is too long to read",
+            hint='style="backward", one signal a line',
+        )
     first = Setting(answer)
     try:
         derivation = checked(first, lines_of(first), "differential", at)

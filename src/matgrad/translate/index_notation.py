@@ -15,13 +15,13 @@ from matgrad.translate.operands import Pairs, indexed, is_fuse
 LETTERS = ascii_lowercase[8:] + ascii_lowercase[:8]
 
 
+UNPRINTABLE = "the derivative through a slice or a stack of this kind has no printable form yet"
+
+
 def index_notation(node: Einsum, signed: Signed, order: Ordering) -> Expr:
     """The contraction as an einsum: i, j, k, … along the axes of the result, eye for Kronecker deltas."""
     if any(isinstance(n, Constant) and n.name == "shift" for n in node.operands):
-        raise NotSupported(
-            "the derivative through a slice or a stack of this kind has no printable form yet",
-            hint="the parts as variables of their own, or dimensions given as numbers",
-        )
+        raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
     reading = _Reading(node, signed)
     ranked = sorted(
         zip(reading.args, reading.subscripts, strict=True),

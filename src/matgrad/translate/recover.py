@@ -33,7 +33,7 @@ from matgrad.translate.algebra import (
 from matgrad.translate.blocks import written_out
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
 from matgrad.translate.factors import Ordering, Term, flattened, is_zero, joined, total
-from matgrad.translate.index_notation import LETTERS, index_notation
+from matgrad.translate.index_notation import LETTERS, UNPRINTABLE, index_notation
 from matgrad.translate.operands import read_operands, split_scalar
 
 
@@ -53,7 +53,10 @@ class Recovery:
 
     def formula(self, root: Node) -> Expr:
         """The node as a formula."""
-        return written_out(root, self.plain, self.size) or self.plain(root)
+        found = written_out(root, self.plain, self.size) or self.plain(root)
+        if any(e.op == "name" and e.value.startswith("<") for e in walk(found)):
+            raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
+        return found
 
     def size(self, dim: Dim) -> Expr:
         """A dimension as a formula that can stand as a size: m*m, not m^2."""
@@ -112,7 +115,11 @@ class Recovery:
         if node.name in ("tril", "triu"):
             type_ = of_order(node.shape)
             return call(node.name, call("matrix", number(1), type=type_), type=type_)
-        return Expr("name", value=f"<{node.name}>", type=of_order(node.shape))  # never printed: see _network
+        if node.name == "fuse":
+            _, slow, fast = node.shape
+            ties = [call("eye", type=Type(MATRIX, (dim, dim))) for dim in (slow, fast)]
+            return Expr("einsum", tuple(ties), "ik,jl->(ij)kl", type=of_order(node.shape))
+        return Expr("name", value=f"<{node.name}>", type=of_order(node.shape))  # see formula: never in an answer
 
     def _map(self, node: Map) -> Expr:
         type_ = of_order(node.shape)
