@@ -132,11 +132,11 @@ def test_shrinking_keeps_types_and_ends() -> None:
 
 def test_a_wrong_answer_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The properties are no empty words: a wrong derivative fails."""
-    from matgrad.answer import derivative
+    from matgrad.answer import differentiation
     from matgrad.tensor import builders
 
-    right = derivative.derivatives
-    monkeypatch.setattr(derivative, "derivatives", lambda *a: [builders.scaled(d, 2) for d in right(*a)])
+    right = differentiation.derivatives
+    monkeypatch.setattr(differentiation, "derivatives", lambda *a: [builders.scaled(d, 2) for d in right(*a)])
     found = failure_of("x'*A'*A*x", "x", 1)
     assert found is not None
     assert found[0] == "graph against differences"
