@@ -320,3 +320,15 @@ def test_the_drawing_has_values_and_signals() -> None:
     drawn = source(NETWORK, ["W1", "W2"])
     assert '"y" -> "L"' in drawn
     assert "∂L/∂y = y − t" in drawn
+
+
+def test_a_declared_function_may_be_called_like_the_gradient() -> None:
+    """The gradient is a function of its own in the second pass, and takes another name than a declared g."""
+    found = matgrad.explain("g(x'*x)", "x", where="g: function; x: vector(n)", order=2)
+    assert str(found).splitlines()[-1].startswith("∇²f")
+
+
+def test_latex_of_a_folded_loop_has_no_double_superscript() -> None:
+    program = "for l in 1..3 { z{l} = W{l}*a{l-1} + b{l}; a{l} = relu(z{l}) }; 1/2*norm2(a3 - t)^2"
+    found = matgrad.explain(program, ["W1", "b1"], style="backward")
+    assert "{\\mathbf{W}^{(l+1)}}^{\\top}" in found.latex

@@ -115,7 +115,8 @@ def layer_words(lines: Sequence[Line]) -> dict[str, Word]:
             continue
         base, _, index = node.value.removesuffix("⁾").partition("⁽")
         top, _, below = base.rpartition("/∂")
-        shown = to_latex(Expr("name", value=below, type=node.type)) + f"^{{({index})}}"
+        # in braces, so that a transpose can be raised on it
+        shown = "{" + to_latex(Expr("name", value=below, type=node.type)) + f"^{{({index})}}}}"
         latex = rf"\frac{{\partial {top.removeprefix('∂')}}}{{\partial {shown}}}" if top else shown
         raised = "".join(_RAISED.get(c, c) for c in index)
         text = to_unicode(Expr("name", value=below, type=node.type)) + f"⁽{raised}⁾"

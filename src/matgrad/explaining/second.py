@@ -25,7 +25,8 @@ def second_setting(first: Setting, answer: Derivative) -> Setting:
     """The gradient as a function of its own, in the names of the first pass."""
     gradient = first.answer.short_expr
     program = Program(first.formula.program.definitions, gradient)
-    taken = {*first.formula.typed.variables, *first.formula.typed.intermediates, *first.of}
+    typed = first.formula.typed
+    taken = {*typed.variables, *typed.intermediates, *typed.functions, *first.of}
     function = next(c for c in ("g", "G", "γ", "Γ", "g_") if c not in taken and "d" + c not in taken)
     return Setting(answer, program, function, first)
 
