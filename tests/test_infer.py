@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from matgrad.errors import DeclarationError, FormulaError, MatgradError, NotSupported, ShapeError, UnknownName
