@@ -61,6 +61,12 @@ INFERRED = [
     ("[A, B]*x", "A: matrix(m,n); B: matrix(m,p); x: vector(n + p) -> vector(m)"),
     ("x'*A", "x: vector(n); A: matrix(n,m) -> row(m)"),
     ("x*y'", "x: vector(n); y: vector(m) -> matrix(n,m)"),
+    # what multiplies a row or a matrix from the right is a vector, whatever its letter
+    ("a'*b", "a: vector(n); b: vector(n) -> scalar"),
+    ("a'*X*b", "a: vector(n); X: matrix(n,m); b: vector(m) -> scalar"),
+    ("inv(A)*b", "A: matrix(n,n); b: vector(n) -> vector(n)"),
+    ("w'*mu", "w: vector(n); mu: vector(n) -> scalar"),
+    ("x'*x*c", "x: vector(n); c: scalar -> scalar"),
     ("diag(x)*A", "x: vector(n); A: matrix(n,m) -> matrix(n,m)"),
     ("A ⊗ B", "A: matrix(m,n); B: matrix(p,q) -> matrix(m*p,n*q)"),
     ("vec(X)", "X: matrix(m,n) -> vector(m*n)"),
