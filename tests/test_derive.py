@@ -548,3 +548,10 @@ def _iterated(depth: int) -> Any:
         return c
 
     return f
+
+
+def test_the_kink_of_a_norm_is_a_convention_of_derivatives_only() -> None:
+    """The gradient of norm2 at 0 is the subgradient 0; the formula x/norm2(x) has no value there."""
+    zero = np.zeros(3)
+    np.testing.assert_array_equal(derive("norm2(x)", "x")(x=zero), zero)
+    assert np.isnan(matgrad.parse("x/norm2(x)")(x=zero)).all()

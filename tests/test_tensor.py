@@ -652,3 +652,13 @@ def test_the_graph_is_the_formula(seed: int) -> None:
     sizes = {"m": 4, "n": 3, "p": 2}
     known |= {name: sizes[name] for name in formula.sizes_needed()}
     np.testing.assert_allclose(evaluate(formula.node, known, sizes), formula(**known), rtol=1e-9, atol=1e-12)
+
+
+def test_a_kind_of_node_that_names_no_children_is_no_constant() -> None:
+    """An unknown kind must fail in every traversal, not drop out of the derivative."""
+
+    class Unknown(Node):
+        __slots__ = ()
+
+    with pytest.raises(NotImplementedError):
+        list(topological(object.__new__(Unknown)))

@@ -95,7 +95,7 @@ class _Function:
         dims = sorted({d for _, root in self.roots for e in walk(root) if e.type for dim in e.dims for d in dim.names}
                       | {d for v in self.variables if v.type for dim in v.type.dims for d in dim.names})  # fmt: skip
         given = {v.name for v in self.variables} | {d for d, _ in definitions} | set(functions)
-        loose = {n.value for root in (*(r for _, r in self.roots),) for n in walk(root) if n.op == "name"} - given
+        loose = {n.value for _, root in self.roots for n in walk(root) if n.op == "name"} - given
         dims = sorted({*dims, *loose})  # a dimension may occur only as a number
         words = [*(v.name for v in self.variables), *functions, *(d for d, _ in definitions)]
         words += [d for d in dims if d not in words]

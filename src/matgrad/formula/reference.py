@@ -21,10 +21,13 @@ Array = Any
 """A NumPy array or scalar, real or complex: what flows through the walk."""
 
 
-def evaluate(formula: Expr | Program, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
+def evaluate(
+    formula: Expr | Program, arrays: Mapping[str, Any], sizes: Mapping[str, int], *, subgradient: bool = False
+) -> Array:
     """The value of a typed formula, given its variables and its dimension names.
 
-    An unspecified function is given as ``(g0, g1, …)``: callables for itself and its derivatives.
+    An unspecified function is given as ``(g0, g1, …)``: callables for itself and its derivatives. A printed
+    gradient x/norm2(x) is 0/0 at 0, the kink of the norm; with ``subgradient`` it is taken as 0 there.
 
     >>> from matgrad.dims import Dim
     >>> from matgrad.formula.syntax import Type
@@ -34,11 +37,11 @@ def evaluate(formula: Expr | Program, arrays: Mapping[str, Any], sizes: Mapping[
     """
     with np.errstate(all="ignore"):
         if not isinstance(formula, Program):
-            return _Walk(arrays, sizes).value(formula)
+            return _Walk(arrays, sizes, subgradient).value(formula)
         known = dict(arrays)
         for name, definition in formula.definitions:
             known[name] = _Walk(known, sizes).value(definition)
-        return _Walk(known, sizes).value(formula.body)
+        return _Walk(known, sizes, subgradient).value(formula.body)
 
 
 def operate(node: Expr, values: Sequence[Array], arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
@@ -48,9 +51,10 @@ def operate(node: Expr, values: Sequence[Array], arrays: Mapping[str, Any], size
 
 
 class _Walk:
-    def __init__(self, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
+    def __init__(self, arrays: Mapping[str, Any], sizes: Mapping[str, int], subgradient: bool = False) -> None:
         self.arrays = arrays
         self.sizes = sizes
+        self.subgradient = subgradient
 
     def value(self, expr: Expr) -> Array:
         return fold(expr, self.visit)
@@ -68,7 +72,7 @@ class _Walk:
             case "neg":
                 return -values[0]
             case "product":
-                return _product(node, values)
+                return _product(node, values, self.subgradient)
             case "power":
                 return _power(node, *values)
             case "transpose":
@@ -165,7 +169,7 @@ def _total(values: list[Array]) -> Array:
     return total
 
 
-def _product(node: Expr, values: list[Array]) -> Array:
+def _product(node: Expr, values: list[Array], subgradient: bool) -> Array:
     result, kind = values[0], node.args[0].kind
     for operator, value, factor in zip(node.value, values[1:], node.args[1:], strict=True):
         combined = product_kind(kind, operator, factor.kind)
@@ -175,8 +179,7 @@ def _product(node: Expr, values: list[Array]) -> Array:
             result = _kron(combined, kind, result, factor.kind, value)
         else:
             result = _multiply(operator, kind, result, factor.kind, value)
-            if operator in ("/", "./") and _is_norm(factor):
-                # x/norm2(x) at 0 is 0/0: the gradient of a norm at its kink is taken as 0, a subgradient
+            if subgradient and operator in ("/", "./") and _is_norm(factor):
                 result = np.where((value == 0) & np.isnan(result), 0, result)
         kind = combined
     return result

@@ -40,7 +40,8 @@ class Node:
 
     @property
     def children(self) -> tuple[Node, ...]:
-        return ()
+        """The nodes that this one is made of. Each kind says so itself: one that did not would pass for a constant."""
+        raise NotImplementedError(type(self).__name__)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(repr(getattr(self, f)) for f in self.fields)})"
@@ -52,6 +53,10 @@ class Symbol(Node):
     name: str
     traits: frozenset[str]
 
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return ()
+
 
 class Constant(Node):
     """``name`` is one of size, pi, unit, shift, fuse, tril, triu; ``parameter`` says which one."""
@@ -60,6 +65,10 @@ class Constant(Node):
     fields = ("name", "shape", "parameter")
     name: str
     parameter: Any
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return ()
 
 
 class Einsum(Node):

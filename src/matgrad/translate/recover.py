@@ -218,9 +218,9 @@ class Recovery:
             other = call(node.function, turned if odd or turned_sign > 0 else negated(turned), type=type_)
             if turned_sign == sign:
                 found.append(transposed(other) if type_.dims else other)
-            typed = self._written.values()
-            if turned in typed and arg not in typed:
-                found = found[1:]  # in the words of the formula
+                typed = self._written.values()
+                if turned in typed and arg not in typed:
+                    found = found[1:]  # in the words of the formula
         best = self.order.best(found)
         return negative(best) if odd and sign < 0 else best
 
