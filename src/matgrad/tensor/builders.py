@@ -80,11 +80,11 @@ NETWORK_LAWS, MAP_LAWS, APPLY_LAWS, SUM_LAWS = Laws(), Laws(), Laws(), Laws()
 
 
 def symbol(name: str, shape: Shape, traits: frozenset[str] = frozenset()) -> Node:
-    return intern(Symbol, tuple(shape), name=name, traits=traits)
+    return intern(Symbol, tuple(shape), name, tuple(shape), traits)
 
 
 def constant(name: str, shape: Shape = (), parameter: Any = None) -> Node:
-    return intern(Constant, tuple(shape), name=name, parameter=parameter)
+    return intern(Constant, tuple(shape), name, tuple(shape), parameter)
 
 
 def number(value: Fraction | int, shape: Shape = ()) -> Node:
@@ -117,7 +117,7 @@ def unit(dim: Dim, index: int) -> Node:
 
 
 def named(name: str, value: Node) -> Node:
-    return intern(Named, value.shape, name=name, value=value)
+    return intern(Named, value.shape, name, value)
 
 
 # -- products -------------------------------------------------------------------------------------
@@ -226,17 +226,7 @@ def _interned(network: Network) -> Node:
                           {i: network.sizes[x] for i, x in enumerate(network.out)})  # fmt: skip
     shape = tuple(network.sizes[x] for x in network.out)
     operands, subscripts, out, sizes = canonical(network.operands, network.out, network.sizes, is_symmetric)
-    return _simplest(
-        intern(
-            Einsum,
-            shape,
-            coefficient=network.coefficient,
-            operands=operands,
-            subscripts=subscripts,
-            out=out,
-            sizes=sizes,
-        )
-    )
+    return _simplest(intern(Einsum, shape, network.coefficient, operands, subscripts, out, sizes))
 
 
 def _simplest(node: Einsum) -> Node:
@@ -255,17 +245,8 @@ def scaled(node: Node, factor: Fraction | int) -> Node:
     if isinstance(node, Einsum):
         if factor == 0:
             return zeros(node.shape)
-        return _simplest(
-            intern(
-                Einsum,
-                node.shape,
-                coefficient=node.coefficient * factor,
-                operands=node.operands,
-                subscripts=node.subscripts,
-                out=node.out,
-                sizes=node.sizes,
-            )
-        )
+        fields = (node.coefficient * factor, node.operands, node.subscripts, node.out, node.sizes)
+        return _simplest(intern(Einsum, node.shape, *fields))
     labels = tuple(range(len(node.shape)))
     return einsum([(node, labels)], labels, factor)
 
@@ -349,7 +330,7 @@ def _primitive(terms: dict[Node, Fraction], shape: Shape) -> Node:
     content = Fraction(gcd(*(f.numerator for _, f in ordered)), lcm(*(f.denominator for _, f in ordered)))
     if ordered[0][1] < 0:
         content = -content
-    total = intern(Sum, shape, terms=tuple((factor / content, node) for node, factor in ordered))
+    total = intern(Sum, shape, tuple((factor / content, node) for node, factor in ordered))
     return scaled(total, content)
 
 
@@ -407,8 +388,8 @@ def map_(function: str, args: Sequence[Node], parameter: Any = None) -> Node:
     if len(shape) == 2:
         turned = tuple(transpose(arg) for arg in args)
         if _orientation(turned) < _orientation(args):
-            return transpose(intern(Map, (shape[1], shape[0]), function=function, args=turned, parameter=parameter))
-    return intern(Map, shape, function=function, args=args, parameter=parameter)
+            return transpose(intern(Map, (shape[1], shape[0]), function, turned, parameter))
+    return intern(Map, shape, function, args, parameter)
 
 
 def power(base: Node, exponent: Fraction | int) -> Node:
@@ -481,11 +462,11 @@ def apply(function: str, arg: Node, parameter: Any = None) -> Node:
         shape = shape if function in ("inv", "adj") else ()
         turned = transpose(arg)
         if _orientation([turned]) < _orientation([arg]):
-            found = intern(Apply, shape, function=function, arg=turned, parameter=None)
+            found = intern(Apply, shape, function, turned, None, shape)
             return transpose(found)
     elif function in ("logsumexp", "max", "min"):
         shape = shape[: len(shape) - parameter]
-    return intern(Apply, shape, function=function, arg=arg, parameter=parameter)
+    return intern(Apply, shape, function, arg, parameter, shape)
 
 
 # -- what is known of a node's form ---------------------------------------------------------------

@@ -1,12 +1,14 @@
 """The canonical form of a contraction network: independent of the order of operands and of label names.
 
-Labels are coloured by where they occur, and the colours refined until they are stable; where a tie is
+Labels are numbered in the order in which they occur, in ``out`` and then in the operands as their digests order them.
+That leaves something to decide only where two operands are equal, or where the legs of a symmetric one could stand
+either way. Then labels are coloured by where they occur, and the colours refined until they are stable; where a tie is
 left, each member of the smallest tied class is singled out in turn and the least result is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from matgrad.tensor.nodes import Node, Shape
@@ -21,37 +23,52 @@ def canonical(
 ) -> tuple[tuple[Node, ...], tuple[tuple[int, ...], ...], tuple[int, ...], Shape]:
     """Operands, subscripts, out and sizes with labels renumbered from 0 in a canonical order."""
     swaps = [len(labels) == 2 and symmetric(node) for node, labels in operands]
-    labels = list(dict.fromkeys([*out, *(x for _, subscript in operands for x in subscript)]))
+    order = _plain_order(operands, out, swaps) or _searched_order(operands, out, sizes, swaps)
+    numbered = []
+    for (node, subscript), swap in zip(operands, swaps, strict=True):
+        numbers = tuple([order[x] for x in subscript])
+        if swap and numbers[0] > numbers[1]:
+            numbers = numbers[::-1]
+        numbered.append((node, numbers))
+    if len(numbered) > 1:
+        numbered.sort(key=lambda item: (item[0].digest, item[1]))
+    return (
+        tuple([node for node, _ in numbered]),
+        tuple([subscript for _, subscript in numbered]),
+        tuple([order[x] for x in out]),
+        tuple([sizes[x] for x in order]),
+    )
+
+
+def _numbered(out: tuple[int, ...], subscripts: Iterable[tuple[int, ...]]) -> dict[int, int]:
+    """Labels numbered as they first occur."""
+    order: dict[int, int] = {}
+    for labels in (out, *subscripts):
+        for x in labels:
+            if x not in order:
+                order[x] = len(order)
+    return order
+
+
+def _plain_order(operands: Sequence[Operand], out: tuple[int, ...], swaps: Sequence[bool]) -> dict[int, int] | None:
+    """The numbers of the labels, where the digests alone put the operands in order."""
+    if len(operands) > 1:
+        if len({node for node, _ in operands}) < len(operands):
+            return None
+        operands = sorted(operands, key=lambda operand: operand[0].digest)
+    if len(operands) > 1 and any(swaps):
+        return None
+    return _numbered(out, [subscript for _, subscript in operands])
+
+
+def _searched_order(
+    operands: Sequence[Operand], out: tuple[int, ...], sizes: dict[int, Any], swaps: Sequence[bool]
+) -> dict[int, int]:
+    labels = dict.fromkeys([*out, *(x for _, subscript in operands for x in subscript)])
     colours: dict[int, Any] = {x: (tuple(i for i, o in enumerate(out) if o == x), sizes[x].terms) for x in labels}
     ranks = _refine(_rank(colours), operands, swaps)
-    budget = [_BRANCHES]
-    _, best = _search(ranks, operands, swaps, budget)
-    order = {x: i for i, x in enumerate(dict.fromkeys(out))}
-    for _, subscript in best:
-        for x in subscript:
-            order.setdefault(x, len(order))
-    numbered = sorted(
-        (
-            (node, _oriented(tuple(order[x] for x in subscript), swap))
-            for (node, subscript), swap in _with_swaps(best, symmetric)
-        ),
-        key=lambda item: (item[0].digest, item[1]),
-    )
-    by_number = sorted(order, key=lambda x: order[x])
-    return (
-        tuple(node for node, _ in numbered),
-        tuple(subscript for _, subscript in numbered),
-        tuple(order[x] for x in out),
-        tuple(sizes[x] for x in by_number),
-    )
-
-
-def _with_swaps(operands: Sequence[Operand], symmetric: Callable[[Node], bool]) -> list[tuple[Operand, bool]]:
-    return [(operand, len(operand[1]) == 2 and symmetric(operand[0])) for operand in operands]
-
-
-def _oriented(subscript: tuple[int, ...], swap: bool) -> tuple[int, ...]:
-    return tuple(sorted(subscript)) if swap else subscript
+    _, best = _search(ranks, operands, swaps, [_BRANCHES])
+    return _numbered(out, [subscript for _, subscript in best])
 
 
 def _rank(colours: dict[int, Any]) -> dict[int, int]:
@@ -64,7 +81,7 @@ def _refine(ranks: dict[int, int], operands: Sequence[Operand], swaps: Sequence[
     while count < len(ranks):
         seen: dict[int, list[Any]] = {x: [] for x in ranks}
         for (node, subscript), swap in zip(operands, swaps, strict=True):
-            legs = tuple(ranks[x] for x in subscript)
+            legs = tuple([ranks[x] for x in subscript])
             colour = (node.digest, tuple(sorted(legs)) if swap else legs)
             for place, x in enumerate(subscript):
                 seen[x].append((colour, 0 if swap else place))
@@ -107,5 +124,5 @@ def _certificate(
     for (node, subscript), swap in zip(operands, swaps, strict=True):
         if swap:
             subscript = tuple(sorted(subscript, key=lambda x: ranks[x]))
-        rows.append(((node.digest, tuple(ranks[x] for x in subscript)), (node, subscript)))
+        rows.append(((node.digest, tuple([ranks[x] for x in subscript])), (node, subscript)))
     return rows

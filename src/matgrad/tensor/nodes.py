@@ -18,7 +18,7 @@ Nodes are made by ``builders`` only, and never know anything but their own field
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from hashlib import blake2b
 from typing import Any, ClassVar, TypeVar
@@ -32,16 +32,28 @@ Shape = tuple[Dim, ...]
 class Node:
     """The base of all nodes: a shape, a digest that orders nodes alike in every process, and a memo."""
 
-    __slots__ = ("__weakref__", "digest", "memo", "shape")
+    __slots__ = ("__weakref__", "_digest", "memo", "shape")
     fields: ClassVar[tuple[str, ...]] = ()
-    digest: int
     shape: Shape
     memo: dict[str, Any]
+    _digest: int | None
 
     @property
     def children(self) -> tuple[Node, ...]:
         """The nodes that this one is made of. Each kind says so itself: one that did not would pass for a constant."""
         raise NotImplementedError(type(self).__name__)
+
+    @staticmethod
+    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:  # noqa: ARG004
+        """The values of the fields, with a name in place of every child."""
+        return values
+
+    @property
+    def digest(self) -> int:
+        """A number that depends on the structure alone. It is found when nodes are first put in order."""
+        if self._digest is None:
+            _find_digest(self)
+        return self._digest  # type: ignore[return-value]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(repr(getattr(self, f)) for f in self.fields)})"
@@ -84,6 +96,11 @@ class Einsum(Node):
     def children(self) -> tuple[Node, ...]:
         return self.operands
 
+    @staticmethod
+    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+        coefficient, operands, subscripts, out, sizes = values
+        return coefficient, tuple(map(name, operands)), subscripts, out, sizes
+
 
 class Sum(Node):
     __slots__ = ("terms",)
@@ -93,6 +110,11 @@ class Sum(Node):
     @property
     def children(self) -> tuple[Node, ...]:
         return tuple(node for _, node in self.terms)
+
+    @staticmethod
+    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+        (terms,) = values
+        return (tuple((factor, name(node)) for factor, node in terms),)
 
 
 class Map(Node):
@@ -108,6 +130,11 @@ class Map(Node):
     def children(self) -> tuple[Node, ...]:
         return self.args
 
+    @staticmethod
+    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+        function, args, parameter = values
+        return function, tuple(map(name, args)), parameter
+
 
 class Apply(Node):
     """``parameter`` is the number of last axes over which a reduction runs; None for matrix functions."""
@@ -122,6 +149,11 @@ class Apply(Node):
     def children(self) -> tuple[Node, ...]:
         return (self.arg,)
 
+    @staticmethod
+    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+        function, arg, parameter, shape = values
+        return function, name(arg), parameter, shape
+
 
 class Named(Node):
     __slots__ = ("name", "value")
@@ -133,47 +165,51 @@ class Named(Node):
     def children(self) -> tuple[Node, ...]:
         return (self.value,)
 
+    @staticmethod
+    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+        named, value = values
+        return named, name(value)
+
 
 _TABLE: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
 _LOCK = threading.RLock()
 N = TypeVar("N", bound=Node)
 
 
-def intern(kind: type[N], shape: Shape, **fields: Any) -> N:
-    """The one node of these fields; only builders call this."""
-    fields = {"shape": shape, **fields}
+def intern(kind: type[N], shape: Shape, *values: Any) -> N:
+    """The one node with these values of its fields; only builders call this."""
     # Children by id: a node keeps its children alive, and its key must not, or no cycle could be collected.
-    values = tuple(fields[name] for name in kind.fields)
-    key = (kind, *map(_identified, values))
+    key = (kind, *kind.spelled(id, *values))
     with _LOCK:
         found = _TABLE.get(key)
         if found is None:
             found = object.__new__(kind)
-            for name, value in fields.items():
-                object.__setattr__(found, name, value)
+            for name, value in zip(kind.fields, values, strict=True):
+                setattr(found, name, value)
+            found.shape = shape
             found.memo = {}
-            text = repr((kind.__name__, [_stable(v) for v in values]))
-            found.digest = int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+            found._digest = None
             _TABLE[key] = found
     return found  # type: ignore[return-value]
 
 
-def _identified(value: Any) -> Any:
-    """A value with nodes replaced by their identity, through tuples."""
-    if isinstance(value, Node):
-        return ("node", id(value))
-    return tuple(map(_identified, value)) if isinstance(value, tuple) else value
+def _find_digest(root: Node) -> None:
+    """Digests of the node and of what is below it, children first, without recursion."""
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        missing = [child for child in node.children if child._digest is None]
+        if missing:
+            stack += missing
+            continue
+        stack.pop()
+        values = node.spelled(_known_digest, *[getattr(node, name) for name in node.fields])
+        text = repr((type(node).__name__, [sorted(v) if isinstance(v, frozenset) else v for v in values]))
+        node._digest = int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
-def _stable(value: Any) -> Any:
-    """A value with nodes replaced by their digests and sets sorted: the same text in every process."""
-    if isinstance(value, Node):
-        return value.digest
-    if isinstance(value, tuple):
-        return tuple(_stable(v) for v in value)
-    if isinstance(value, frozenset):
-        return sorted(value)
-    return value
+def _known_digest(node: Node) -> int | None:
+    return node._digest
 
 
 def topological(*roots: Node) -> Iterator[Node]:
