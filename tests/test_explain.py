@@ -18,7 +18,6 @@ from matgrad.cli import main
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.explaining.differential import lines_of
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP
-from matgrad.explaining.loops import expanded_loops
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.truth import WrongLine, check
 
@@ -198,14 +197,6 @@ def test_with_a_point_each_line_has_its_numbers() -> None:
     assert all(line.numbers is not None for line in derivation)
     table = matgrad.explain("r = A*x - b; r'*r", "x", style="backward", at=at)
     assert np.allclose(table[-1].numbers, [140, 176])
-
-
-def test_loops_are_programs() -> None:
-    assert expanded_loops("for k in 2..3 { h{k} = W{k}*h{k-1} }; sum(h3)") == "h2 = W2*h1; h3 = W3*h2; sum(h3)"
-    for wrong in ("for l in 1..2 { a{l} = x", "for l in 2..1 { a{l} = x }", "for l in 0..1 { a{l} = a{l-1} }",
-                  "for l in 1..2 { a{k} = x }"):  # fmt: skip
-        with pytest.raises(MatgradError):
-            expanded_loops(wrong)
 
 
 def test_repeated_layers_are_shown_once() -> None:

@@ -20,7 +20,6 @@ from matgrad.cli_options import Command, not_an_option, parser_for
 from matgrad.cli_output import Names, Row, aligned, ascii_only, joined_code, latex_lines, plain_data, report, show_value
 from matgrad.errors import DataError
 from matgrad.explaining.graph import draw
-from matgrad.explaining.loops import expanded_loops
 
 FINE, BAD_INPUT, CHECK_FAILED, UNDECIDED = 0, 2, 3, 4
 FAULT, NOT_WRITTEN, INTERRUPTED, BROKEN_PIPE = 70, 74, 130, 141
@@ -119,7 +118,7 @@ def _derive(options: argparse.Namespace) -> int:
 def _wrt(options: argparse.Namespace) -> list[str]:
     """The names after ``--wrt``."""
     if options.wrt is None:
-        known = Formula(expanded_loops(options.formula.strip()), options.where).variables
+        known = Formula(options.formula.strip(), options.where).variables
         raise MatgradError(
             "say in which variable to differentiate",
             hint=f"--wrt {next(iter(known))}" if known else None,
@@ -223,7 +222,7 @@ def _at_point(names: Names, derivatives: Sequence[Derivative], values: _Values, 
 
 def _explain(options: argparse.Namespace) -> int:
     source, wrt = options.formula.strip(), _wrt(options)
-    point = None if options.at is None else _point(Formula(expanded_loops(source), options.where), options.at)
+    point = None if options.at is None else _point(Formula(source, options.where), options.at)
     derivation = explain(
         source, wrt, where=options.where, order=options.order, style=options.style, brief=options.brief, at=point
     )

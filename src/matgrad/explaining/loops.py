@@ -1,75 +1,16 @@
-"""Programs written as a loop over layers: ``for l in 1..3 { a{l} = tanh(W{l}*a{l-1} + b{l}) }``.
-
-The body is repeated for every number of the range, with ``{l}``, ``{l-1}`` and ``{l+1}`` replaced by numbers; so
-``W{l}`` are the variables W1, W2, W3, and ``a{l-1}`` is a0 in the first layer.
-"""
+"""Repeated layers, shown once with their index."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from matgrad.errors import MatgradError
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, Line
 from matgrad.explaining.trees import rebuilt
 from matgrad.explaining.words import Word
 from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import Expr, fold, walk
 from matgrad.formula.unicode import to_unicode
-
-_LOOP = re.compile(r"\bfor\s+(?P<name>[^\W\d]\w*)\s+in\s+(?P<first>\d+)\s*\.\.\s*(?P<last>\d+)\s*\{", re.UNICODE)
-MOST = 1000
-"""Layers that a loop may have."""
-
-
-def expanded_loops(source: str) -> str:
-    """The program with its loops written out.
-
-    >>> expanded_loops("for l in 1..2 { a{l} = tanh(W{l}*a{l-1}) }; norm2(a2)^2")
-    'a1 = tanh(W1*a0); a2 = tanh(W2*a1); norm2(a2)^2'
-    """
-    while found := _LOOP.search(source):
-        end = _closing(source, found.end())
-        name, first, last = found["name"], int(found["first"]), int(found["last"])
-        if not first <= last < first + MOST:
-            raise MatgradError(
-                f"a loop runs over 1 to {MOST} layers, not {first}..{last}", source=source, span=found.span()
-            )
-        body = source[found.end() : end].strip().strip(";")
-        layers = [_layer(body, name, k, source) for k in range(first, last + 1)]
-        rest = source[end + 1 :].lstrip()
-        rest = rest if not rest or rest.startswith(";") else "; " + rest
-        source = source[: found.start()] + "; ".join(layers) + rest
-    return source
-
-
-def _closing(source: str, start: int) -> int:
-    depth = 1
-    for at in range(start, len(source)):
-        depth += {"{": 1, "}": -1}.get(source[at], 0)
-        if not depth:
-            return at
-    raise MatgradError("the body of a loop is never closed: } is missing", source=source, span=(start - 1, start))
-
-
-def _layer(body: str, name: str, number: int, source: str) -> str:
-    def value(match: re.Match[str]) -> str:
-        found = number + int(match["shift"].replace(" ", "") or 0)
-        if found < 0:
-            raise MatgradError(f"{match[0]} is {found} in layer {number}: layers are counted from 0", source=source)
-        return str(found)
-
-    text = re.sub(r"\{\s*" + re.escape(name) + r"(?P<shift>\s*[+-]\s*\d+|)\s*\}", value, body)
-    if "{" in text:
-        place = text.index("{")
-        raise MatgradError(
-            f"{text[place : place + 12]} is not an index of the loop over {name}",
-            hint=f"{{{name}}}, {{{name}-1}} or {{{name}+1}}",
-        )
-    return text
-
-
-# -- repeated layers, shown once
 
 
 def folded(lines: Sequence[Line]) -> list[Line]:

@@ -21,7 +21,7 @@ from matgrad.explaining.derivation import Derivation
 from matgrad.explaining.differential import lines_of
 from matgrad.explaining.index_words import IndexWords
 from matgrad.explaining.lines import Line
-from matgrad.explaining.loops import expanded_loops, folded, layer_words
+from matgrad.explaining.loops import folded, layer_words
 from matgrad.explaining.second import second_lines, second_setting
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.trees import named
@@ -43,7 +43,7 @@ def explained(
     """The checked derivation of a derivative, in a style."""
     if style not in STYLES:
         raise MatgradError(f"unknown style {style!r}", hint=", ".join(STYLES))
-    looped = source != (source := expanded_loops(source))
+    looped = "for " in source
     if order not in (1, 2):
         raise NotSupported(f"a derivation is of order 1 or 2, not {order!r}", hint="derive, for orders up to 4")
     if style != "backward" and len(wrt) > 1:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from matgrad.dims import Dim
 from matgrad.errors import DeclarationError
+from matgrad.formula.loops import statements
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR
 from matgrad.formula.tokens import normalise_name
 
@@ -87,7 +88,7 @@ def _entries(where: Where) -> list[tuple[str, str | Declaration, str, tuple[int,
     if where is None:
         return []
     if isinstance(where, str):
-        return [entry for found in re.finditer(r"[^;\n]+", where) for entry in _named(where, found)]
+        return [entry for part, span in statements(where) for entry in _named(where, part, span)]
     if not isinstance(where, Mapping):
         raise DeclarationError(f"declarations are text or a mapping, not {type(where).__name__}", hint=f'"{_EXAMPLE}"')
     entries: list[tuple[str, str | Declaration, str, tuple[int, int]]] = []
@@ -99,12 +100,7 @@ def _entries(where: Where) -> list[tuple[str, str | Declaration, str, tuple[int,
     return entries
 
 
-def _named(where: str, found: re.Match[str]) -> list[tuple[str, str | Declaration, str, tuple[int, int]]]:
-    part = found.group()
-    if not part.strip():
-        return []
-    start = found.start() + len(part) - len(part.lstrip())
-    span = (start, found.start() + len(part.rstrip()))
+def _named(where: str, part: str, span: tuple[int, int]) -> list[tuple[str, str | Declaration, str, tuple[int, int]]]:
     names, colon, words = part.partition(":")
     if not colon:
         raise DeclarationError("a declaration is a name, ':' and what it is", source=where, span=span, hint=_EXAMPLE)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from matgrad.errors import FormulaError, MatgradError
 from matgrad.formula.subscripts import plain
 from matgrad.formula.syntax import Call, Expr, Program
-from matgrad.formula.tokens import Token, complaint, tokenize
+from matgrad.formula.token import Token
+from matgrad.formula.tokens import complaint, tokenize
 
 if TYPE_CHECKING:
     from lark import Lark

@@ -11,23 +11,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any, NamedTuple
+from typing import Any
 
 from matgrad.errors import FormulaError, MatgradError, NotSupported
+from matgrad.formula.loops import EXAMPLE, Indexed, Loop, indices_at, loop_at, repeated
+from matgrad.formula.token import Token
 from matgrad.functions import card
 
 MAX_CHARS = 20_000
 MAX_NESTING = 200
 MAX_DIGITS = 400
-
-
-class Token(NamedTuple):
-    """A piece of the text. ``value`` is what it means: an operator, a normalised name, digits, (name, primes)."""
-
-    kind: str
-    value: Any
-    start: int
-    stop: int
 
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
@@ -50,8 +43,8 @@ _ENDS_OPERAND = {"NAME", "NUMBER", "RPAR", "RSQB", "TICK", "SUPER", "STRING"}
 _INFIX = {"PLUS", "MINUS", "TIMES", "POW", "EQUALS", "COMMA", "COLON"}
 _CONTINUES = {"TIMES", "POW", "TICK", "SUPER", "COMMA", "EQUALS", "COLON"}
 _INSTEAD = {
-    "|": "abs(x), norm2(x) or det(X)", "‖": "norm2(x) or norm1(x)", "√": "sqrt(x)", "∑": "sum(x)", "{": "( )",
-    "}": "( )", "$": "the formula without $, or parse_latex", "∂": "derive(formula, wrt)", "<": "step(x - y)",
+    "|": "abs(x), norm2(x) or det(X)", "‖": "norm2(x) or norm1(x)", "√": "sqrt(x)", "∑": "sum(x)",
+    "{": "( )", "}": f"( ), or a loop: {EXAMPLE}", "$": "the formula without $, or parse_latex", "∂": "derive(formula, wrt)", "<": "step(x - y)",
     "∇": "gradient(formula, wrt)", ">": "step(x - y)", "¹": "inv(X)", "∞": "a number", "%": "a product with 0.01",
     "!": "a product", "~": "a name of letters and digits", "#": "the formula without comments", "&": "a product",
 }  # fmt: skip
@@ -100,11 +93,20 @@ class _Tokenizer:
         self.open: list[Token] = []
         self.chain = [0]  # signs and postfix operators since the last infix operator, per open bracket
         self.newline: int | None = None
+        self.loops: list[str] = []
 
     def run(self) -> list[Token]:
-        at = 0
+        self._read(0)
+        while self.tokens and self.tokens[-1].kind == "STOP":
+            self.tokens.pop()
+        return self.tokens
+
+    def _read(self, at: int) -> int:
+        """Tokens up to the end of the text, or of the body of a loop; the position there."""
         while at < len(self.text):
             char = self.text[at]
+            if char == "}" and self.loops and not self.open:
+                return at
             if char == "\n" or char == "\r":
                 self.newline = at if self.newline is None else self.newline
                 at += 1
@@ -115,9 +117,7 @@ class _Tokenizer:
         if self.open:
             bracket = self.open[-1]
             raise self._error(f"'{bracket.value}' is never closed", bracket.start, bracket.stop)
-        while self.tokens and self.tokens[-1].kind == "STOP":
-            self.tokens.pop()
-        return self.tokens
+        return at
 
     def _error(self, message: str, start: int, stop: int, hint: str | None = None) -> FormulaError:
         return FormulaError(message, source=self.text, span=(start, stop), hint=hint)
@@ -161,15 +161,61 @@ class _Tokenizer:
         raise self._stray(at)
 
     def _name(self, at: int) -> int:
-        stop = scan_name(self.text, at)
-        name = normalise_name(self.text[at:stop])
-        if name is None:
-            raise self._error(f"'{self.text[at:stop]}' cannot be a name", at, stop, "letters, digits and _")
+        loop = loop_at(self.text, at) if self.text.startswith("for", at) and not self.open else None
+        if loop is not None:
+            return self._loop(loop, at)
+        name, stop = self._indexed(at)
         call = _CALL.match(self.text, stop)
         if call is None:
             return self._add("NAME", name, at, stop)
         primes = len(call.group(1) or "")
-        return self._add("CALL", (name, primes), at, stop + primes)
+        value = name._replace(call=primes) if isinstance(name, Indexed) else (name, primes)
+        return self._add("CALL", value, at, stop + primes)
+
+    def _indexed(self, at: int) -> tuple[str | Indexed, int]:
+        """A name with the indices in braces that belong to it."""
+        parts: list[Any] = []
+        stop = at
+        while True:
+            start, stop = stop, scan_name(self.text, stop) if self._goes_on(stop, parts) else stop
+            if stop > start:
+                # what follows an index may begin with a digit: it is normalised like the end of a name
+                name = normalise_name("_" * bool(parts) + self.text[start:stop])
+                if name is None:
+                    raise self._error(f"'{self.text[start:stop]}' cannot be a name", at, stop, "letters, digits and _")
+                parts.append(name[bool(parts) :])
+            if not self.text.startswith("{", stop):
+                break
+            found, stop = indices_at(self.text, stop, self.loops)
+            parts += found
+        if any(isinstance(part, tuple) for part in parts):
+            return Indexed(tuple(parts)), stop
+        return "".join(parts), stop
+
+    def _goes_on(self, at: int, parts: list[Any]) -> bool:
+        return not parts or (at < len(self.text) and _is_name_part(self.text[at]))
+
+    def _loop(self, loop: Loop, at: int) -> int:
+        """The tokens of a loop, written out; the position after it."""
+        if self.newline is not None:
+            self._line_break("NAME", at, at + 3)
+        if self.tokens and self.tokens[-1].kind != "STOP":
+            raise self._error("a loop is a statement of its own", at, at + 3, "';' before it")
+        if loop.name in self.loops:
+            raise self._error(f"a loop over {loop.name} inside of another", at, loop.span[1], "another letter")
+        mark = len(self.tokens)
+        self.loops.append(loop.name)
+        end = self._read(loop.body)
+        if end >= len(self.text):
+            raise self._error("the body of this loop is never closed: } is missing", loop.body - 1, loop.body)
+        self.loops.pop()
+        self.newline = None
+        body = self.tokens[mark:]
+        while body and body[-1].kind == "STOP":
+            body.pop()
+        self.tokens[mark:] = repeated(loop, body, self.text)
+        self.chain[-1] = 0
+        return end + 1
 
     def _number(self, at: int, stop: int, kind: str = "NUMBER") -> int:
         digits = self.text[at:stop].translate(_SUPERSCRIPTS) if kind == "SUPER" else self.text[at:stop]
@@ -191,6 +237,9 @@ class _Tokenizer:
                 "'\\' (solving a linear system) is not an operator here",
                 source=self.text, span=(at, at + 1), hint=f"inv({left})*{right}",
             )  # fmt: skip
+        if char == "}" and self.loops:
+            bracket = self.open[-1]
+            return self._error(f"'{bracket.value}' is never closed", bracket.start, bracket.stop)
         if char in "\"'":
             return self._error("this quote is never closed", at, at + 1, 'einsum("ij,jk->ik", A, B)')
         return self._error(f"the character '{char}' is not part of a formula", at, at + 1, _INSTEAD.get(char))
