@@ -44,7 +44,8 @@ _INFIX = {"PLUS", "MINUS", "TIMES", "POW", "EQUALS", "COMMA", "COLON"}
 _CONTINUES = {"TIMES", "POW", "TICK", "SUPER", "COMMA", "EQUALS", "COLON"}
 _INSTEAD = {
     "|": "abs(x), norm2(x) or det(X)", "‖": "norm2(x) or norm1(x)", "√": "sqrt(x)", "∑": "sum(x)",
-    "{": "( )", "}": f"( ), or a loop: {EXAMPLE}", "$": "the formula without $, or parse_latex", "∂": "derive(formula, wrt)", "<": "step(x - y)",
+    "{": "( )", "}": f"( ), or {EXAMPLE}",
+    "$": "the formula without $, or parse_latex", "∂": "derive(formula, wrt)", "<": "step(x - y)",
     "∇": "gradient(formula, wrt)", ">": "step(x - y)", "¹": "inv(X)", "∞": "a number", "%": "a product with 0.01",
     "!": "a product", "~": "a name of letters and digits", "#": "the formula without comments", "&": "a product",
 }  # fmt: skip
