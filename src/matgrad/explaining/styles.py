@@ -28,7 +28,7 @@ from matgrad.explaining.trees import named
 from matgrad.explaining.truth import DEEP, LAYERED, WrongLine, check, disagreement, gentle
 from matgrad.explaining.words import Word, Words
 from matgrad.formula.latex import to_latex
-from matgrad.formula.syntax import SCALAR, Program
+from matgrad.formula.syntax import SCALAR, SCALAR_TYPE, Program
 
 STYLES = ("differential", "backward", "components")
 READABLE = 24
@@ -101,7 +101,7 @@ def backward(source: str, wrt: Sequence[str], where: Any, order: int, at: Mappin
         errors.append(_compared(table, lines, formula))
     words = Words()
     for name in table.varying:
-        words.gradient(table.signal_name(name), table.function, named(name, table.types[name]))
+        words.gradient(table.signal_name(name), named(table.function, SCALAR_TYPE), named(name, table.types[name]))
     if at is not None:
         bound_at = bound(formula, at)
         forward = Forward(table, Point(dict(bound_at.arrays), dict(bound_at.sizes)))
@@ -180,7 +180,7 @@ def words_of(setting: Setting) -> Words:
         latex = rf"\frac{{\mathrm{{d}}^{{2}}{f}}}{{\mathrm{{d}}{to_latex(t)}^{{2}}}}" if scalar else rf"\nabla^{{2}}{f}"
         words.words[setting.gradient_name] = Word(setting.gradient_name, latex, True)
         return words
-    words.gradient(setting.gradient_name, setting.function, setting.name(setting.wrt))
+    words.gradient(setting.gradient_name, setting.f, setting.name(setting.wrt))
     return words
 
 

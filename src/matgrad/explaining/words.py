@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from matgrad.errors import MatgradError
 from matgrad.explaining.trees import DIFFERENTIAL
-from matgrad.formula.latex import _Latex, to_latex
+from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import parse_expression
 from matgrad.formula.printing import ATOM, JOINT, Piece
 from matgrad.formula.syntax import Expr
 from matgrad.formula.text import to_text
-from matgrad.formula.unicode import _Unicode, to_unicode
+from matgrad.formula.unicode import to_unicode
 
 
 class Word(NamedTuple):
@@ -32,66 +33,53 @@ class Words:
 
     def differential(self, name: str, of: Expr) -> None:
         """``name`` is the differential of ``of``."""
-        self.words[name] = Word("d" + to_unicode(of), r"\,\mathrm{d}" + to_latex(of))
+        self.words[name] = Word("d" + to_unicode(of), rf"{BEFORE}\mathrm{{d}}{to_latex(of)}{AFTER}")
 
-    def gradient(self, name: str, function: str, wrt: Expr) -> None:
+    def gradient(self, name: str, function: Expr, wrt: Expr) -> None:
+        """``name`` is ∇f, or the derivative of f in ``wrt`` as a quotient."""
         if name.startswith("∇"):
-            self.words[name] = Word(name, r"\nabla " + function)
+            self.words[name] = Word(name, r"\nabla " + to_latex(function))
             return
         sign, shown = (r"\mathrm{d}", "d") if name.startswith("d") else (r"\partial ", "∂")
         below = to_latex(wrt)
         self.words[name] = Word(
-            f"{shown}{function}/{shown}{to_unicode(wrt)}", rf"\frac{{{sign}{function}}}{{{sign}{below}}}", True
+            f"{shown}{to_unicode(function)}/{shown}{to_unicode(wrt)}",
+            rf"\frac{{{sign}{to_latex(function)}}}{{{sign}{below}}}",
+            True,
         )
 
     def unicode(self, expr: Expr) -> str:
-        return _UnicodeWords(expr, self.words).print(expr)
+        return to_unicode(expr, self._pieces(latex=False))
 
     def latex(self, expr: Expr) -> str:
-        return _LatexWords(expr, self.words).print(expr)
+        return _with_thin_spaces(to_latex(expr, self._pieces(latex=True)))
+
+    def _pieces(self, *, latex: bool) -> dict[str, Piece]:
+        """The special names as the printers take them."""
+        found = {DIFFERENTIAL: Piece(ATOM, (r"\mathrm{d}" if latex else "d",))}
+        for name, word in self.words.items():
+            level = JOINT if word.quotient else ATOM
+            found[name] = Piece(level, (word.latex if latex else word.unicode,), tall=latex and word.quotient)
+        return found
 
     def text(self, expr: Expr) -> str:
         return to_text(expr).replace(DIFFERENTIAL, "d")
 
 
-class _UnicodeWords(_Unicode):
-    def __init__(self, expr: Expr, words: Mapping[str, Word]) -> None:
-        self.words = words
-        super().__init__(expr)
-
-    def show_name(self, name: str, kind: str | None) -> str:
-        if name == DIFFERENTIAL:
-            return "d"
-        return self.words[name].unicode if name in self.words else super().show_name(name, kind)
-
-    def visit_name(self, node: Expr, pieces: list[Piece]) -> Piece:
-        word = self.words.get(node.value)
-        if word is not None and word.quotient:
-            return Piece(JOINT, (word.unicode,), operator="/")
-        return super().visit_name(node, pieces)
+BEFORE, AFTER = "\N{ZERO WIDTH SPACE}", "\N{ZERO WIDTH NON-JOINER}"
+"""Mark the two ends of a differential, until its neighbours are known."""
+_FACTOR_BEFORE = re.compile(rf"(?<=[\w)}}\]])(?<!\\odot)(?<!\\oslash)(?<!\\otimes)(?<!\\cdot) ?{BEFORE}")
+_FACTOR_AFTER = re.compile(rf"{AFTER}(?= ?(?:[\w(]|\\(?!odot|oslash|otimes|cdot|right|end|,)[A-Za-z]))")
 
 
-class _LatexWords(_Latex):
-    def __init__(self, expr: Expr, words: Mapping[str, Word]) -> None:
-        self.words = words
-        super().__init__(expr)
+def _with_thin_spaces(latex: str) -> str:
+    r"""A differential stands apart from the factors beside it.
 
-    def show_name(self, name: str, kind: str | None) -> str:
-        if name == DIFFERENTIAL:
-            return r"\mathrm{d}"
-        return self.words[name].latex if name in self.words else super().show_name(name, kind)
-
-    def apply(self, function: str, arguments: Piece, dim: int | None) -> Piece:
-        if function != r"\mathrm{d}":
-            return super().apply(function, arguments, dim)
-        left, right = (r"\left(", r"\right)") if arguments.tall else ("(", ")")
-        return Piece(ATOM, (function, left, arguments, right), tall=arguments.tall)
-
-    def visit_name(self, node: Expr, pieces: list[Piece]) -> Piece:
-        word = self.words.get(node.value)
-        if word is not None and word.quotient:
-            return Piece(JOINT, (word.latex,), tall=True, operator="/")
-        return super().visit_name(node, pieces)
+    >>> print(_with_thin_spaces(rf"A {BEFORE}\mathrm{{d}}W{AFTER} x + {BEFORE}\mathrm{{d}}x{AFTER}"))
+    A \,\mathrm{d}W\, x + \mathrm{d}x
+    """
+    spaced = _FACTOR_AFTER.sub(r"\\,", _FACTOR_BEFORE.sub(r" \\,", latex))
+    return spaced.replace(BEFORE, "").replace(AFTER, "")
 
 
 @lru_cache(maxsize=512)

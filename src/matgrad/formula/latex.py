@@ -2,6 +2,8 @@ r"""Formulas in LaTeX, fit for print: ``2\,\mathbf{A}^{\top}(\mathbf{A}\mathbf{x
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from matgrad.formula.printing import ATOM, GREEK, POSTFIX, SPELLED, UNARY, Piece, split_name, split_number
 from matgrad.formula.syntax import MATRIX, ROW, VECTOR, Expr
 from matgrad.formula.text import index_text, stack_rows
@@ -13,15 +15,17 @@ _STRETCH_AFTER = {")": r"\right)", r"\rvert": r"\right\rvert", r"\rVert": r"\rig
 _LIKE_LATIN = {"omicron": "o"}
 
 
-def to_latex(expr: Expr) -> str:
+def to_latex(expr: Expr, special: Mapping[str, Piece] | None = None) -> str:
     r"""The formula in LaTeX; vectors and matrices are bold where types are known.
+
+    ``special`` names are written as these pieces.
 
     >>> from matgrad.formula.syntax import Call
     >>> x = Expr("name", value="x")
     >>> print(to_latex(Expr("product", (x, Expr("call", (x,), Call("sqrt"))), ("/",))))
     \frac{x}{\sqrt{x}}
     """
-    return _Latex(expr).print(expr)
+    return _Latex(expr, special).print(expr)
 
 
 class _Latex(Visual):

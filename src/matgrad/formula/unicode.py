@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from matgrad.formula.printing import (
     ATOM,
     GREEK,
@@ -26,14 +28,14 @@ _SUPERSCRIPTS = dict(zip("0123456789-−nkmpij", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻
 _SUBSCRIPTS = dict(zip("0123456789ijkmn", "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₘₙ", strict=True))
 
 
-def to_unicode(expr: Expr) -> str:
-    """The formula in Unicode.
+def to_unicode(expr: Expr, special: Mapping[str, Piece] | None = None) -> str:
+    """The formula in Unicode; ``special`` names are written as these pieces.
 
     >>> A, x = Expr("name", value="A"), Expr("name", value="x")
     >>> to_unicode(Expr("product", (Expr("transpose", (A,)), Expr("neg", (x,))), ("*",)))
     'Aᵀ(−x)'
     """
-    return _Unicode(expr).print(expr)
+    return _Unicode(expr, special).print(expr)
 
 
 class _Unicode(Visual):

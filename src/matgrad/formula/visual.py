@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from matgrad.formula.printing import ATOM, JOINT, POSTFIX, PRODUCT, SUM, UNARY, Piece, Printer, distinct, reads_alone
+from matgrad.formula.printing import (
+    ATOM,
+    JOINT,
+    POSTFIX,
+    PRODUCT,
+    SUM,
+    UNARY,
+    Piece,
+    Printer,
+    distinct,
+    flatten,
+    reads_alone,
+)
 from matgrad.formula.syntax import MATRIX, SCALAR, Call, Expr, product_kind, walk
 from matgrad.functions import card
 from matgrad.functions.card import Card
@@ -33,7 +46,9 @@ class Visual(Printer):
     marks: Marks
     prime = "'"
 
-    def __init__(self, expr: Expr) -> None:
+    def __init__(self, expr: Expr, special: Mapping[str, Piece] | None = None) -> None:
+        """``special`` says how some names are written, by those who make them up: dx, ∂L/∂y."""
+        self.special = special or {}
         self.names: dict[str, str] = {}
         kinds: dict[str, str | None] = {}
         for node in walk(expr):
@@ -64,6 +79,8 @@ class Visual(Printer):
     # What they share.
 
     def visit_name(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
+        if node.value in self.special:
+            return self.special[node.value]
         return Piece(ATOM, (self.names[node.value],))
 
     def visit_product(self, node: Expr, pieces: list[Piece]) -> Piece:
@@ -123,7 +140,9 @@ class Visual(Printer):
         call: Call = node.value
         entry = card(call.name) if not call.primes else None
         if entry is None:
-            return self.apply(self.show_name(call.name, SCALAR) + self.prime * call.primes, self.commas(pieces), None)
+            special = self.special.get(call.name)
+            name = self.show_name(call.name, SCALAR) if special is None else flatten(special)
+            return self.apply(name + self.prime * call.primes, self.commas(pieces), None)
         if call.name == "inv":
             return self.scripted(pieces[0], self.marks.inverse, self.marks.transpose)
         if call.name in ("vector", "matrix", "ones", "zeros", "eye"):
