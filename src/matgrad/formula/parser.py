@@ -53,7 +53,12 @@ def writes_decimals(text: str) -> bool:
     >>> writes_decimals("0.5*x"), writes_decimals("x/2")
     (True, False)
     """
+    if _PERHAPS_DECIMAL.search(text) is None:
+        return False
     return any(token.kind == "NUMBER" and not token.value.isdigit() for token in tokenize(text, limits=False))
+
+
+_PERHAPS_DECIMAL = re.compile(r"[0-9][.eE]|\.[0-9]")
 
 
 def _parse(text: str, start: str, limits: bool) -> Any:

@@ -130,73 +130,103 @@ def einsum(
     sizes: Mapping[int, Dim] | None = None,
 ) -> Node:
     """Σ over labels not in ``out`` of coefficient · ∏ operands; ``sizes`` for labels that no operand has."""
-    network = Network(list(operands), tuple(out), Fraction(coefficient), dict(sizes or {}))  # type: ignore[arg-type]
+    if not isinstance(coefficient, Fraction):
+        coefficient = Fraction(coefficient)
+    network = Network(list(operands), tuple(out), coefficient, dict(sizes or {}))  # type: ignore[arg-type]
     while True:
-        network = _flatten(network.operands, network.out, network.coefficient, network.sizes)
-        if network.coefficient == 0 or any(is_zero(node) for node, _ in network.operands):
+        network = _flatten(network)
+        if not network.coefficient:
             return _interned(Network([], network.out, Fraction(0), network.sizes))
-        for rewrite in (_count_free_labels, _merge_powers, *(law.rewrite for law in NETWORK_LAWS)):
-            found = rewrite(network)
-            if isinstance(found, Node):
-                return found
-            if found is not None:
-                network = found
-                break
-        else:
+        found = _rewritten(network)
+        if found is None:
             return _interned(network)
+        if isinstance(found, Node):
+            return found
+        network = found
 
 
-def _flatten(
-    operands: Sequence[tuple[Node, Sequence[int]]], out: tuple[int, ...], coefficient: Fraction, sizes: dict[int, Dim]
-) -> Network:
-    parent: dict[int, int] = {}
+def _rewritten(network: Network) -> Network | Node | None:
+    """What the first law that applies makes of a contraction."""
+    found: Network | Node | None = _count_free_labels(network) or _merge_powers(network)
+    if found is not None:
+        return found
+    kinds = {type(node) for node, _ in network.operands}
+    for law in NETWORK_LAWS:
+        if not kinds.isdisjoint(law.on):
+            found = law.rewrite(network)
+            if found is not None:
+                return found
+    return None
 
-    def find(x: int) -> int:
-        while parent.get(x, x) != x:
-            x = parent[x]
-        return x
 
-    fresh = 1 + max([-1, *out, *sizes, *(x for _, s in operands for x in s)])
-    room = FLATTEN - len(operands)
-    flat: list[tuple[Node, Sequence[int]]] = []
+def _flatten(network: Network) -> Network:
+    """Inner contractions spliced in, with fresh labels for what they sum over; their diagonals join labels here."""
+    operands, sizes, coefficient = network.operands, network.sizes, network.coefficient
     for node, labels in operands:
         if len(labels) != len(node.shape):
             raise IllegalNode(f"{len(node.shape)} axes labelled {tuple(labels)}")
         for label, dim in zip(labels, node.shape, strict=True):
             if sizes.setdefault(label, dim) != dim:
                 raise IllegalNode(f"label {label} has the sizes {sizes[label]} and {dim}")
+    if not any(isinstance(node, Einsum) for node, _ in operands):
+        network.operands = [(node, tuple(labels)) for node, labels in operands]
+        return network
+    parent: dict[int, int] = {}
+
+    def find(x: int) -> int:
+        while x in parent:
+            x = parent[x]
+        return x
+
+    fresh = 1 + max(sizes, default=-1)
+    room = FLATTEN - len(operands)
+    flat: list[Operand] = []
+    for node, labels in operands:
         if not isinstance(node, Einsum):
-            flat.append((node, labels))
+            flat.append((node, tuple(labels)))
             continue
-        coefficient *= node.coefficient
+        coefficient = times(coefficient, node.coefficient)
         if len(node.operands) > max(1, room):
-            flat.append((scaled(node, 1 / node.coefficient) if node.coefficient else node, labels))
+            flat.append((_primitive_part(node), tuple(labels)))
             continue
         room -= len(node.operands) - 1
         inner: dict[int, int] = {}
         for label, outer in zip(node.out, labels, strict=True):
-            if label in inner:
-                a, b = find(inner[label]), find(outer)
-                parent[max(a, b)] = min(a, b)
-            else:
+            if label not in inner:
                 inner[label] = outer
+                continue
+            low, high = sorted((find(inner[label]), find(outer)))
+            if low != high:
+                parent[high] = low
         for operand, subscript in zip(node.operands, node.subscripts, strict=True):
             for label in subscript:
                 if label not in inner:
                     inner[label] = fresh
                     sizes[fresh] = node.sizes[label]
                     fresh += 1
-            flat.append((operand, [inner[x] for x in subscript]))
+            flat.append((operand, tuple([inner[x] for x in subscript])))
+    if not parent:
+        return Network(flat, network.out, coefficient, sizes)
     joined = [(node, tuple(find(x) for x in labels)) for node, labels in flat]
-    return Network(joined, tuple(find(x) for x in out), coefficient, {find(x): dim for x, dim in sizes.items()})
+    return Network(joined, tuple(find(x) for x in network.out), coefficient, {find(x): dim for x, dim in sizes.items()})
+
+
+def times(left: Fraction, right: Fraction) -> Fraction:
+    """left·right: most coefficients are the number 1, and arithmetic of fractions is slow."""
+    return right if left is ONE else left if right is ONE else left * right
+
+
+def _primitive_part(node: Einsum) -> Node:
+    """The contraction without its coefficient; zero stays zero."""
+    return scaled(node, 1 / node.coefficient) if node.coefficient and node.coefficient is not ONE else node
 
 
 def _count_free_labels(network: Network) -> Network | None:
     """A summed label that no operand has is a factor: the size of its dimension."""
-    used = {x for _, subscript in network.operands for x in subscript} | set(network.out)
-    free = [x for x in network.sizes if x not in used]
-    if not free:
+    used = set(network.out).union(*[subscript for _, subscript in network.operands])
+    if len(used) == len(network.sizes):
         return None
+    free = [x for x in network.sizes if x not in used]
     counts: list[Operand] = [(size(network.sizes[x]), ()) for x in free]
     return network.replaced([], counts, drop=free)
 
@@ -209,6 +239,8 @@ def _merge_powers(network: Network) -> Network | None:
         if len(labels) == 2 and is_symmetric(base):
             labels = tuple(sorted(labels))
         groups.setdefault((base, labels), []).append(place)
+    if len(groups) == len(network.operands):
+        return None
     for (base, labels), places in groups.items():
         if len(places) > 1:
             exponent = sum((_exponent(network.operands[i][0]) for i in places), Fraction(0))
@@ -221,7 +253,7 @@ def _exponent(node: Node) -> Fraction:
 
 
 def _interned(network: Network) -> Node:
-    if network.coefficient == 0:
+    if not network.coefficient:
         network = Network([], tuple(range(len(network.out))), Fraction(0),
                           {i: network.sizes[x] for i, x in enumerate(network.out)})  # fmt: skip
     shape = tuple(network.sizes[x] for x in network.out)
@@ -231,7 +263,7 @@ def _interned(network: Network) -> Node:
 
 def _simplest(node: Einsum) -> Node:
     """The only operand itself, where the Einsum does nothing to it."""
-    if node.coefficient == 1 and len(node.operands) == 1 and node.subscripts[0] == node.out:
+    if len(node.operands) == 1 and node.subscripts[0] == node.out and node.coefficient == 1:
         if len(set(node.out)) == len(node.out):
             return node.operands[0]
     return node
@@ -239,13 +271,13 @@ def _simplest(node: Einsum) -> Node:
 
 def scaled(node: Node, factor: Fraction | int) -> Node:
     """factor · node, without building the network anew."""
-    factor = Fraction(factor)
     if factor == 1:
         return node
+    factor = Fraction(factor)
     if isinstance(node, Einsum):
-        if factor == 0:
+        if not factor:
             return zeros(node.shape)
-        fields = (node.coefficient * factor, node.operands, node.subscripts, node.out, node.sizes)
+        fields = (times(node.coefficient, factor), node.operands, node.subscripts, node.out, node.sizes)
         return _simplest(intern(Einsum, node.shape, *fields))
     labels = tuple(range(len(node.shape)))
     return einsum([(node, labels)], labels, factor)
@@ -337,21 +369,21 @@ def _primitive(terms: dict[Node, Fraction], shape: Shape) -> Node:
 def collect(terms: dict[Node, Fraction], node: Node, factor: Fraction) -> None:
     """Add factor · node to the terms: sums are spliced in, numbers pulled out."""
     if isinstance(node, Einsum):
-        if node.coefficient == 0:
+        if not node.coefficient:
             return
-        factor *= node.coefficient
+        factor = times(factor, node.coefficient)
         if len(node.operands) == 1 and isinstance(node.operands[0], Sum):
             inner, labels = node.operands[0], node.subscripts[0]
             if sorted(node.out) == sorted(labels) and len(set(labels)) == len(labels):
                 for count, term in inner.terms:
-                    collect(terms, einsum([(term, labels)], node.out), factor * count)
+                    collect(terms, einsum([(term, labels)], node.out), times(factor, count))
                 return
-        node = scaled(node, 1 / node.coefficient)
+        node = _primitive_part(node)
     if isinstance(node, Sum):
         for count, term in node.terms:
-            collect(terms, term, factor * count)
+            collect(terms, term, times(factor, count))
         return
-    total = terms.get(node, Fraction(0)) + factor
+    total = terms[node] + factor if node in terms else factor
     if total:
         terms[node] = total
     else:
@@ -473,7 +505,7 @@ def apply(function: str, arg: Node, parameter: Any = None) -> Node:
 
 
 def is_zero(node: Node) -> bool:
-    return isinstance(node, Einsum) and node.coefficient == 0
+    return isinstance(node, Einsum) and not node.coefficient
 
 
 def scalar_of(node: Node) -> Node | None:

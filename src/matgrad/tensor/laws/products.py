@@ -18,6 +18,7 @@ from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
 @b.NETWORK_LAWS.add(
     "inverse",
     "inv(X)*X = eye",
+    on=(Apply,),
     because="the definition of the inverse",
     examples=(
         ("inv(X)*X*A", "X: matrix(n,n); A: matrix(n,m)"),
@@ -91,6 +92,7 @@ def _extend(
 @b.NETWORK_LAWS.add(
     "adjugate",
     "adj(X)*det(X)^p = inv(X)*det(X)^(p + 1) for p < 0, inv(X)*det(X)^p = adj(X)*det(X)^(p - 1) for p ≥ 1",
+    on=(Apply,),
     because="adj(X) = det(X)*inv(X)",
     examples=(
         ("adj(X)/det(X)", "X: matrix(n,n)"),
@@ -116,6 +118,7 @@ def adjugate(net: Network) -> Network | None:
 @b.NETWORK_LAWS.add(
     "softmax",
     "exp(x)/sum(exp(x)) = softmax(x)",
+    on=(Map,),
     because="the definition of softmax",
     examples=(
         ("exp(x)/sum(exp(x))", "x: vector(n)"),
@@ -160,6 +163,7 @@ def softmax(net: Network) -> Network | None:
 @b.NETWORK_LAWS.add(
     "logistic",
     "exp(z)*sigmoid(-z) = sigmoid(z)",
+    on=(Map,),
     because="sigmoid(z) = exp(z)/(1 + exp(z))",
     examples=(
         ("exp(x)./(1 + exp(x))", "x: vector(n)"),
@@ -189,6 +193,7 @@ def logistic(net: Network) -> Network | None:
 @b.NETWORK_LAWS.add(
     "total of a sum",
     "Σ (u + v) = Σ u + Σ v, where that leaves fewer terms",
+    on=(Sum,),
     because="linearity; Σ (x - mean(x)) = 0",
     examples=(
         ("sum(x - mean(x)) + c", "x: vector(n); c: scalar"),
@@ -198,8 +203,10 @@ def logistic(net: Network) -> Network | None:
 def total_of_sum(net: Network) -> Node | None:
     """Σ (u + v) = Σu + Σv, where that leaves fewer terms: Σ (x - mean(x)) = 0."""
     for i, (node, labels) in enumerate(net.operands):
+        if not isinstance(node, Sum) or len(set(labels)) != len(labels):
+            continue
         lonely = [x for x in labels if net.count(x) == 1]
-        if not isinstance(node, Sum) or not lonely or len(set(labels)) != len(labels):
+        if not lonely:
             continue
         kept = tuple(x for x in labels if x not in lonely)
         rest = [operand for j, operand in enumerate(net.operands) if j != i]
@@ -217,6 +224,7 @@ _QUOTIENTS = {entry.facts["quotient"]: entry.name for entry in CARDS.values() if
 @b.NETWORK_LAWS.add(
     "quotient",
     "sinh(z)/cosh(z) = tanh(z), sin(z)/cos(z) = tan(z)",
+    on=(Map,),
     because="the definitions of tanh and tan",
     examples=(
         ("sinh(x)./cosh(x)", "x: vector(n)"),
@@ -227,9 +235,11 @@ def quotients(net: Network) -> Network | None:
     """sinh(z)/cosh(z) = tanh(z), sin(z)/cos(z) = tan(z)."""
     for i, (above, labels) in enumerate(net.operands):
         top, times = power_of(above)
+        if not isinstance(top, Map):
+            continue
         for j, (below, others) in enumerate(net.operands):
             bottom, count = power_of(below)
-            if not (isinstance(top, Map) and isinstance(bottom, Map) and labels == others and top.args == bottom.args):
+            if not (isinstance(bottom, Map) and labels == others and top.args == bottom.args):
                 continue
             name = _QUOTIENTS.get(f"{top.function}/{bottom.function}")
             joint = min(times, -count)
@@ -245,6 +255,7 @@ def quotients(net: Network) -> Network | None:
 @b.NETWORK_LAWS.add(
     "absolute value",
     "abs(z)*sign(z) = z, sign(z)/abs(z) = 1/z",
+    on=(Map,),
     because="z = sign(z)*abs(z)",
     examples=(
         ("abs(x).*sign(x).*y", "x: vector(n); y: vector(n)"),

@@ -20,6 +20,7 @@ from matgrad.tensor.nodes import Constant, Node, Sum
 @b.NETWORK_LAWS.add(
     "unit vectors, shifts and fused axes",
     "e_i'*e_j = δ_ij, Σ e_i = 1, S'*S = eye on one block and 0 across blocks",
+    on=(Constant,),
     because="the rows of a selection are unit vectors",
     examples=(
         ("x[2]*x[3]", "x: vector(4)"),
@@ -107,6 +108,7 @@ def _component(
 @b.NETWORK_LAWS.add(
     "stack",
     "[A; B]*x = [A*x; B*x]",
+    on=(Sum,),
     because="a stack is multiplied block by block",
     examples=(
         ("[A; B]*x", "A: matrix(m,n); B: matrix(k,n); x: vector(n)"),
