@@ -8,8 +8,8 @@ exchanged, so one description serves Jacobian-vector and vector-Jacobian product
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
@@ -21,8 +21,7 @@ from matgrad.translate.card_laws import along, elementwise, of_matrices
 Labels = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Edge:
+class Edge(NamedTuple):
     """One term of a node's differential, with a hole for the differential of ``child``."""
 
     child: Node

@@ -70,7 +70,7 @@ class Expr:
         self.span = span
         self.type = type
         self.memo: dict[str, Any] = {}
-        self.digest: int = hash((op, value, tuple(a.digest for a in args)))
+        self.digest: int = hash((op, value, *[arg.digest for arg in args]))
 
     def __hash__(self) -> int:
         return self.digest

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from itertools import chain
+from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.formula.printing import reads_alone
@@ -35,9 +37,10 @@ def of_order(dims: Sequence[Dim]) -> Type:
 
 
 def number(value: Fraction | int) -> Expr:
-    value = Fraction(value)
-    plain = Expr("number", value=abs(value), type=SCALAR_TYPE)
-    return negative(plain) if value < 0 else plain
+    value = value if isinstance(value, Fraction) else Fraction(value)
+    if value >= 0:
+        return Expr("number", value=value, type=SCALAR_TYPE)
+    return Expr("neg", (Expr("number", value=-value, type=SCALAR_TYPE),), type=SCALAR_TYPE)
 
 
 def negative(expr: Expr) -> Expr:
@@ -193,18 +196,23 @@ def _times_number(factor: Fraction, rest: Expr) -> Expr:
 
 def cost(expr: Expr) -> int:
     """About the number of characters of the text, without spaces."""
-    stack = [expr]
-    while stack:
-        node = stack[-1]
-        missing = [a for a in node.args if "cost" not in a.memo]
-        if missing and "cost" not in node.memo:
-            stack += missing
-            continue
-        memo = stack.pop().memo
-        if "cost" not in memo:
-            memo["cost"] = _own_cost(node) + sum(a.memo["cost"] for a in node.args)
-    found: int = expr.memo["cost"]
+    found: int = _remembered(expr, "cost", lambda node, parts: _own_cost(node) + sum(parts))
     return found
+
+
+def _remembered(expr: Expr, key: str, rule: Callable[[Expr, list[Any]], Any]) -> Any:
+    """What a rule makes of a formula and of its values at the arguments; remembered at each node, without recursion."""
+    if key not in expr.memo:
+        stack = [expr]
+        while stack:
+            node = stack[-1]
+            missing = [arg for arg in node.args if key not in arg.memo]
+            if missing:
+                stack += missing
+            else:
+                stack.pop()
+                node.memo[key] = rule(node, [arg.memo[key] for arg in node.args])
+    return expr.memo[key]
 
 
 def _own_cost(node: Expr) -> int:
@@ -232,11 +240,12 @@ def _own_cost(node: Expr) -> int:
 
 def names(expr: Expr) -> tuple[str, ...]:
     """The names in reading order."""
-    memo = expr.memo
-    if "names" not in memo:
-        memo["names"] = tuple(node.value for node in walk(expr) if node.op == "name")
-    found: tuple[str, ...] = memo["names"]
+    found: tuple[str, ...] = _remembered(expr, "names", _joined_names)
     return found
+
+
+def _joined_names(node: Expr, parts: list[tuple[str, ...]]) -> tuple[str, ...]:
+    return (node.value,) if node.op == "name" else parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))
 
 
 # -- arranging a finished formula -----------------------------------------------------------------

@@ -6,23 +6,21 @@ until every label is used up; what then is left over has no matrix form, and ``N
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Type
 from matgrad.translate.algebra import call, number, power, product, times, transposed
-from matgrad.translate.factors import Ordering
+from matgrad.translate.factors import Ordering, counted
 
 
 class NoMatrixForm(Exception):
     """The network has no form in matrix notation: index notation is what remains."""
 
 
-@dataclass(frozen=True)
-class Factor:
+class Factor(NamedTuple):
     """A vector or matrix and its transpose, each as it is best written."""
 
     straight: Expr
@@ -32,8 +30,7 @@ class Factor:
         return Factor(self.turned, self.straight)
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     factors: tuple[Factor, ...]
     legs: tuple[int, ...]
 
@@ -62,7 +59,7 @@ class Contraction:
         self.scalars: list[Expr] = []
 
     def run(self) -> tuple[list[Expr], tuple[Expr, ...]]:
-        while any(step(self) for step in _STEPS):
+        while self.pieces and any(step(self) for step in _STEPS):
             pass
         chain = self._finish()
         return self.scalars, tuple(f.straight for f in chain)
@@ -275,7 +272,7 @@ def _elementwise(factors: Sequence[Expr], order: Ordering) -> Expr:
 
 def _repeated(factors: Sequence[Expr]) -> list[Expr]:
     """Equal factors as powers: u.*u is u.^2."""
-    return [power(e, Fraction(count)) for e, count in Counter(factors).items()]
+    return [power(e, Fraction(count)) for e, count in counted(factors).items()]
 
 
 def _is_mask(expr: Expr) -> bool:

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
 from math import gcd, lcm
+from typing import NamedTuple
 
 from matgrad.formula.syntax import SCALAR, SCALAR_TYPE, Expr, Type
 from matgrad.translate.algebra import addition, call, cost, names, negated, negative, number, of_order, power, product
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     coefficient: Fraction
     scalars: tuple[Expr, ...]
     below: tuple[Expr, ...]
@@ -37,7 +36,8 @@ class Ordering:
         self.totals: dict[tuple[tuple[Term, ...], Type], Expr] = {}
 
     def rank(self, expr: Expr) -> tuple[int, ...]:
-        return tuple(self._place.get(name, len(self._place)) for name in names(expr))
+        place, last = self._place, len(self._place)
+        return tuple([place.get(name, last) for name in names(expr)])
 
     def best(self, candidates: Sequence[Expr]) -> Expr:
         """The cheapest to print; of equals, the one whose names stand in the order of the formula."""
@@ -45,7 +45,7 @@ class Ordering:
 
     def rank_term(self, term: Term) -> tuple[tuple[int, ...], int]:
         parts = (*term.scalars, *term.chain, *term.below)
-        return tuple(r for e in parts for r in self.rank(e)), sum(cost(e) for e in parts)
+        return tuple([r for e in parts for r in self.rank(e)]), sum([cost(e) for e in parts])
 
 
 def joined(term: Term, order: Ordering, type_: Type) -> Expr:
@@ -58,7 +58,7 @@ def joined(term: Term, order: Ordering, type_: Type) -> Expr:
         if scalars or term.chain:
             below, size = [number(size.denominator), *below], Fraction(1)
     if not term.chain and type_.kind != SCALAR:
-        inner = joined(replace(term, coefficient=abs(term.coefficient)), order, SCALAR_TYPE)
+        inner = joined(term._replace(coefficient=abs(term.coefficient)), order, SCALAR_TYPE)
         whole = _filled(inner, type_)
         return negative(whole) if term.coefficient < 0 else whole
     factors: list[tuple[str, Expr]] = [("*", e) for e in (*([number(size)] if size != 1 else []), *scalars)]
@@ -83,17 +83,25 @@ def _runs(chain: Sequence[Expr]) -> list[Expr]:
     found: list[Expr] = []
     for factor, group in groupby(chain):
         members = list(group)
-        whole = Expr("power", (factor, number(len(members))), "^", type=factor.type)
-        short = (
-            len(members) > 1 and factor.kind == "matrix" and cost(whole) < cost(product([("*", m) for m in members]))
-        )
-        found += [whole] if short else members
+        if len(members) > 1 and factor.kind == "matrix":
+            whole = Expr("power", (factor, number(len(members))), "^", type=factor.type)
+            if cost(whole) < cost(product([("*", m) for m in members])):
+                members = [whole]
+        found += members
     return found
 
 
 def _powers(scalars: Sequence[Expr]) -> list[Expr]:
     """Equal scalars as powers: tr(A)*tr(A) is tr(A)^2."""
-    return [power(e, Fraction(count)) for e, count in Counter(scalars).items()]
+    return [power(e, Fraction(count)) for e, count in counted(scalars).items()]
+
+
+def counted(items: Sequence[Expr]) -> dict[Expr, int]:
+    """How often each item occurs: a Counter, without what makes one slow for a few items."""
+    counts: dict[Expr, int] = {}
+    for item in items:
+        counts[item] = counts.get(item, 0) + 1
+    return counts
 
 
 def flattened(term: Term) -> Term:
@@ -115,7 +123,7 @@ def flattened(term: Term) -> Term:
                 scalars.append(arg)
             else:
                 chain.append(arg)
-    return replace(term, coefficient=coefficient, scalars=tuple(scalars), chain=tuple(chain))
+    return term._replace(coefficient=coefficient, scalars=tuple(scalars), chain=tuple(chain))
 
 
 _SIMPLE = ("name", "number", "constant")
@@ -155,12 +163,16 @@ def _merged(terms: Sequence[Term]) -> list[Term]:
     """Terms that differ in their coefficients only, added up."""
     found: dict[object, Term] = {}
     for term in terms:
-        key = (frozenset(Counter(term.scalars).items()), frozenset(Counter(term.below).items()), term.chain)
+        key = (_unordered(term.scalars), _unordered(term.below), term.chain)
         if key in found:
-            term = replace(term, coefficient=found[key].coefficient + term.coefficient)
+            term = term._replace(coefficient=found[key].coefficient + term.coefficient)
         found[key] = term
     left = [term for term in found.values() if term.coefficient]
-    return left or [replace(terms[0], coefficient=Fraction(0), scalars=(number(0),), below=(), chain=())]
+    return left or [terms[0]._replace(coefficient=Fraction(0), scalars=(number(0),), below=(), chain=())]
+
+
+def _unordered(items: Sequence[Expr]) -> frozenset[tuple[Expr, int]]:
+    return frozenset(counted(items).items())
 
 
 def _plain(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
@@ -238,7 +250,7 @@ def _groupings(terms: Sequence[Term], order: Ordering, type_: Type) -> Iterator[
                 return Term(sign * content, (inside,), (), ())
             return Term(sign * content, (), (), (inside,))
 
-        yield list(terms), scale, [replace(t, coefficient=t.coefficient / content) for t in terms], type_
+        yield list(terms), scale, [t._replace(coefficient=t.coefficient / content) for t in terms], type_
     yield from _diagonals(terms, type_)
     for left in (True, False):
         yield from _common_ends(terms, left, type_)
@@ -250,12 +262,14 @@ def _common_scalars(terms: Sequence[Term]) -> tuple[tuple[Expr, ...], tuple[Expr
     below = _shared([t.below for t in terms])
     if not scalars and not below:
         return None
-    inner = [replace(t, scalars=_without(t.scalars, scalars), below=_without(t.below, below)) for t in terms]
+    inner = [t._replace(scalars=_without(t.scalars, scalars), below=_without(t.below, below)) for t in terms]
     return tuple(scalars), tuple(below), inner
 
 
 def _shared(lists: Sequence[Sequence[Expr]]) -> list[Expr]:
     """What all lists have, as often as all have it."""
+    if not all(lists):
+        return []
     common = Counter(lists[0])
     for items in lists[1:]:
         common &= Counter(items)
@@ -325,7 +339,7 @@ def _diagonals(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
         if len(t.chain) == 1 and t.chain[0].op == "call" and t.chain[0].value.name == "diag" and type_.kind == "matrix"
     ]  # fmt: skip
     if len(group) > 1:
-        inner = [replace(t, chain=t.chain[0].args) for t in group]
+        inner = [t._replace(chain=t.chain[0].args) for t in group]
 
         def back(inside: Expr, sign: Fraction) -> Term:
             return Term(sign, (), (), (call("diag", inside, type=type_),))
@@ -357,7 +371,7 @@ def _common_hadamard(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
             rest = list(pieces)
             rest.remove(piece)
             chain = (product([(".*", e) for e in rest]),) if rest else ()
-            inner.append(replace(term, chain=chain))
+            inner.append(term._replace(chain=chain))
 
         def back(inside: Expr, sign: Fraction, piece: Expr = piece) -> Term:
             if inside.kind == SCALAR:

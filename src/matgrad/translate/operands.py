@@ -32,6 +32,8 @@ def read_operands(node: Einsum, plain: Plain) -> Pairs:
 
 def indexed(pairs: Pairs, out: tuple[int, ...], plain: Plain) -> Pairs:
     """Units and shifts on the axes of an array are indices: Σ e₁[i]·x[i] is x[1], and S'x is x[2:5]."""
+    if not any(isinstance(node, Constant) and node.name in ("unit", "shift") for node, _ in pairs):
+        return pairs
     counts = Counter(x for _, labels in pairs for x in labels) + Counter(out)
     picks: dict[int, tuple[Any, int | None, Dim | None]] = {}
     for node, labels in pairs:

@@ -7,7 +7,6 @@ form, and every array of a higher order, is given in index notation, as an ``ein
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 
 from matgrad.dims import Dim
@@ -245,7 +244,7 @@ class Recovery:
         if not parts:
             return self._zero(shape)
         sign = 1 if parts[0].coefficient > 0 else -1
-        oriented = [replace(part, coefficient=sign * part.coefficient) for part in parts]
+        oriented = [part._replace(coefficient=sign * part.coefficient) for part in parts]
         whole = total(oriented, self.order, of_order(shape))
         if len(shape) == 2 and not turning and sum(e.op == "transpose" for e in walk(whole)) > len(terms):
             turned = self._total([(sign * f, b.transpose(t)) for f, t in terms], shape[::-1], turning=True)
@@ -361,7 +360,7 @@ class Recovery:
         for k, factor in enumerate(term.chain):
             if factor in derived and any(a.op == "neg" for a in factor.args):
                 chain = (*term.chain[:k], negated(factor), *term.chain[k + 1 :])
-                return replace(term, coefficient=-term.coefficient, chain=chain)
+                return term._replace(coefficient=-term.coefficient, chain=chain)
         return term
 
     def _with_means(self, term: Term) -> Term:
