@@ -40,6 +40,11 @@ def edges(node: Node) -> list[Edge]:
     return rule(node)
 
 
+def multiple(child: Node, node: Einsum) -> Edge:
+    """The differential of c·z in z."""
+    return _same_axes(child, node, node.coefficient)
+
+
 def _none(node: Node) -> list[Edge]:
     return []
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from matgrad.differentiate.linearise import Edge, edges
+from matgrad.differentiate.linearise import Edge, edges, multiple
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Node, Symbol, topological
+from matgrad.tensor.nodes import Einsum, Node, Symbol, topological
 
 
 def derivative(root: Node, wrt: Node, symmetric: str = "projected") -> Node:
@@ -19,7 +19,7 @@ def derivative(root: Node, wrt: Node, symmetric: str = "projected") -> Node:
 
 def derivatives(root: Node, wrt: list[Node], symmetric: str = "projected") -> list[Node]:
     """The derivatives in several variables, from one backward pass."""
-    order = list(topological(root))
+    order, multiples = _with_multiples(list(topological(root)))
     depends: set[Node] = set()
     for node in order:
         if node in wrt or not depends.isdisjoint(node.children):
@@ -36,10 +36,31 @@ def derivatives(root: Node, wrt: list[Node], symmetric: str = "projected") -> li
             found[node] = signal
         if node in wrt and isinstance(node, Symbol):
             continue
-        for edge in edges(node):
+        for edge in multiples.get(node) or edges(node):
             if edge.child in depends:
                 signals.setdefault(edge.child, []).append(_pulled_back(signal, edge, outputs))
     return [_on_space(found.get(x, b.zeros(root.shape + x.shape)), x, symmetric) for x in wrt]
+
+
+def _with_multiples(order: list[Node]) -> tuple[list[Node], dict[Node, list[Edge]]]:
+    """The nodes in order, and edges from the multiples of one node to that node.
+
+    z and -z hang together, so that what arrives at both is added up before it goes on: (sigmoid(z) - y)*x.
+    """
+    alike: dict[Node, list[Einsum]] = {}
+    for node in order:
+        if isinstance(node, Einsum) and node.operands and node.coefficient:
+            alike.setdefault(b.scaled(node, 1 / node.coefficient), []).append(node)
+    shared = {base: nodes for base, nodes in alike.items() if len(nodes) > 1}
+    if not shared:
+        return order, {}
+    bases = {node: base for base, nodes in shared.items() for node in nodes if node is not base}
+    found: dict[Node, None] = {}
+    for node in order:
+        if node in bases:
+            found.setdefault(bases[node])
+        found.setdefault(node)
+    return list(found), {node: [multiple(base, node)] for node, base in bases.items()}
 
 
 def _pulled_back(signal: Node, edge: Edge, outputs: int) -> Node:

@@ -215,6 +215,14 @@ def _remembered(expr: Expr, key: str, rule: Callable[[Expr, list[Any]], Any]) ->
     return expr.memo[key]
 
 
+_ONES = 3
+"""What a vector of ones costs beyond its letters: sum(X, dim=2) reads better than X*vector(1)."""
+
+
+def is_ones(expr: Expr) -> bool:
+    return expr.op == "call" and expr.value.name == "vector" and expr.args[0].op == "number"
+
+
 def _own_cost(node: Expr) -> int:
     op, args = node.op, node.args
     if op == "number":
@@ -234,7 +242,13 @@ def _own_cost(node: Expr) -> int:
     if op == "transpose":
         return 1 + 2 * (args[0].op in ("add", "product", "neg"))
     if op == "call":
-        return len(node.value.name) + 2 * bool(args) + max(0, len(args) - 1) + 6 * (node.value.dim is not None)
+        return (
+            _ONES * is_ones(node)
+            + len(node.value.name)
+            + 2 * bool(args)
+            + max(0, len(args) - 1)
+            + 6 * (node.value.dim is not None)
+        )
     return 3 + len(args) + (8 if op == "einsum" else 0)
 
 

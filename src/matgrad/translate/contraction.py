@@ -13,7 +13,7 @@ from typing import NamedTuple
 from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Type
 from matgrad.translate.algebra import call, number, power, product, times, transposed
-from matgrad.translate.factors import Ordering, counted
+from matgrad.translate.factors import Ordering, chained, counted
 
 
 class NoMatrixForm(Exception):
@@ -39,7 +39,7 @@ class Piece(NamedTuple):
         return Piece(tuple(f.flip() for f in reversed(self.factors)), self.legs[::-1])
 
     def expr(self) -> Expr:
-        return times(*(f.straight for f in self.factors))
+        return chained([f.straight for f in self.factors])
 
 
 def self_transposed(expr: Expr) -> Factor:
@@ -150,7 +150,7 @@ def _best_trace(piece: Piece, order: Ordering) -> Expr:
     for loop in (piece.factors, piece.flip().factors):
         for k in range(len(loop) if len(loop) <= 12 else 1):
             turned = loop[k:] + loop[:k]
-            candidates.append(call("tr", times(*(f.straight for f in turned)), type=SCALAR_TYPE))
+            candidates.append(call("tr", chained([f.straight for f in turned]), type=SCALAR_TYPE))
     return order.best(candidates)
 
 
@@ -162,7 +162,7 @@ def _inner(c: Contraction) -> bool:
             first, second = found
             c.replace(found)
             candidates = [
-                times(*(f.straight for f in (*a.flip().factors, *b.factors)))
+                chained([f.straight for f in (*a.flip().factors, *b.factors)])
                 for a, b in ((first, second), (second, first))
             ]
             c.scalars.append(c.order.best(candidates))
@@ -261,10 +261,11 @@ def _elementwise(factors: Sequence[Expr], order: Ordering) -> Expr:
         else:
             above.append(factor)
     above = sorted(_repeated(above), key=lambda e: (e.op == "product", order.rank(e)))
-    below = sorted(_repeated(below), key=order.rank)
+    below = sorted(_repeated(below), key=lambda e: (e.op not in ("name", "call"), order.rank(e)))
     if not above and below:
         above = [number(1)]
-    whole = product([*((".*", e) for e in above), *(("./", e) for e in below)]) if above else masks.pop(0)
+    divisor = [("./", product([(".*", e) for e in below]))] if below else []
+    whole = product([*((".*", e) for e in above), *divisor]) if above else masks.pop(0)
     for mask in masks:
         whole = call(mask.value.name, whole, type=whole.type or SCALAR_TYPE)
     return whole

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import gcd, lcm
 from typing import NamedTuple
 
@@ -43,9 +43,26 @@ class Ordering:
         """The cheapest to print; of equals, the one whose names stand in the order of the formula."""
         return min(candidates, key=lambda e: (cost(e), self.rank(e)))
 
-    def rank_term(self, term: Term) -> tuple[tuple[int, ...], int]:
+    def rank_term(self, term: Term) -> tuple[tuple[int, ...], Fraction, int]:
         parts = (*term.scalars, *term.chain, *term.below)
-        return tuple([r for e in parts for r in self.rank(e)]), sum([cost(e) for e in parts])
+        return tuple([r for e in parts for r in self.rank(e)]), -_degree(term), sum([cost(e) for e in parts])
+
+
+def _degree(term: Term) -> Fraction:
+    """The power of a single scalar, by which polynomials are ordered, the highest first."""
+    if len(term.scalars) != 1 or term.below or term.chain:
+        return Fraction(0)
+    base, exponent = _split_power(term.scalars[0])
+    return exponent if base.op == "name" else Fraction(0)
+
+
+def _split_power(expr: Expr) -> tuple[Expr, Fraction]:
+    """x and 3 for x^3, q and 1/2 for sqrt(q)."""
+    if expr.op == "power" and expr.value == "^" and expr.args[1].op == "number":
+        return expr.args[0], expr.args[1].value
+    if expr.op == "call" and expr.value.name == "sqrt" and expr.kind == SCALAR:
+        return expr.args[0], Fraction(1, 2)
+    return expr, Fraction(1)
 
 
 def joined(term: Term, order: Ordering, type_: Type) -> Expr:
@@ -62,7 +79,7 @@ def joined(term: Term, order: Ordering, type_: Type) -> Expr:
         whole = _filled(inner, type_)
         return negative(whole) if term.coefficient < 0 else whole
     factors: list[tuple[str, Expr]] = [("*", e) for e in (*([number(size)] if size != 1 else []), *scalars)]
-    factors += _after(factors, _runs(term.chain))
+    factors += _after(factors, runs(term.chain))
     if not factors:
         factors = [("*", number(1))]
     whole = product([*factors, *(("/", e) for e in _denominator(below, order))])
@@ -78,22 +95,33 @@ def _after(front: Sequence[tuple[str, Expr]], chain: Sequence[Expr]) -> list[tup
     return [("*", e) for e in chain]
 
 
-def _runs(chain: Sequence[Expr]) -> list[Expr]:
-    """Equal neighbours in a chain as a power, where that is shorter: X'*X'*X' is X'^3."""
+def chained(factors: Sequence[Expr]) -> Expr:
+    """The matrix product of factors, equal neighbours as powers."""
+    return product([("*", e) for e in runs(factors)])
+
+
+def runs(chain: Sequence[Expr]) -> Sequence[Expr]:
+    """Equal neighbours in a chain as a power, where that is no longer: X'*X'*X' is X'^3."""
+    if all(a != b for a, b in pairwise(chain)):
+        return chain
     found: list[Expr] = []
     for factor, group in groupby(chain):
         members = list(group)
         if len(members) > 1 and factor.kind == "matrix":
             whole = Expr("power", (factor, number(len(members))), "^", type=factor.type)
-            if cost(whole) < cost(product([("*", m) for m in members])):
+            if cost(whole) <= cost(product([("*", m) for m in members])):
                 members = [whole]
         found += members
     return found
 
 
 def _powers(scalars: Sequence[Expr]) -> list[Expr]:
-    """Equal scalars as powers: tr(A)*tr(A) is tr(A)^2."""
-    return [power(e, Fraction(count)) for e, count in counted(scalars).items()]
+    """Equal scalars as powers: tr(A)*tr(A) is tr(A)^2, and q*sqrt(q) is q^(3/2)."""
+    counts: dict[Expr, Fraction] = {}
+    for scalar in scalars:
+        base, exponent = _split_power(scalar) if scalar.op == "call" else (scalar, Fraction(1))
+        counts[base] = counts.get(base, Fraction(0)) + exponent
+    return [power(e, count) for e, count in counts.items()]
 
 
 def counted(items: Sequence[Expr]) -> dict[Expr, int]:
@@ -113,6 +141,8 @@ def flattened(term: Term) -> Term:
         else:
             scalars.append(scalar)
     for factor in term.chain:
+        if factor.op == "neg":
+            coefficient, factor = -coefficient, factor.args[0]
         if factor.op != "product" or set(factor.value) != {"*"}:
             chain.append(factor)
             continue
@@ -181,11 +211,20 @@ def _plain(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
     if ordered and ordered[0].coefficient > 0:
         first = ordered[0]
         ordered = [first, *(t for t in terms if t is not first)]
+    ordered = _numbers_last(ordered)
     shaped = any(t.chain for t in ordered)
     if not shaped and type_.kind != SCALAR:
         return _filled(_plain(terms, order, SCALAR_TYPE), type_)
     pieces = [joined(t, order, type_ if t.chain or not shaped else Type(SCALAR, ())) for t in ordered]
     return addition(pieces)
+
+
+def _numbers_last(terms: list[Term]) -> list[Term]:
+    """3*x^2 + 2, but 2 - 3*x^2."""
+    named = [t for t in terms if t.scalars or t.below or t.chain]
+    if not named or named[0].coefficient < 0:
+        return terms
+    return [*named, *(t for t in terms if not (t.scalars or t.below or t.chain))]
 
 
 def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | None:
@@ -286,23 +325,25 @@ def _without(items: Sequence[Expr], gone: Sequence[Expr]) -> tuple[Expr, ...]:
 def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Grouping]:
     ends: dict[tuple[Expr, Type | None], list[Term]] = {}
     for term in terms:
-        if len(term.chain) > 1:
+        if term.chain:
             end = term.chain[0 if left else -1]
             ends.setdefault((end, end.type), []).append(term)
     for (end, _), group in ends.items():
-        if len(group) < 2:
+        if len(group) < 2 or all(len(t.chain) == 1 for t in group):
             continue
         shared = _shared([t.scalars for t in group])
         below = _shared([t.below for t in group])
         content = _content(group)
-        inner = [
-            Term(t.coefficient / content, _without(t.scalars, shared), _without(t.below, below),
-                 t.chain[1:] if left else t.chain[:-1])
-            for t in group
-        ]  # fmt: skip
         inner_type = _left_over(group[0], left, type_)
         if inner_type is None:
             continue
+        rests = [_rest(t.chain, left, inner_type) for t in group]
+        if any(rest is None for rest in rests):
+            continue
+        inner = [
+            Term(t.coefficient / content, _without(t.scalars, shared), _without(t.below, below), rest or ())
+            for t, rest in zip(group, rests, strict=True)
+        ]
 
         def back(  # type: ignore[no-untyped-def]
             inside: Expr, sign: Fraction, end=end, shared=tuple(shared), below=tuple(below), content=content
@@ -314,6 +355,19 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Gro
             return Term(sign * content, shared, below, chain)
 
         yield group, back, inner, inner_type
+
+
+def _rest(chain: tuple[Expr, ...], left: bool, type_: Type) -> tuple[Expr, ...] | None:
+    """What is left of a chain when one end is taken off: of a single rectangular matrix, the identity.
+
+    A'*A - A'*r*r'*A is A'*(eye - r*r')*A, but S - S*x*x'*S stays as symmetric as it is.
+    """
+    if len(chain) > 1:
+        return chain[1:] if left else chain[:-1]
+    (only,) = chain
+    if only.kind != "matrix" or only.dims[0] == only.dims[1]:
+        return None
+    return (call("eye", type=type_),) if type_.kind == "matrix" and type_.dims[0] == type_.dims[1] else None
 
 
 def _left_over(term: Term, left: bool, type_: Type) -> Type | None:

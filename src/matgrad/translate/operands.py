@@ -15,7 +15,7 @@ from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Type
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Constant, Einsum, Node
-from matgrad.translate.algebra import call, transposed
+from matgrad.translate.algebra import call, power, transposed
 
 REPEATED = 8
 """Exponents of scalars up to which a power is taken apart into equal factors."""
@@ -125,7 +125,8 @@ def split_scalar(expr: Expr, scalars: list[Expr], below: list[Expr]) -> Fraction
 def _repeated(expr: Expr) -> list[Expr]:
     """s^3 as s, s, s, so that common factors are found; equal factors are joined again when they are written."""
     if expr.op == "power" and expr.value == "^" and expr.args[1].op == "number":
-        exponent = expr.args[1].value
-        if exponent.denominator == 1 and exponent <= REPEATED:
-            return [expr.args[0]] * int(exponent)
+        base, exponent = expr.args[0], expr.args[1].value
+        if exponent.denominator <= 2 and exponent <= REPEATED:
+            root = [power(base, Fraction(1, 2))] if exponent.denominator == 2 else []
+            return [*root, *[base] * int(exponent)]
     return [expr]

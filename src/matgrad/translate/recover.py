@@ -47,6 +47,7 @@ class Recovery:
         self.order = Ordering(order)
         self.sizes = sizes
         self._written = written
+        self._typed = frozenset(e for e in written.values() if e.op == "add")
         self._done: dict[Node, tuple[int, Expr]] = {}
         self._turned: dict[Node, Expr] = {}
 
@@ -75,11 +76,15 @@ class Recovery:
 
     def _flipped(self, expr: Expr) -> Expr:
         """-expr with the sign taken into the sum that factoring left behind; sums of the formula stay as they are."""
-        own = set(self._written.values())
         for k, arg in enumerate(expr.args):
-            if arg.op == "add" and arg not in own and any(a.op == "neg" for a in arg.args):
+            if self._turns(arg):
                 return expr.replace(args=(*expr.args[:k], negated(arg), *expr.args[k + 1 :]))
         return negated(expr)
+
+    def _turns(self, expr: Expr) -> bool:
+        """Whether it is a difference that the formula does not have itself: u - v may be written v - u."""
+        typed = expr in self._typed or negated(expr) in self._typed
+        return expr.op == "add" and not typed and any(a.op == "neg" for a in expr.args)
 
     def signed(self, root: Node) -> tuple[int, Expr]:
         """The sign and the formula of which the node is the product: the first term of a sum is positive."""
@@ -217,8 +222,7 @@ class Recovery:
             other = call(node.function, turned if odd or turned_sign > 0 else negated(turned), type=type_)
             if turned_sign == sign:
                 found.append(transposed(other) if type_.dims else other)
-                typed = self._written.values()
-                if turned in typed and arg not in typed:
+                if turned in self._typed and arg not in self._typed:
                     found = found[1:]  # in the words of the formula
         best = self.order.best(found)
         return negative(best) if odd and sign < 0 else best
@@ -322,6 +326,10 @@ class Recovery:
                 continue
             sign, expr = self.signed(operand)
             coefficient *= sign
+            if isinstance(operand, Sum) and len(labels) == 2 and labels[0] == labels[1] and labels[0] not in node.out:
+                if sum(s.count(labels[0]) for s in node.subscripts) == 2:
+                    scalars.append(self._trace_of_sum(operand, sign, expr))
+                    continue
             if not labels:
                 coefficient *= split_scalar(expr, scalars, below)
             elif len(labels) > 2 or (isinstance(operand, Constant) and operand.name in ("shift", "fuse")):
@@ -332,7 +340,12 @@ class Recovery:
         found, chain = contraction.run()
         scalars += found
         whole = flattened(Term(coefficient, tuple(scalars), tuple(below), chain))
-        return self._with_means(self._upright(whole, node))
+        return self._with_means(self._upright(whole))
+
+    def _trace_of_sum(self, node: Sum, sign: int, expr: Expr) -> Expr:
+        """sign · tr(node): of the whole sum, or of one term after the other."""
+        traces = b.add([b.scaled(b.einsum([(term, (0, 0))], ()), sign * factor) for factor, term in node.terms])
+        return self.order.best([call("tr", expr, type=SCALAR_TYPE), self.plain(traces)])
 
     def _masked(self, node: Einsum, coefficient: Fraction) -> Term | None:
         """tril(M) and triu(M), where a mask stands on both axes of the result and on something else."""
@@ -348,20 +361,19 @@ class Recovery:
                 return Term(Fraction(sign), (), (), (call(name, expr, type=of_order(node.shape)),))
         return None
 
-    def _is_typed(self, node: Node) -> bool:
-        return node in self._written or b.scaled(node, -1) in self._written
-
-    def _upright(self, term: Term, node: Einsum) -> Term:
+    def _upright(self, term: Term) -> Term:
         """-(u - v)*w as (v - u)*w, for a difference that the formula does not have itself."""
         if term.coefficient > 0:
             return term
-        sums = [n for n in node.operands if isinstance(n, Sum) and not self._is_typed(n)]
-        derived = {self.signed(n)[1] for n in sums} | {self._turned[n] for n in sums if n in self._turned}
-        for k, factor in enumerate(term.chain):
-            if factor in derived and any(a.op == "neg" for a in factor.args):
-                chain = (*term.chain[:k], negated(factor), *term.chain[k + 1 :])
-                return term._replace(coefficient=-term.coefficient, chain=chain)
+        if any(self._turns(factor) for factor in term.chain):
+            return term._replace(coefficient=-term.coefficient, chain=self._one_turned(term.chain))
+        if any(self._turns(factor) for factor in term.scalars):
+            return term._replace(coefficient=-term.coefficient, scalars=self._one_turned(term.scalars))
         return term
+
+    def _one_turned(self, factors: tuple[Expr, ...]) -> tuple[Expr, ...]:
+        k = next(k for k, factor in enumerate(factors) if self._turns(factor))
+        return (*factors[:k], negated(factors[k]), *factors[k + 1 :])
 
     def _with_means(self, term: Term) -> Term:
         """sum(x)/length(x) = mean(x), over everything or along one axis."""
@@ -410,7 +422,7 @@ class Recovery:
             elif isinstance(node, Map) and len(node.args) == 1 and node.function != "function" and sign > 0:
                 candidates.append(_with_argument(straight, self.plain(b.transpose(node.args[0]))))
             best = self.order.best(candidates)
-            is_typed = straight in self._written.values()  # the formula's own sums are recognised best as typed
+            is_typed = straight in self._typed  # the formula's own sums are recognised best as typed
             self._turned[node] = candidates[0] if is_typed and cost(candidates[0]) <= cost(best) + 2 else best
         return self._turned[node]
 

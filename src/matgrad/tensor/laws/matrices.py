@@ -6,12 +6,13 @@ A law is applied only where it holds on the whole domain of the formula as typed
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from matgrad.tensor import builders as b
-from matgrad.tensor.builders import einsum, number, power, scaled
+from matgrad.tensor.builders import Network, einsum, number, power, scaled
 from matgrad.tensor.facts import Fact, invertible
-from matgrad.tensor.nodes import Apply, Einsum, Node
+from matgrad.tensor.nodes import Apply, Einsum, Node, Sum
 
 
 @b.APPLY_LAWS.add(
@@ -58,9 +59,11 @@ def matrix_functions(function: str, arg: Node, parameter: Any) -> Node | None:
 
 @b.APPLY_LAWS.add(
     "products of square matrices",
-    "inv(A*B) = inv(B)*inv(A), det(A*B) = det(A)*det(B), where one factor is known to be invertible",
+    "logdet(A*B) = logdet(A) + logdet(B); inv(A*B) = inv(B)*inv(A), det(A*B) = det(A)*det(B), where one factor is "
+    "known to be invertible",
     because="both factors are square",
     examples=(
+        ("logdet(A'*B*A)", "A: matrix(n,n); B: matrix(n,n)"),
         ("inv(S*A)", "S: spd(n); A: matrix(n,n)"),
         ("inv(A'*S)", "S: spd(n); A: matrix(n,n)"),
         ("det(A*S*B)", "S: spd(n); A: matrix(n,n); B: matrix(n,n)"),
@@ -70,11 +73,11 @@ def matrix_functions(function: str, arg: Node, parameter: Any) -> Node | None:
     ),
 )
 def of_products(function: str, arg: Node, parameter: Any) -> Node | None:
-    """inv(A*B) = inv(B)*inv(A), det(A*B) = det(A)*det(B) for square factors, where one has a known inverse."""
+    """logdet(A*B) = logdet(A) + logdet(B) for square factors; inv and det alike, where one has a known inverse."""
     if parameter is not None or function not in ("inv", "det", "logdet") or not isinstance(arg, Einsum):
         return None
-    chain = _square_chain(arg)
-    if chain is None or not any(invertible(node) is Fact.YES for node, _ in chain):
+    chain = square_chain(arg)
+    if chain is None or not (function == "logdet" or any(invertible(node) is Fact.YES for node, _ in chain)):
         return None
     if function == "inv":
         operands = [(b.apply("inv", node), s) for node, s in chain]
@@ -86,7 +89,69 @@ def of_products(function: str, arg: Node, parameter: Any) -> Node | None:
     return einsum([(part, ()) for part in parts], ()) if arg.coefficient == 1 else None
 
 
-def _square_chain(arg: Einsum) -> list[tuple[Node, tuple[int, ...]]] | None:
+@b.NETWORK_LAWS.add(
+    "inverse of a product",
+    "inv(A*B)*A = inv(B) for square A and B",
+    on=(Apply,),
+    because="where A*B has an inverse, A and B have one",
+    examples=(
+        ("inv(A*B)*A*x", "A: matrix(n,n); B: matrix(n,n); x: vector(n)"),
+        ("x'*A*inv(B*A)", "A: matrix(n,n); B: matrix(n,n); x: vector(n)"),
+        ("inv(A*A')*A", "A: matrix(n,n)"),
+        ("x'*inv(A*B*C)*A", "A: matrix(n,n); B: matrix(n,n); C: matrix(n,n); x: vector(n)"),
+    ),
+)
+def inverse_of_product(net: Network) -> Network | None:
+    """inv(A*B)*A = inv(B) and B*inv(A*B) = inv(A), for square A and B."""
+    for i, (node, labels) in enumerate(net.operands):
+        if not (isinstance(node, Apply) and node.function == "inv" and isinstance(node.arg, Einsum)):
+            continue
+        chain = square_chain(node.arg)
+        if chain is None:
+            continue
+        for legs in (labels, labels[::-1]) if b.is_symmetric(node) else (labels,):
+            # inv(A*B)[i, j]: A[j, k] may follow on the right, B[k, i] stand before on the left
+            for (factor, own), end, start in ((chain[0], legs[1], 0), (chain[-1], legs[0], 1)):
+                axis = own.index(start)
+                found = _neighbour(net, i, factor, axis, end)
+                if found is not None:
+                    rest = [pair for pair in chain if pair[1] is not own]
+                    return _with_rest(net, (i, found[0]), rest, node.arg, (start, own[1 - axis]), legs, (end, found[1]))
+    return None
+
+
+def _neighbour(net: Network, place: int, factor: Node, axis: int, end: int) -> tuple[int, int] | None:
+    """Where the factor stands in the network with this axis at ``end``, and the label of its other axis."""
+    if net.count(end) != 2 or end in net.out:
+        return None
+    for j, (other, labels) in enumerate(net.operands):
+        if j != place and other is factor and len(set(labels)) == 2:
+            if labels[axis] == end:
+                return j, labels[1 - axis]
+            if labels[1 - axis] == end and b.is_symmetric(factor):
+                return j, labels[axis]
+    return None
+
+
+def _with_rest(
+    net: Network,
+    gone: tuple[int, int],
+    rest: list[tuple[Node, tuple[int, ...]]],
+    arg: Einsum,
+    ends: tuple[int, int],
+    legs: tuple[int, ...],
+    moved: tuple[int, int],
+) -> Network:
+    """The network with inv(A*B) and A replaced by inv(B), where B is what is left of the product."""
+    start, inner = ends
+    out = (inner, 1) if start == 0 else (0, inner)
+    left = einsum(rest, out, arg.coefficient)
+    end, far = moved
+    axes = (legs[0], far) if start == 0 else (far, legs[1])
+    return net.replaced(gone, [(b.apply("inv", left), axes)], drop=[end])
+
+
+def square_chain(arg: Einsum) -> list[tuple[Node, tuple[int, ...]]] | None:
     """The factors of a product of square matrices of one size, walked from one axis to the other, or None."""
     pairs = list(zip(arg.operands, arg.subscripts, strict=True))
     if len(pairs) < 2 or arg.out != (0, 1) or len(set(arg.sizes)) != 1:
@@ -101,3 +166,32 @@ def _square_chain(arg: Einsum) -> list[tuple[Node, tuple[int, ...]]] | None:
         pairs.remove(here[0])
         (at,) = set(here[0][1]) - {at}
     return chain if at == 1 else None
+
+
+@b.SUM_LAWS.add(
+    "a matrix and its transpose",
+    "M*R + M'*R = (M + M')*R, where M and M' have a symmetric part in common",
+    because="S + S' = 2*S for symmetric S",
+    examples=(("(X*X' - A)*X + (X*X' - A)'*X", "X: matrix(n,m); A: matrix(n,n)"),),
+)
+def symmetric_part(terms: dict[Node, Fraction]) -> bool:
+    """M*R + M'*R = (M + M')*R, where M + M' has fewer terms than M and M' apart."""
+    for term, factor in terms.items():
+        if not isinstance(term, Einsum) or len(term.operands) < 2:
+            continue
+        for k, (node, labels) in enumerate(zip(term.operands, term.subscripts, strict=True)):
+            if not isinstance(node, Sum) or len(set(labels)) != 2 or node.shape[0] != node.shape[1]:
+                continue
+            rest = list(zip(term.operands, term.subscripts, strict=True))
+            del rest[k]
+            sizes = dict(enumerate(term.sizes))
+            turned = einsum([(node, labels[::-1]), *rest], term.out, term.coefficient, sizes)
+            if turned is term or terms.get(turned) != factor:
+                continue
+            total = b.add([node, b.transpose(node)])
+            if len(b.linear_terms(total)) < 2 * len(node.terms):
+                del terms[term], terms[turned]
+                whole = einsum([(total, labels), *rest], term.out, term.coefficient, sizes)
+                b.collect(terms, whole, factor)
+                return True
+    return False

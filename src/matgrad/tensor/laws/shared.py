@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
 from fractions import Fraction
 
 from matgrad.dims import Dim
+from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum
 
 ONE = Fraction(1)
@@ -58,3 +60,36 @@ def _block_on(term: Node, axis: int) -> Constant | None:
             if isinstance(operand, Constant) and operand.name in ("unit", "shift") and labels[0] == term.out[axis]:
                 return operand
     return None
+
+
+def weight(node: Node) -> int:
+    """How much there is to write: symbols, numbers and functions."""
+    if "weight" not in node.memo:
+        own = not isinstance(node, Einsum | Sum) or not node.children
+        node.memo["weight"] = own + sum(map(weight, node.children))
+    return node.memo["weight"]  # type: ignore[no-any-return]
+
+
+Operands = Sequence[tuple[Node, tuple[int, ...]]]
+
+PRODUCTS = 8
+"""Terms up to which a product of sums is multiplied out."""
+
+
+def multiplied_out(
+    operands: Operands,
+    out: tuple[int, ...],
+    coefficient: Fraction,
+    sizes: Sequence[Dim] | Mapping[int, Dim],
+    axes: Set[tuple[int, ...]],
+) -> list[Node] | None:
+    """The product with the sums on these axes multiplied out, as a list of terms; None if there are too many."""
+    fixed = [operand for operand in operands if not (isinstance(operand[0], Sum) and operand[1] in axes)]
+    products: list[tuple[Fraction, list[tuple[Node, tuple[int, ...]]]]] = [(coefficient, fixed)]
+    for node, labels in operands:
+        if isinstance(node, Sum) and labels in axes:
+            products = [(c * f, [*rest, (term, labels)]) for c, rest in products for f, term in node.terms]
+            if len(products) > PRODUCTS:
+                return None
+    known = dict(sizes if isinstance(sizes, Mapping) else enumerate(sizes))
+    return [b.einsum(rest, out, factor, known) for factor, rest in products]

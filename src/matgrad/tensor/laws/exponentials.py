@@ -1,0 +1,140 @@
+"""Laws of exponentials among themselves: logarithms of products and sums of them, and the total of a softmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matgrad.tensor import builders as b
+from matgrad.tensor.builders import Network, einsum, map_, power, scaled
+from matgrad.tensor.laws.shared import is_apply, is_map, power_of
+from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
+
+
+@b.MAP_LAWS.add(
+    "logarithm of a product",
+    "log(exp(x)*y) = x + log(y)",
+    because="exp(x) > 0, so y > 0 wherever the logarithm typed is defined",
+    examples=(
+        ("log(exp(x).*y)", "x: vector(n); y: positive vector(n)"),
+        ("log(c/exp(a))", "a: scalar; c: positive"),
+    ),
+)
+def logarithm_of_product(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None:
+    """log(exp(x)·y) = x + log(y)."""
+    inner = args[0]
+    if function != "log" or not isinstance(inner, Einsum) or inner.out != tuple(range(len(inner.out))):
+        return None
+    if len(inner.sizes) > len(inner.out):
+        return None  # something is summed
+    pairs = list(zip(inner.operands, inner.subscripts, strict=True))
+    exps = [(power_of(node), labels) for node, labels in pairs if is_map(power_of(node)[0], "exp")]
+    if not exps or (len(pairs) == 1 and pairs[0][1] == inner.out and inner.coefficient == 1):
+        return None
+    rest = [(node, labels) for node, labels in pairs if not is_map(power_of(node)[0], "exp")]
+    sizes = dict(enumerate(inner.sizes))
+    logs = [map_("log", (einsum(rest, inner.out, inner.coefficient, sizes),))]
+    for (base, exponent), labels in exps:
+        assert isinstance(base, Map)
+        logs.append(einsum([(base.args[0], labels)], inner.out, exponent, sizes))
+    return b.add(logs)
+
+
+def _two_exponentials(node: Node) -> tuple[Node, Node] | None:
+    """x and y, where the node is exp(x) + exp(y)."""
+    if isinstance(node, Sum) and len(node.terms) == 2:
+        if all(factor == 1 and is_map(term, "exp") for factor, term in node.terms):
+            (_, first), (_, second) = node.terms
+            return first.args[0], second.args[0]  # type: ignore[attr-defined]
+    return None
+
+
+@b.MAP_LAWS.add(
+    "logarithm of two exponentials",
+    "log(exp(x) + exp(y)) = x + softplus(y - x)",
+    because="exp(x) taken out of the sum",
+    examples=(("log(exp(a) + exp(c))", "a: scalar; c: scalar"), ("log(exp(x) + exp(y))", "x: vector(n); y: vector(n)")),
+)
+def logarithm_of_two(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None:
+    """log(exp(x) + exp(y)) = x + softplus(y - x)."""
+    found = _two_exponentials(args[0]) if function == "log" else None
+    if found is None:
+        return None
+    x, y = found
+    return b.add([x, map_("softplus", (b.subtract(y, x),))])
+
+
+@b.NETWORK_LAWS.add(
+    "one of two exponentials",
+    "exp(x)/(exp(x) + exp(y)) = sigmoid(x - y)",
+    on=(Map,),
+    because="the definition of sigmoid",
+    examples=(("exp(a)/(exp(a) + exp(c))", "a: scalar; c: scalar"),),
+)
+def one_of_two(net: Network) -> Network | None:
+    """exp(x)/(exp(x) + exp(y)) = sigmoid(x - y)."""
+    for i, (below, labels) in enumerate(net.operands):
+        total, exponent = power_of(below)
+        pair = _two_exponentials(total) if exponent <= -1 else None
+        if pair is None:
+            continue
+        for j, (above, others) in enumerate(net.operands):
+            base, times = power_of(above)
+            if labels == others and times >= 1 and is_map(base, "exp") and base.args[0] in pair:  # type: ignore[attr-defined]
+                x, y = pair if base.args[0] is pair[0] else pair[::-1]  # type: ignore[attr-defined]
+                left = [(power(total, exponent + 1), labels), (power(base, times - 1), labels)]
+                return net.replaced([i, j], [(map_("sigmoid", (b.subtract(x, y),)), labels), *left])
+    return None
+
+
+@b.NETWORK_LAWS.add(
+    "total of a softmax",
+    "sum(softmax(x)) = 1, softmax(x)'*(y + c) = softmax(x)'*y + c",
+    on=(Apply,),
+    because="the probabilities add up to 1",
+    examples=(
+        ("c*sum(softmax(x))", "c: scalar; x: vector(n)"),
+        ("softmax(x)'*(y + 2)", "x: vector(n); y: vector(n)"),
+        ("sum(softmax(X, dim=2), dim=2)", "X: matrix(m,n)"),
+    ),
+)
+def total_of_softmax(net: Network) -> Network | Node | None:
+    """Σ softmax(x) = 1, and softmax(x)'·(y + c) = softmax(x)'·y + c where c is the same for all entries."""
+    for i, (node, labels) in enumerate(net.operands):
+        if not (is_apply(node, "softmax") or is_apply(node, "argmax") or is_apply(node, "argmin")):
+            continue
+        assert isinstance(node, Apply)
+        over = labels[len(labels) - (node.parameter or 0) :]
+        if len(set(over)) < len(over) or set(over) & (set(net.out) | set(labels[: len(labels) - len(over)])):
+            continue
+        meeting = [j for j, (_, s) in enumerate(net.operands) if j != i and set(s) & set(over)]
+        if not meeting:
+            rest = [operand for j, operand in enumerate(net.operands) if j != i]
+            return Network(rest, net.out, net.coefficient, {x: d for x, d in net.sizes.items() if x not in over})
+        if len(meeting) == 1:
+            found = _constant_split_off(net, i, meeting[0], over)
+            if found is not None:
+                return found
+    return None
+
+
+def _constant_split_off(net: Network, place: int, other: int, over: tuple[int, ...]) -> Node | None:
+    """A sum that meets a softmax: what is the same along the softmax's axes is split off."""
+    total, labels = net.operands[other]
+    if not isinstance(total, Sum) or len(set(labels)) < len(labels):
+        return None
+    axes = {labels.index(x) for x in over if x in labels}
+    same = [(f, term) for f, term in total.terms if axes <= _broadcast_axes(term)]
+    if not same or len(same) == len(total.terms):
+        return None
+    others = [(f, term) for f, term in total.terms if (f, term) not in same]
+    rest = [operand for j, operand in enumerate(net.operands) if j != other]
+    parts = [b.add([scaled(term, f) for f, term in group]) for group in (others, same)]
+    return b.add([einsum([*rest, (part, labels)], net.out, net.coefficient, net.sizes) for part in parts])
+
+
+def _broadcast_axes(node: Node) -> set[int]:
+    """The axes along which all entries of a node are the same."""
+    if not isinstance(node, Einsum):
+        return set()
+    used = {x for s in node.subscripts for x in s}
+    return {k for k, x in enumerate(node.out) if x not in used and node.out.count(x) == 1}
