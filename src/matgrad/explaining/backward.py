@@ -8,29 +8,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 from matgrad.answer.formula import Formula
 from matgrad.differentiate.transpose import derivatives
+from matgrad.explaining.backward_rules import rules_of
 from matgrad.explaining.collecting import Coefficients
-from matgrad.explaining.laws import differential
-from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line
-from matgrad.explaining.naming import Naming, needed
-from matgrad.explaining.trees import named, varies
-from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Program, walk
+from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line, Path
+from matgrad.explaining.naming import needed
+from matgrad.explaining.step_names import StepNaming
+from matgrad.explaining.trees import named, rebuilt, varies
+from matgrad.formula.signatures import SIZES_OF
+from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Program, fold, walk
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Node
-from matgrad.translate.algebra import of_order
+from matgrad.tensor.nodes import Map, Node, Symbol
+from matgrad.tensor.rebuild import rebuild
+from matgrad.translate.algebra import call, of_order, transposed
 
-_OUTER = Law("outer product of the signal and the layer's input", "y = W*x", "∂L/∂W = (∂L/∂y)*x'")
-_WEIGHTS = Law("transposed weights times the signal", "y = W*x", "∂L/∂x = W'*∂L/∂y")
-_BATCH_WEIGHTS = Law("signal, times the other factor transposed", "Y = A*B", "∂L/∂A = (∂L/∂Y)*B', ∂L/∂B = A'*∂L/∂Y")
-_PASSES = Law("a sum passes its signal on", "y = u + v", "∂L/∂u = ∂L/∂y")
-_ROWS = Law(
-    "a sum over copies adds their signals up", "y = u + c*vector(1)", "the copies of one value share its change"
+_HALF = Fraction(1, 2)
+_SEVERAL = Law(
+    "sum over all uses",
+    "L = f(y(u), z(u)) gives dL = ∂L/∂y'*dy + ∂L/∂z'*dz",
+    "the chain rule adds up over the formulas that use a value",
 )
-_SCALED = Law("a linear step, transposed", "y = L(u)", "∂L/∂u = L'*∂L/∂y")
-_ENTRYWISE = Law("entrywise product with the other factor", "y = u.*v", "∂L/∂u = ∂L/∂y .* v")
-_SEVERAL = Law("sum over all uses", "dL = u'*dy + v'*dz", "the chain rule adds up over the formulas that use a value")
+_UNUSED = Law("not used: its signal is zero", "", "L does not depend on it")
+_SPACES = {
+    "symmetric": Law("the symmetric part", "∂L/∂S = (G + G')/2", "dS is symmetric, so that only this part acts on it"),
+    "diagonal": Law("the diagonal part", "", "dD is diagonal, so that only this part acts on it"),
+    "lower": Law("the lower triangle", "", "dL is lower triangular, so that only this part acts on it"),
+    "upper": Law("the upper triangle", "", "dU is upper triangular, so that only this part acts on it"),
+}
+
+
+class Use(NamedTuple):
+    """A formula in which a value is used: its name (None: the loss), and the formula."""
+
+    owner: str | None
+    value: Expr
 
 
 class Backward:
@@ -40,18 +54,20 @@ class Backward:
         self.formula = formula
         self.wrt = list(wrt)
         typed = formula.typed
-        taken = {*typed.variables, *typed.intermediates, *typed.functions, *typed.sizes, "L", "d"}
+        taken = {*typed.variables, *typed.intermediates, *typed.functions, *typed.sizes, "d"}
+        self.function = next((c for c in ("L", "f", "F", "φ") if c not in taken), "L_")
+        self.taken = taken | {self.function}
         source = needed(formula.program, wrt)
-        outer = [n for n in wrt if n in typed.intermediates]
-        self.function = next(c for c in ("L", "f", "F", "φ", "L_") if c not in {*typed.variables, *typed.intermediates})
-        program = source if len(source.definitions) > 40 else Naming(source, wrt, taken, every=True).run()
-        self.program: Program = needed(program, outer)
+        program = needed(StepNaming(source, wrt, self.taken).run(), [n for n in wrt if n in typed.intermediates])
+        self.program: Program = _with_sizes_by_name(program, {*typed.variables, *typed.intermediates})
+        self.taken |= {name for name, _ in self.program.definitions}
         self.types = {name: v.type for name, v in typed.variables.items()}
         self.types |= {name: value.type for name, value in self.program.definitions if value.type is not None}
         self.varying = self._varying()
-        self.coefficients = Coefficients(formula, self.program, {}, facts=False)
-        for name in self.varying:
-            self.coefficients.add(self.signal_name(name), self.types[name])
+        self.coefficients = Coefficients(formula, self.program, {}, free=self.wrt)
+        self.values = self._values()
+        self.uses = self._uses()
+        self.owners = {self.signal_name(name): name for name in self.varying}
 
     def _varying(self) -> list[str]:
         """Parameters and the intermediates that depend on them."""
@@ -61,117 +77,194 @@ class Backward:
                 found[name] = None
         return list(found)
 
+    def _values(self) -> dict[Node, Node]:
+        """The graph of each value that has a name, with the name: 1 − tanh(z)² is 1 − a² where a = tanh(z)."""
+        known: dict[Node, Node] = {}
+        for name, value in [*self.program.definitions, (self.function, self.program.body)]:
+            node = self.coefficients.node(value)
+            if name == self.function and not isinstance(node, Symbol):
+                self.coefficients.add(name, SCALAR_TYPE)
+            symbol = self.coefficients.symbols.get(name)
+            if symbol is None or isinstance(node, Symbol) or value.op in ("add", "neg", "index", "stack"):
+                continue
+            known.setdefault(node, symbol)
+            if isinstance(node, Map) and node.function == "power" and node.parameter == _HALF:
+                # of a root s = √u: 1/√u is 1/s, and so on
+                for twice in (-3, -2, -1, 3):
+                    known.setdefault(b.power(node.args[0], twice * _HALF), b.power(symbol, Fraction(twice)))
+            if value.op == "call" and value.value.name == "sigmoid":
+                # the one function of which 1 − f(x) has a normal form of its own, f(−x)
+                other = b.map_("sigmoid", [b.scaled(self.coefficients.node(value.args[0]), Fraction(-1))])
+                known.setdefault(other, b.add([b.number(1, symbol.shape), b.scaled(symbol, Fraction(-1))]))
+        return known
+
+    def _uses(self) -> dict[str, list[Use]]:
+        """Where each value is used, leaving out what the loss does not depend on."""
+        varying = set(self.varying)
+        uses: dict[str, list[Use]] = {}
+        for owner, value in [(None, self.program.body), *reversed(self.program.definitions)]:
+            if owner is not None and owner not in uses:
+                continue
+            for name in dict.fromkeys(n.value for n in walk(value) if n.op == "name" and n.value in varying):
+                if varies(value, [name]):
+                    uses.setdefault(name, []).insert(0, Use(owner, value))
+        for found in uses.values():
+            found.sort(key=lambda use: use.owner is None)
+        return uses
+
     def signal_name(self, name: str) -> str:
         return f"∂{self.function}/∂{name}"
 
     def signal(self, name: str) -> Expr:
         return named(self.signal_name(name), of_order(self.types[name].dims))
 
+    # -- the lines
+
     def lines(self) -> list[Line]:
         loss = named(self.function, self.program.body.type)
         typed = {name for name, _ in self.formula.program.definitions}
         lines = [Line(GIVEN, loss, self.program.body, Law("as given"))]
         for name, value in self.program.definitions:
-            lines.append(
-                Line(LET, named(name, value.type), value, Law("as given" if name in typed else "abbreviation"))
-            )
-        return lines + [self._line(name) for name in self.order()]
+            law = Law("as given" if name in typed else "abbreviation")
+            lines.append(Line(LET, named(name, value.type), value, law))
+        for name in self.order():
+            lines += self._lines(name)
+        return lines
 
     def order(self) -> list[str]:
         """The signals, last first: a parameter's comes as soon as all formulas that use it have theirs."""
-        self.users: dict[str, list[int]] = {}
-        parts = [value for _, value in self.program.definitions] + [self.program.body]
-        varying = set(self.varying)
-        names = [name for name, _ in self.program.definitions]
-        for k in range(len(parts) - 1, -1, -1):
-            part = parts[k]
-            if not varies(part, varying) or (k < len(names) and names[k] not in self.users):
-                continue
-            for name in dict.fromkeys(n.value for n in walk(part) if n.op == "name" and n.value in varying):
-                if varies(part, [name]):
-                    self.users.setdefault(name, []).insert(0, k)
+        place = {name: k for k, (name, _) in enumerate(self.program.definitions)}
+        last = len(place)
+        first_use = {name: min(place.get(use.owner or "", last) for use in uses) for name, uses in self.uses.items()}
         by_first: dict[int, list[str]] = {}
         for name in self.wrt:
-            if name not in dict(self.program.definitions) and name in self.users:
-                by_first.setdefault(min(self.users[name]), []).append(name)
-        unused = [name for name in self.wrt if name not in self.users]
-        order = [*unused, *by_first.get(len(parts) - 1, [])]
-        for k in range(len(self.program.definitions) - 1, -1, -1):
-            name = self.program.definitions[k][0]
-            if name in self.users and name in varying:
+            if name not in place and name in first_use:
+                by_first.setdefault(first_use[name], []).append(name)
+        order = [*(name for name in self.wrt if name not in self.uses), *by_first.get(last, [])]
+        varying = set(self.varying)
+        for k, (name, _) in reversed(list(enumerate(self.program.definitions))):
+            if name in self.uses and name in varying:
                 order.append(name)
             order += by_first.get(k, [])
         return order
 
-    def _line(self, name: str) -> Line:
-        total, laws = [], []
-        for k in self.users.get(name, []):
-            user = self.program.body if k == len(self.program.definitions) else self.program.definitions[k][1]
-            total.append(
-                self._carried(user, None if user is self.program.body else self.program.definitions[k][0], name)
-            )
-            laws.append(rule_of(user, name))
+    def _lines(self, name: str) -> list[Line]:
+        """The signal of one value; for a symmetric or triangular variable first as if it were free."""
+        uses = self.uses.get(name, [])
         shape = self.types[name].dims
-        right = self.coefficients.formula(b.add(total) if total else b.zeros(shape))
-        law = laws[0] if len(laws) == 1 else _SEVERAL
-        if len(laws) > 1:
-            law = law._replace(rule=f"{law.rule}: " + ", ".join(dict.fromkeys(found.rule for found in laws)))
-        remark = f"shape ({', '.join(map(str, shape))})" if shape else "scalar"
-        part = ANSWER if name in self.wrt else STEP
-        return Line(part, self.signal(name), right, law, None, (), remark=remark)
-
-    def _carried(self, user: Expr, owner: str | None, name: str) -> Node:
-        """The signal of a formula, carried back to one of the names in it."""
-        node = self.coefficients.node(user)
-        if owner is not None:
-            axes = tuple(range(len(node.shape)))
-            node = b.einsum([(self.coefficients.symbols[self.signal_name(owner)], axes), (node, axes)], (), Fraction(1))
         variable = self.coefficients.symbols[name]
-        return derivatives(node, [variable], "projected" if name in self.formula.symbols else "ignore")[0]
+        total = b.add([self._carried(use, variable) for use in uses]) if uses else b.zeros(shape)
+        right = self._shown(total)
+        before, where = self._before(uses, name)
+        rules = list(dict.fromkeys(rule for use in uses for rule in rules_of(use.value, name)))
+        law = rules[0] if len(rules) == 1 and len(uses) == 1 else _SEVERAL if uses else _UNUSED
+        part = ANSWER if name in self.wrt else STEP
+        remark = f"shape ({', '.join(map(str, shape))})" if shape else "scalar"
+        if law is _SEVERAL:
+            law = law._replace(rule=f"{law.rule}: " + ", ".join(rule.rule for rule in rules))
+        answer = self._on_space(uses, name)
+        if answer is None or answer is total:
+            self._add_signal(name, total)
+            return [Line(part, self.signal(name), right, law, before, where, remark=remark)]
+        free = named(self._fresh("GHKM"), of_order(shape))
+        self.coefficients.add(free.value, of_order(shape))
+        on_space, space = self._projected(self.coefficients.symbols[free.value], name)
+        self._add_signal(name, answer)
+        aside = f"as if {name} were free; {remark}"
+        return [
+            Line(STEP, free, right, law, before, where, remark=aside),
+            Line(part, self.signal(name), on_space, space, free, ((),), remark=remark),
+        ]
+
+    def _add_signal(self, name: str, node: Node) -> None:
+        traits = frozenset({"symmetric"}) if b.is_symmetric(node) else frozenset[str]()
+        self.coefficients.add(self.signal_name(name), self.types[name], traits)
+
+    def _fresh(self, letters: str) -> str:
+        count = 0
+        while True:
+            for letter in letters:
+                name = f"{letter}{count or ''}"
+                if name not in self.taken:
+                    self.taken.add(name)
+                    return name
+            count += 1
+
+    def _carried(self, use: Use, variable: Node, symmetric: str = "ignore") -> Node:
+        """The signal of a formula, carried back to one of the names in it."""
+        node = self.coefficients.node(use.value)
+        if use.owner is not None:
+            axes = tuple(range(len(node.shape)))
+            signal = self.coefficients.symbols[self.signal_name(use.owner)]
+            node = b.einsum([(signal, axes), (node, axes)], (), Fraction(1))
+        return derivatives(node, [variable], symmetric)[0]
+
+    def _on_space(self, uses: Sequence[Use], name: str) -> Node | None:
+        """The signal on the space of a variable that is symmetric, diagonal or triangular."""
+        variable = self.coefficients.symbols[name]
+        if name not in self.formula.symbols or not isinstance(variable, Symbol) or not uses:
+            return None
+        if not variable.traits & set(_SPACES):
+            return None
+        return b.add([self._carried(use, variable, "projected") for use in uses])
+
+    def _projected(self, free: Node, name: str) -> tuple[Expr, Law]:
+        """The part of a free signal that acts on the variable's space, and what it is called."""
+        variable = self.coefficients.symbols[name]
+        assert isinstance(variable, Symbol)
+        axes = tuple(range(len(variable.shape)))
+        pair = b.einsum([(free, axes), (variable, axes)], (), Fraction(1))
+        trait = next(t for t in ("diagonal", "lower", "upper", "symmetric") if t in variable.traits)
+        law = _SPACES[trait]
+        if trait == "symmetric":
+            law = law._replace(law=f"{law.law}".replace("S", name), reason=law.reason.replace("S", name))
+        return self._shown(derivatives(pair, [variable], "projected")[0]), law
+
+    def _shown(self, node: Node) -> Expr:
+        """The signal in words: values that have names are written with them."""
+        found = rebuild(node, self.values)
+        return _sizes_by_name(self.coefficients.formula(found), {*self.types, self.function})
+
+    def _before(self, uses: Sequence[Use], name: str) -> tuple[Expr | None, tuple[Path, ...]]:
+        """∂/∂v of what v acts on, Σ ⟨∂L/∂y, y(v)⟩ with the signals kept fixed, and where the y(v) are in it."""
+        terms, places = [], []
+        for use in uses:
+            pair, place = (use.value, (0,)) if use.owner is None else self._pairing(use.owner, use.value)
+            terms.append(Expr("call", (pair,), Call(f"∂/∂{name}"), type=of_order(self.types[name].dims)))
+            places.append(place)
+        if len(terms) < 2:
+            return (terms[0] if terms else None), tuple(places)
+        whole = Expr("add", tuple(terms), type=terms[0].type)
+        return whole, tuple((k, *place) for k, place in enumerate(places))
+
+    def _pairing(self, owner: str, value: Expr) -> tuple[Expr, Path]:
+        signal = self.signal(owner)
+        if value.kind == SCALAR:
+            return Expr("product", (signal, value), ("*",), type=SCALAR_TYPE), (0, 1)
+        if value.kind == MATRIX:
+            inner = Expr("product", (transposed(signal), value), ("*",), type=of_order((value.dims[1],) * 2))
+            return call("tr", inner, type=SCALAR_TYPE), (0, 0, 1)
+        pair = (transposed(signal), value) if value.kind == VECTOR else (value, signal)
+        return Expr("product", pair, ("*",), type=SCALAR_TYPE), (0, 1 if value.kind == VECTOR else 0)
 
 
-def rule_of(user: Expr, name: str) -> Law:
-    """What the transposed step is called: the law of the first operation on the way to the name that is not linear."""
-    node = user
-    while True:
-        law, _ = differential(node, {name: "d" + name})
-        if law is not None and law.rule != "product rule":
-            return law
-        inner = [arg for arg in node.args if varies(arg, [name])]
-        if node.op == "product" and len(inner) == 1:
-            found = _product_rule(node, name)
-            if found is not None or inner[0].op == "name":
-                return found or _SCALED
-        if len(inner) != 1:
-            return law or _SEVERAL
-        if node.op == "add" and inner[0].op == "name":
-            return _PASSES if inner[0].kind == node.kind else _ROWS
-        if inner[0].op in ("name", "transpose") and node.op not in ("neg", "add"):
-            return _SCALED
-        node = inner[0]
-        if node.op == "name":
-            return _PASSES
+def _with_sizes_by_name(program: Program, taken: set[str]) -> Program:
+    definitions = tuple((name, _sizes_by_name(value, taken)) for name, value in program.definitions)
+    return Program(definitions, _sizes_by_name(program.body, taken))
 
 
-def _product_rule(node: Expr, name: str) -> Law | None:
-    place = next(k for k, arg in enumerate(node.args) if varies(arg, [name]))
-    factor = node.args[place]
-    bare = factor.args[0] if factor.op == "transpose" else factor
-    if bare.op != "name":
-        return None
-    operators = set(node.value)
-    if operators & {".*", "./"}:
-        return _ENTRYWISE
-    if operators != {"*"}:
-        return None
-    others = [arg.kind for k, arg in enumerate(node.args) if k != place and arg.kind != SCALAR]
-    if bare.kind == MATRIX and node.kind == VECTOR and VECTOR in others:
-        return _OUTER
-    if bare.kind == VECTOR and node.kind == VECTOR and MATRIX in others:
-        return _WEIGHTS
-    if bare.kind == MATRIX and node.kind == MATRIX and MATRIX in others:
-        return _BATCH_WEIGHTS
-    return None
+def _sizes_by_name(expr: Expr, taken: set[str]) -> Expr:
+    """length(x) as n, where that is what the size of x is called."""
+
+    def visit(node: Expr, args: list[Expr]) -> Expr:
+        if node.op == "call" and node.value.name in SIZES_OF and node.args[0].type is not None:
+            dim = str(node.args[0].dims[-1 if node.value.name == "cols" else 0]) if node.args[0].dims else "1"
+            if dim.isidentifier() and dim not in taken:
+                return named(dim, SCALAR_TYPE)
+        return rebuilt(node, args) if any(a is not b for a, b in zip(args, node.args, strict=True)) else node
+
+    found: Expr = fold(expr, visit)
+    return found
 
 
 def signals(lines: Sequence[Line]) -> Iterator[Line]:

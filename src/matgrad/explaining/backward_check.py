@@ -19,6 +19,7 @@ from matgrad.explaining.lines import Line
 from matgrad.explaining.truth import STEP, TOLERANCE, WrongLine, random_direction
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Expr, Program
+from matgrad.tensor.nodes import Symbol
 
 Array = Any
 
@@ -37,8 +38,11 @@ class Forward:
         return evaluate(expr, values, self.point.sizes)
 
     def subject(self, name: str) -> Subject:
+        """What varies: a value that is known to be symmetric varies among the symmetric ones."""
         variable = self.table.formula.typed.variables.get(name)
-        return Subject(name, self.table.types[name], variable.traits if variable else frozenset())
+        symbol = self.table.coefficients.symbols[name]
+        traits = variable.traits if variable else symbol.traits if isinstance(symbol, Symbol) else frozenset()
+        return Subject(name, self.table.types[name], frozenset(traits))
 
     def direction(self, name: str, seed: int) -> Array:
         return random_direction(self.subject(name), self.point.sizes, seed)
@@ -48,10 +52,12 @@ def check_table(table: Backward, lines: list[Line], point: Point, seed: int = 0)
     """The largest relative error at one point; raises WrongLine."""
     forward = Forward(table, point)
     worst = 0.0
-    order = table.order()
-    for k, (name, line) in enumerate(zip(order, signals(lines), strict=True)):
+    for k, line in enumerate(signals(lines)):
         found = np.asarray(forward.evaluated(line.right, forward.values))
-        forward.values[table.signal_name(name)] = found
+        forward.values[line.left.value] = found
+        name = table.owners.get(line.left.value)
+        if name is None:  # a signal as if its variable were free: the next line is checked with it
+            continue
         error = _local_error(forward, name, found, line.right, seed + k)
         if not error <= TOLERANCE or found.shape != np.shape(forward.values[name]):
             raise WrongLine(f"the signal of {name} failed its check (relative error {error:.0e}): {line.law.rule}")
@@ -63,15 +69,14 @@ def check_table(table: Backward, lines: list[Line], point: Point, seed: int = 0)
 
 
 def _local_error(forward: Forward, name: str, signal: Array, expr: Expr, seed: int) -> float:
+    """What the line's left side is by definition: the sum over all uses of ⟨signal, change of the formula⟩."""
     table = forward.table
     direction = forward.direction(name, seed)
     stepped = {**forward.values, name: forward.values[name] + 1j * STEP * direction}
-    parts = [*table.program.definitions, (None, table.program.body)]
     truth = 0.0
-    for k in table.users.get(name, []):
-        owner, value = parts[k]
-        slope = np.imag(forward.evaluated(value, stepped)) / STEP
-        weight = 1.0 if owner is None else forward.values[table.signal_name(owner)]
+    for use in table.uses.get(name, []):
+        slope = np.imag(forward.evaluated(use.value, stepped)) / STEP
+        weight = 1.0 if use.owner is None else forward.values[table.signal_name(use.owner)]
         truth += float(np.sum(weight * slope))
     ours = float(np.sum(signal * direction))
     size = magnitude(Program((), expr), forward.values, forward.point.sizes) * float(np.sum(np.abs(direction)))
@@ -80,7 +85,7 @@ def _local_error(forward: Forward, name: str, signal: Array, expr: Expr, seed: i
 
 def _global_error(forward: Forward, seed: int) -> float:
     table = forward.table
-    names = [n for n in table.wrt if n in table.users and n in forward.point.arrays]
+    names = [n for n in table.wrt if n in table.uses and n in forward.point.arrays]
     directions = {name: forward.direction(name, 1000 + seed + k) for k, name in enumerate(names)}
     known: dict[str, Any] = dict(forward.point.arrays)
     known |= {name: known[name] + 1j * STEP * directions[name] for name in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from matgrad.answer.formula import Formula
 from matgrad.differentiate.transpose import derivative
@@ -22,14 +22,14 @@ _SPACES = frozenset({"symmetric", "diagonal", "lower", "upper"})
 class Coefficients:
     """The names of a program as opaque symbols, so that answers are in terms of them."""
 
-    def __init__(self, formula: Formula, program: Program, of: Mapping[str, str], *, facts: bool = True) -> None:
-        """Without ``facts``, an intermediate is not known to be symmetric: its signal is then the free one."""
+    def __init__(self, formula: Formula, program: Program, of: Mapping[str, str], free: Collection[str] = ()) -> None:
+        """Intermediates in ``free`` are not known to be symmetric: their derivatives are then the free ones."""
         self.plain = False
         self.symbols: dict[str, Node] = dict(formula.symbols)
         written: dict[Node, Expr] = {}
         for name, value in program.definitions:
             node = self._lowered(value, written)
-            traits = frozenset({"symmetric"}) if facts and b.is_symmetric(node) else frozenset[str]()
+            traits = frozenset({"symmetric"}) if name not in free and b.is_symmetric(node) else frozenset[str]()
             self.symbols[name] = b.symbol(name, node.shape, traits)
         self._lowered(program.body, written)
         for name, differential in of.items():
@@ -47,8 +47,8 @@ class Coefficients:
                 written.setdefault(self.node(part), part)
         return self.node(expr)
 
-    def add(self, name: str, type: Type) -> None:
-        self.symbols[name] = b.symbol(name, type.dims)
+    def add(self, name: str, type: Type, traits: frozenset[str] = frozenset()) -> None:
+        self.symbols[name] = b.symbol(name, type.dims, traits)
 
     def node(self, expr: Expr) -> Node:
         return lower_expression(expr, self.symbols)

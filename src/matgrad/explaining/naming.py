@@ -37,6 +37,7 @@ class Naming:
         self.taken |= {name.value for name in self.given.values()}
         self.definitions: list[tuple[str, Expr]] = []
         self.started: set[str] = set()
+        self.owner = ""  # the definition whose parts are being named
 
     def run(self) -> Program:
         """The program with definitions for the parts worth naming."""
@@ -49,7 +50,9 @@ class Naming:
         self.varying = varying
         self.repeated = _repeated([*parts, self.program.body], varying)
         for name, value in self.program.definitions:
+            self.owner = name
             self.definitions.append((name, self._named(value)))
+        self.owner = ""
         body = self._named(self.program.body)
         return Program(tuple(self.definitions), body)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html as _html
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, Law, Line
@@ -14,8 +15,8 @@ from matgrad.formula.syntax import Expr
 
 WIDTH = 100
 """Columns of a terminal that a line may take."""
-_REMARK_AT = 56
-"""Remarks stand in one column, at most here; after a longer line they stand on the next."""
+MOST_LAYERS = 4
+"""Layers whose numbers are shown in a line for many."""
 
 
 def shown_law(line: Line) -> str:
@@ -27,26 +28,45 @@ def _label(line: Line, words: Words) -> str:
 
 
 def terminal(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> str:
-    """One equation a line, aligned at the sign of equality; the rule beside it."""
+    """One equation a line, aligned at the sign of equality; beside it the rule, with its law where there is room."""
     labels = ["" if line.continues else _label(line, words) for line in lines]
     width = max((len(label) for label in labels), default=0)
     bodies = [f"{label:<{width}} = {words.unicode(line.right)}" for label, line in zip(labels, lines, strict=True)]
-    fitting = [len(b) for b, line in zip(bodies, lines, strict=True) if shown_law(line) and len(b) < _REMARK_AT]
-    column = max(fitting, default=0) + 5
+    column = _column([(len(body), len(_remark(line))) for body, line in zip(bodies, lines, strict=True)])
     out: list[str] = []
     for body, line in zip(bodies, lines, strict=True):
-        remark = "; ".join(part for part in (shown_law(line), line.remark) if part)
-        pieces = _wrapped(body, width + 3)
+        remark, law = _remark(line), law_text(line.law.law)[0] if line.law.law and shown_law(line) else ""
         place = max(column, len(body) + 3)
-        law = law_text(line.law.law)[0] if line.law.law and not line.remark else ""
-        if remark and law and len(pieces) == 1 and place + len(remark) + len(law) + 2 <= WIDTH:
-            remark += f": {law}"
-        if remark and len(pieces) == 1 and place + len(remark) <= WIDTH:
-            out.append(body.ljust(place) + remark)
+        pieces = _wrapped(body, width + 3)
+        if len(pieces) == 1 and place + len(remark) <= WIDTH:
+            full = "; ".join(part for part in (f"{shown_law(line)}: {law}", line.remark) if part)
+            shown = full if law and place + len(full) <= WIDTH else remark
+            out.append((body.ljust(place) + shown).rstrip())
         else:
-            out += pieces + ([" " * (width + 5) + "— " + remark] if remark else [])
+            out += [*pieces, *_below(remark, width + 5)]
         out += [" " * (width + 5) + row for row in _numbers(line)]
     return "\n".join([*out, *notes])
+
+
+def _remark(line: Line) -> str:
+    return "; ".join(part for part in (shown_law(line), line.remark) if part)
+
+
+def _column(sizes: Sequence[tuple[int, int]]) -> int:
+    """Where remarks stand: the first column behind all equations that leave the others room for theirs."""
+    fitting = [(body, remark) for body, remark in sizes if remark and body + 3 + remark <= WIDTH]
+    for column in sorted({body + 5 for body, _ in fitting}, reverse=True):
+        if all(max(column, body + 3) + remark <= WIDTH for body, remark in fitting):
+            return column
+    return 0
+
+
+def _below(remark: str, indent: int) -> list[str]:
+    """A remark on lines of its own."""
+    if not remark:
+        return []
+    rows = textwrap.wrap(remark, WIDTH - indent - 2, break_long_words=False, break_on_hyphens=False)
+    return [" " * indent + ("— " if k == 0 else "  ") + row for k, row in enumerate(rows)]
 
 
 def _wrapped(body: str, indent: int) -> list[str]:
@@ -68,7 +88,16 @@ def _wrapped(body: str, indent: int) -> list[str]:
 def _numbers(line: Line) -> list[str]:
     if line.numbers is None:
         return []
+    if isinstance(line.numbers, dict):  # of a line for several layers
+        return [f"{'l = ' + str(layer) if k == 0 else '':<7} {row}" for layer, value in _some(line.numbers)
+                for k, row in enumerate(show_value(value).split("\n"))]  # fmt: skip
     return [("= " if k == 0 else "  ") + row for k, row in enumerate(show_value(line.numbers).split("\n"))]
+
+
+def _some(numbers: Mapping[int, Any]) -> list[tuple[int, Any]]:
+    """The numbers of the first layers and of the last."""
+    found = list(numbers.items())
+    return found if len(found) <= MOST_LAYERS else [*found[: MOST_LAYERS - 1], found[-1]]
 
 
 def show_value(value: Any) -> str:
@@ -82,7 +111,8 @@ def show_value(value: Any) -> str:
 
     array = np.asarray(value, dtype=float)
     if array.size > 60 or array.ndim > 2:
-        return f"{' × '.join(map(str, array.shape))} numbers"
+        norm = float(np.linalg.norm(array))
+        return f"{' × '.join(map(str, array.shape))} numbers, norm {norm:.6g}"
     if array.ndim == 0:
         return f"{float(array) + 0.0:.6g}"
     if array.ndim == 1:
@@ -106,13 +136,18 @@ def latex_value(value: Any) -> str:
     return rf"\begin{{bmatrix}} {body} \end{{bmatrix}}"
 
 
+def _latex_numbers(line: Line) -> str:
+    """The value after the equation; that of a line for many layers is left to the terminal and to JSON."""
+    return "" if line.numbers is None or isinstance(line.numbers, dict) else f" = {latex_value(line.numbers)}"
+
+
 def latex(lines: Sequence[Line], words: Words) -> str:
     """``align*``, with the rule in words at the right."""
     rows = []
     for line in lines:
         left = "" if line.continues else words.latex(line.left)
         remark = shown_law(line) or ("where" if line.part == LET else "")
-        number = f" = {latex_value(line.numbers)}" if line.numbers is not None else ""
+        number = _latex_numbers(line)
         comment = rf" && \text{{{_latex_escaped(remark)}}}" if remark else ""
         rows.append(f"  {left} &= {words.latex(line.right)}{number}{comment}")
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
@@ -131,7 +166,7 @@ def markdown(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> 
     rows = ["| equation | rule | reason |", "| --- | --- | --- |"]
     for line in lines:
         left = "" if line.continues else words.latex(line.left)
-        number = f" = {latex_value(line.numbers)}" if line.numbers is not None else ""
+        number = _latex_numbers(line)
         # Two backslashes and a bar end a row and a cell of the table: these are their other names.
         equation = f"{left} = {words.latex(line.right)}{number}".strip().replace("|", r"\vert ")
         law = f": ${law_text(line.law.law)[1]}$".replace("|", r"\vert ") if line.law.law else ""
@@ -146,7 +181,7 @@ def html(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> str:
     rows = []
     for line in lines:
         left = "" if line.continues else words.latex(line.left)
-        number = f" = {latex_value(line.numbers)}" if line.numbers is not None else ""
+        number = _latex_numbers(line)
         law = law_text(line.law.law)[0] if line.law.law else ""
         hint = _html.escape(" — ".join(part for part in (law, line.law.reason) if part))
         rule = "let" if line.part == LET else _html.escape(shown_law(line))
@@ -192,6 +227,8 @@ def _part(before: Expr, path: Sequence[int]) -> Expr:
 def _plain(value: Any) -> Any:
     if value is None:
         return None
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_plain(entry) for entry in value]
     if hasattr(value, "tolist"):

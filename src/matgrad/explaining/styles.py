@@ -43,15 +43,12 @@ def explained(
     """The checked derivation of a derivative, in a style."""
     if style not in STYLES:
         raise MatgradError(f"unknown style {style!r}", hint=", ".join(STYLES))
-    looped = "for " in source
     if order not in (1, 2):
         raise NotSupported(f"a derivation is of order 1 or 2, not {order!r}", hint="derive, for orders up to 4")
     if style != "backward" and len(wrt) > 1:
         raise NotSupported(f"the {style} style is of one variable", hint='style="backward", which shares one table')
     if style == "backward":
         found = backward(source, wrt, where, order, at)
-        if not looped:
-            return found
         lines = folded(found.lines)
         return replace(found, lines=tuple(lines), words=Words({**found.words.words, **layer_words(lines)}))
     if style == "components":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -82,16 +82,33 @@ def _with_thin_spaces(latex: str) -> str:
     return spaced.replace(BEFORE, "").replace(AFTER, "")
 
 
+_SIGNAL = re.compile(r"∂L/∂(\w+)")
+
+
 @lru_cache(maxsize=512)
 def law_text(law: str) -> tuple[str, str]:
-    """A law in matgrad's notation as Unicode and as LaTeX.
+    """A law in matgrad's notation as Unicode and as LaTeX; "gives" stands between what is and what follows.
 
     >>> law_text("d(norm2(u)^2) = 2*u'*d(u)")[0]
     'd(‖u‖₂²) = 2 uᵀ d(u)'
+    >>> law_text("y = W*x gives ∂L/∂W = ∂L/∂y*x'")[0]
+    'y = W x ⇒ ∂L/∂W = (∂L/∂y) xᵀ'
     """
+    words = Words()
+    for name in _SIGNAL.findall(law):
+        words.words[f"signal_{name}"] = Word(f"∂L/∂{name}", rf"\frac{{\partial L}}{{\partial {name}}}", True)
+    text = _SIGNAL.sub(r"signal_\1", law)
     try:
-        sides = [parse_expression(side) for side in law.split(" = ")]
+        clauses = [[[parse_expression(side) for side in equation.split(" = ")] for equation in clause.split(" and ")]
+                   for clause in text.split(" gives ")]  # fmt: skip
     except MatgradError:
         return law, rf"\text{{{law}}}"
-    words = Words()
-    return " = ".join(words.unicode(side) for side in sides), " = ".join(words.latex(side) for side in sides)
+    return _joined_law(clauses, words.unicode, " ⇒ ", ", "), _joined_law(
+        clauses, words.latex, r" \;\Rightarrow\; ", r",\; "
+    )
+
+
+def _joined_law(
+    clauses: Sequence[Sequence[Sequence[Expr]]], shown: Callable[[Expr], str], gives: str, also: str
+) -> str:
+    return gives.join(also.join(" = ".join(map(shown, sides)) for sides in clause) for clause in clauses)
