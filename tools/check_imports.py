@@ -22,6 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("formula",),
     ("tensor",),
     ("translate",),
+    ("latex_input",),
     ("differentiate",),
     ("codegen",),
     ("checking",),

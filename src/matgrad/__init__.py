@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matgrad.answer.derivative import Derivative
     from matgrad.answer.formula import Formula
-    from matgrad.api import derive, explain, gradient, hessian, jacobian, parse
+    from matgrad.api import derive, explain, gradient, hessian, jacobian, parse, parse_latex
     from matgrad.checking.verify import Check
     from matgrad.errors import MatgradError
     from matgrad.explaining.derivation import Derivation
@@ -34,6 +34,7 @@ __all__ = [
     "hessian",
     "jacobian",
     "parse",
+    "parse_latex",
 ]
 
 _HOMES = {
@@ -48,6 +49,7 @@ _HOMES = {
     "hessian": "matgrad.api",
     "jacobian": "matgrad.api",
     "parse": "matgrad.api",
+    "parse_latex": "matgrad.api",
 }
 
 

@@ -163,6 +163,29 @@ def parse(text: str, *, where: Where = None, context: Formula | Derivative | Non
     return Formula(_text(text), where, None if context is None else context.typed)
 
 
+def parse_latex(latex: str, *, where: Where = None, context: Formula | Derivative | None = None) -> Formula:
+    r"""Read a formula in LaTeX, as papers and equation editors write it.
+
+    Names map one to one to text names (``\hat{\mathbf{y}}`` is ``y_hat``) and print as they were spelled. Bold letters
+    are vectors and matrices; sums over an index are written with matrices. Where a reading was a choice, ``assumed``
+    says which was taken; what has two readings is refused. A ∇ or ∂ in front asks for a derivative: see ``Formula.asks``.
+
+    >>> f = parse_latex(r"\lVert \mathbf{A}\mathbf{x} - \mathbf{b} \rVert_2^2")
+    >>> f.text, f.variables["b"]
+    ('norm2(A*x - b)^2', 'vector(m)')
+    >>> parse_latex(r"\nabla_{\mathbf{x}}\, \mathbf{x}^\top \mathbf{A} \mathbf{x}").asks
+    ('x',)
+    """
+    from matgrad.latex_input.reading import read_latex
+
+    formula = context.formula if isinstance(context, Derivative) else context
+    typed = None if formula is None else formula.typed
+    spelled = formula.reading.spelled if formula is not None and formula.reading is not None else {}
+    reading = read_latex(latex, where, context=typed, spelled=spelled)
+    expect = context.expr.type if isinstance(context, Derivative) else None
+    return Formula(reading.text, reading.where, typed, expect, reading)
+
+
 def _text(formula: object) -> str:
     if not isinstance(formula, str):
         raise MatgradError(f"a formula is text, not {type(formula).__name__}", hint='derive("x\'*A*x", "x")')

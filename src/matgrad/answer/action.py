@@ -8,7 +8,6 @@ from typing import Any
 from matgrad.answer.differentiation import chain, variable_of
 from matgrad.answer.formula import Formula
 from matgrad.errors import MatgradError
-from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import Expr
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
@@ -56,7 +55,7 @@ class Action:
 
     @property
     def latex(self) -> str:
-        return to_latex(self.expr)
+        return self._formula.print_latex(self.expr)
 
     def __str__(self) -> str:
         return f"{self.direction} ↦ {self.text}"

@@ -13,7 +13,6 @@ from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed
 from matgrad.differentiate.conditions import conditions
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.infer import read
-from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import Expr, Program, walk
 from matgrad.formula.tokens import MAX_CHARS
 from matgrad.formula.unicode import to_unicode
@@ -121,7 +120,7 @@ class Derivative:
 
     @property
     def latex(self) -> str:
-        return to_latex(self.expr)
+        return self.formula.print_latex(self.expr)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matgrad.errors import DataError, MatgradError
+from matgrad.formula.declarations import Declaration
 from matgrad.formula.infer import Typed, read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import writes_decimals
+from matgrad.formula.printing import ATOM, Piece
 from matgrad.formula.syntax import Expr, Program, Type, walk
 from matgrad.formula.text import to_text, type_text
 from matgrad.formula.unicode import to_unicode
@@ -20,7 +22,10 @@ from matgrad.translate.algebra import call
 from matgrad.translate.lower import lower, lower_expression
 from matgrad.translate.recover import Recovery
 
-Where = str | Mapping[str, str] | None
+if TYPE_CHECKING:
+    from matgrad.latex_input.reading import Reading
+
+Where = str | Mapping[str, "str | Declaration"] | None
 
 
 class Formula:
@@ -32,12 +37,18 @@ class Formula:
     """
 
     def __init__(
-        self, source: str, where: Where = None, context: Typed | None = None, expect: Type | None = None
+        self,
+        source: str,
+        where: Where = None,
+        context: Typed | None = None,
+        expect: Type | None = None,
+        reading: Reading | None = None,
     ) -> None:
         self.source = source
         self.where = where if isinstance(where, str) or where is None else dict(where)
         self._context = context
         self._expect = expect
+        self.reading = reading
         self.typed = read(source, where, context=context, limits=context is None, expect=expect)
         self.decimals = writes_decimals(source) or "/" not in source
         self.symbols: dict[str, Node] = {
@@ -49,7 +60,7 @@ class Formula:
             raise error.located(source) from None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.source, self.where, self._context, self._expect))
+        return (type(self), (self.source, self.where, self._context, self._expect, self.reading))
 
     # -- printing
 
@@ -73,8 +84,19 @@ class Formula:
 
     @property
     def latex(self) -> str:
-        steps = [f"{to_latex(_name(name, value))} = {to_latex(value)}" for name, value in self.program.definitions]
-        return r",\quad ".join([*steps, to_latex(self.program.body)])
+        steps = [(self.print_latex(_name(name, value)), value) for name, value in self.program.definitions]
+        return r",\quad ".join(
+            [f"{n} = {self.print_latex(v)}" for n, v in steps] + [self.print_latex(self.program.body)]
+        )
+
+    def print_latex(self, expr: Expr) -> str:
+        """LaTeX, with the names as they were spelled where the formula was read from LaTeX."""
+        return to_latex(expr, self._spelled)
+
+    @cached_property
+    def _spelled(self) -> dict[str, Piece]:
+        spelled = self.reading.spelled if self.reading is not None else {}
+        return {name: Piece(ATOM, (latex,)) for name, latex in spelled.items()}
 
     def _repr_latex_(self) -> str:
         return f"${self.latex}$"
@@ -105,8 +127,13 @@ class Formula:
 
     @property
     def assumed(self) -> tuple[str, ...]:
-        """What was neither declared nor forced, in words."""
-        return tuple(self.typed.assumed)
+        """What was neither declared nor forced, and which reading of LaTeX was taken, in words."""
+        return (*self.typed.assumed, *(self.reading.notes if self.reading is not None else ()))
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """The variables of the derivative that LaTeX asked for, ``("x", "x")`` for a Hessian; empty if for none."""
+        return self.reading.wrt if self.reading is not None else ()
 
     # -- use
 

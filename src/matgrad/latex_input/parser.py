@@ -1,0 +1,465 @@
+r"""From LaTeX to a tree in which what has two readings is still open.
+
+Beside the operations of a formula (see ``formula.syntax``) it has: ``bars`` (|X|: a determinant or absolute values),
+``norm`` (value: its subscript), ``inner`` (⟨x, y⟩), ``ones`` (value: the digit and its sizes), ``over`` (a sum; value:
+its indices and where they end), and names whose value is a :class:`Name`.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+from importlib.resources import files
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from matgrad.errors import FormulaError
+from matgrad.formula.syntax import Call, Expr, Program
+from matgrad.functions import card
+from matgrad.latex_input.names import Name
+from matgrad.latex_input.tokens import Names, Token, tokenize
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+
+class Tree(NamedTuple):
+    """What a text says: definitions, the formula, the name that stands left of it, and which readings were chosen."""
+
+    program: Program
+    value_name: Name | None
+    notes: tuple[str, ...]
+
+
+def parse(text: str, tokens: list[Token], names: Names) -> Tree:
+    """The tree of these tokens."""
+    from lark.exceptions import UnexpectedInput, VisitError
+
+    if not tokens:
+        raise FormulaError(
+            "the formula is empty", source=text, span=(0, 0), hint=r"\mathbf{x}^\top \mathbf{A} \mathbf{x}"
+        )
+    build = _Build(text, names)
+    try:
+        raw = _lark().parse(tokens)
+    except UnexpectedInput as error:
+        bad = getattr(getattr(error, "token", None), "value", None)
+        raise _complaint(text, tokens, bad if isinstance(bad, Token) else None) from None
+    try:
+        return build.tree(raw)
+    except VisitError as error:
+        raise error.orig_exc from None
+
+
+def read_tree(text: str, names: Names) -> Tree:
+    """Tokens and tree at once."""
+    return parse(text, tokenize(text, names), names)
+
+
+@lru_cache(maxsize=1)
+def _lark() -> Lark:
+    from lark import Lark
+    from lark import Token as LarkToken
+    from lark.lexer import Lexer
+
+    class Cut(Lexer):
+        """Hands on the tokens that were cut already."""
+
+        def __init__(self, lexer_conf: Any) -> None:
+            pass
+
+        def lex(self, data: Any) -> Any:  # type: ignore[override]
+            for token in data:
+                yield LarkToken(token.kind, token)
+
+    grammar = files("matgrad.latex_input").joinpath("grammar.lark").read_text(encoding="utf-8")
+    return Lark(grammar, parser="lalr", lexer=Cut, maybe_placeholders=False)
+
+
+def _complaint(text: str, tokens: list[Token], bad: Token | None) -> FormulaError:
+    at = tokens.index(bad) if bad is not None else len(tokens)
+    before = tokens[at - 1] if at else None
+    if bad is None or bad.kind in ("STOP", "RBRACE", "RPAR", "END"):
+        last = before or tokens[0]
+        shown = text[last.start : last.stop] or "the opening bracket"
+        return FormulaError(f"a value is missing after '{shown}'", source=text, span=(last.start, last.stop))
+    shown = text[bad.start : bad.stop]
+    hints = {
+        "AMP": r"\begin{bmatrix} … \end{bmatrix} around rows",
+        "ROWEND": r"\begin{bmatrix} … \end{bmatrix} around rows",
+    }
+    what = f"'{shown}' cannot stand here"
+    if bad.kind in ("OP", "PLUS", "MINUS", "EQUALS") and (
+        before is None or before.kind in ("OP", "PLUS", "MINUS", "EQUALS")
+    ):
+        what = f"a value is missing before '{shown}'"
+    elif before is not None and before.kind == "FUNC":
+        what = f"the argument of '{text[before.start : before.stop]}' is missing"
+    return FormulaError(what, source=text, span=(bad.start, bad.stop), hint=hints.get(bad.kind))
+
+
+class _Part:
+    """An expression, and what only the text shows: its place, its brackets, and its juxtaposed factors."""
+
+    __slots__ = ("bracketed", "expr", "factors", "start", "stop")
+
+    def __init__(self, expr: Expr, start: int, stop: int, bracketed: bool = False, factors: int = 1) -> None:
+        self.expr = expr
+        self.start = start
+        self.stop = stop
+        self.bracketed = bracketed
+        self.factors = factors
+
+
+def _made(op: str, parts: list[_Part], value: Any = None, start: int | None = None, stop: int | None = None) -> _Part:
+    span = (parts[0].start if start is None else start, parts[-1].stop if stop is None else stop)
+    return _Part(Expr(op, tuple(p.expr for p in parts), value, span), *span)
+
+
+class _Build:
+    """One method per rule of the grammar; trees are folded bottom-up, without recursion."""
+
+    def __init__(self, text: str, names: Names) -> None:
+        self.text = text
+        self.names = names
+        self.notes: list[str] = []
+        self.hidden: list[FormulaError] = []
+
+    def tree(self, root: Any) -> Tree:
+        from lark import Tree as LarkTree
+
+        done: dict[int, Any] = {}
+        stack = [(root, False)]
+        while stack:
+            node, ready = stack.pop()
+            if not isinstance(node, LarkTree):
+                done[id(node)] = node.value
+            elif ready:
+                done[id(node)] = getattr(self, "on_" + node.data)([done[id(c)] for c in node.children])
+            else:
+                stack.append((node, True))
+                stack.extend((child, False) for child in node.children)
+        result: Tree = done[id(root)]
+        return result
+
+    def error(self, message: str, start: int, stop: int, hint: str | None = None) -> FormulaError:
+        return FormulaError(message, source=self.text, span=(start, stop), hint=hint)
+
+    def _shown(self, part: _Part | Token) -> str:
+        return self.text[part.start : part.stop].strip()
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    # -- statements
+
+    def on_start(self, parts: list[Any]) -> Tree:
+        statements = [p for p in parts if isinstance(p, tuple) and not isinstance(p, Token)]
+        if self.hidden:
+            raise self.hidden[0]
+        definitions: list[tuple[Any, Expr]] = []
+        for name, part in statements[:-1]:
+            if name is None:
+                raise self.error(
+                    "only the last part may go without a name", part.start, part.stop, r"r = Ax - b; r^\top r"
+                )
+            definitions.append((name, part.expr))
+        value_name, last = statements[-1]
+        if value_name is not None:
+            self.note(f"{value_name.latex} = …: the right side is the formula")
+        return Tree(Program(tuple(definitions), last.expr), value_name, tuple(self.notes))
+
+    def on_statement(self, parts: list[Any]) -> tuple[Name | None, _Part]:
+        sides: list[_Part] = [p for p in parts if isinstance(p, _Part)]
+        if len(sides) == 1:
+            return None, sides[0]
+        self.hidden = [
+            e for e in self.hidden if e.span is None or e.span[0] >= sides[1].start or e.span[0] < sides[0].start
+        ]
+        name = _defined(sides[0].expr)
+        if name is None or len(sides) > 2:
+            raise self.error(
+                "the left side of '=' is not a name", sides[0].start, sides[0].stop, "one formula, without '='"
+            )
+        return name, sides[1]
+
+    # -- sums and products
+
+    def on_signed(self, parts: list[Any]) -> _Part:
+        sign, part = parts
+        return part if sign.kind == "PLUS" else self._negative(sign.start, part)
+
+    def _negative(self, start: int, part: _Part) -> _Part:
+        return _made("neg", [part], start=start)
+
+    def _sum(self, left: _Part, right: _Part) -> _Part:
+        terms = left.expr.args if left.expr.op == "add" and not left.bracketed else (left.expr,)
+        span = (left.start, right.stop)
+        return _Part(Expr("add", (*terms, right.expr), None, span), *span)
+
+    def on_plus(self, parts: list[Any]) -> _Part:
+        return self._sum(parts[0], parts[2])
+
+    def on_minus(self, parts: list[Any]) -> _Part:
+        return self._sum(parts[0], self._negative(parts[1].start, parts[2]))
+
+    def _product(self, parts: list[_Part], operators: list[str]) -> _Part:
+        """Factors in one product; one that stands first is spliced in where it is a product already."""
+        first = parts[0]
+        span = (first.start, parts[-1].stop)
+        if first.expr.op == "product" and not first.bracketed:
+            args = (*first.expr.args, *(p.expr for p in parts[1:]))
+            return _Part(Expr("product", args, (*first.expr.value, *operators), span), *span)
+        return _Part(Expr("product", tuple(p.expr for p in parts), tuple(operators), span), *span)
+
+    def on_times(self, parts: list[Any]) -> _Part:
+        left, operator, right = parts
+        if operator.value == "/":
+            return self._quotient(left, operator, right)
+        return self._product([left, right], [operator.value])
+
+    def _quotient(self, left: _Part, operator: Token, right: _Part) -> _Part:
+        """``1/2 x`` is (1/2) x; a product right of ``/`` has two readings otherwise."""
+        if right.factors == 1 or right.bracketed:
+            return self._product([left, right], ["/"])
+        args = right.expr.args
+        if left.expr.op == "number" and args[0].op == "number" and left.factors == 1:
+            shown = self.text[left.start : right.stop].strip()
+            self.note(f"{shown} is read with the fraction {left.expr.value}/{args[0].value} first")
+            fraction = Expr("product", (left.expr, args[0]), ("/",), (left.start, right.start + 1))
+            span = (left.start, right.stop)
+            return _Part(Expr("product", (fraction, *args[1:]), right.expr.value, span), *span)
+        raise self.error(
+            "a product right of '/' has two readings", operator.start, right.stop, r"\frac{…}{…}, or brackets"
+        )
+
+    def on_before_sum(self, parts: list[Any]) -> _Part:
+        return self._product(parts, ["*"])
+
+    def on_bigsum(self, parts: list[Any]) -> _Part:
+        token, body = parts[0], parts[-1]
+        if len(parts) == 3:
+            body = self._negative(parts[1].start, body)
+        return _made("over", [body], token.value, start=token.start)
+
+    def on_run(self, parts: list[_Part]) -> _Part:
+        if len(parts) == 1:
+            return parts[0]
+        self._hidden_calls(parts)
+        whole = _made("product", parts, ("*",) * (len(parts) - 1))
+        whole.factors = len(parts)
+        return whole
+
+    def _hidden_calls(self, parts: list[_Part]) -> None:
+        """``f(x)`` with an f that nobody declared: a value of a function, or a product?"""
+        for left, right in pairwise(parts):
+            if left.expr.op != "name" or left.bracketed or not right.bracketed or self.text[right.start] != "(":
+                continue
+            name: Name = left.expr.value
+            alone = right.expr.op == "name"
+            if name.base not in self.names.variables and (alone or name.base in ("f", "g", "h", "phi", "psi")):
+                shown = self.text[left.start : left.stop]
+                self.hidden.append(self.error(
+                    f"{shown}(…) has two readings: a function's value, or a product", left.start, right.stop,
+                    rf"the declaration {name.base}: function, or {shown} \cdot (…)",
+                ))  # fmt: skip
+
+    def on_apps(self, parts: list[_Part]) -> _Part:
+        return parts[0] if len(parts) == 1 else _made("product", parts, ("*",) * (len(parts) - 1))
+
+    def on_app(self, parts: list[Any]) -> _Part:
+        token, argument = parts
+        first = argument.expr.args[0] if argument.factors > 1 else None
+        if first is not None and not (argument.factors == 2 and first.op == "number"):
+            shown = self.text[token.start : argument.stop].strip()
+            self.note(f"{shown} is read as {self._shown(token)}({self._shown(argument)})")
+        return self._call(token, [argument], None, argument.stop)
+
+    def on_chain(self, parts: list[_Part]) -> _Part:
+        if len(parts) == 1:
+            return parts[0]
+        whole = self._product(parts, ["*"])
+        whole.factors = sum(p.factors for p in parts)
+        return whole
+
+    # -- postfix
+
+    def on_braced(self, parts: list[_Part]) -> _Part:
+        return parts[1]
+
+    def on_power(self, parts: list[Any]) -> _Part:
+        base, token, exponent = parts
+        if base.expr.op == "power" and not base.bracketed:
+            raise self.error("a power of a power needs brackets", base.start, exponent.stop, "{(a^b)}^c or a^{b^c}")
+        stop = exponent.stop + 1 if self.text[exponent.stop : exponent.stop + 1] == "}" else exponent.stop
+        if self._is_e(base.expr) and token.kind == "POW":
+            self.note("e^{…} is the exponential function")
+            return _made("call", [exponent], Call("exp"), base.start, stop)
+        if base.expr.op == "call" and not base.bracketed and base.expr.args and self.text[base.stop - 1] in ")]":
+            shown = self.text[base.start : stop].strip()
+            if re.match(r"\\(?!frac|sqrt|mathbf|boldsymbol)", shown):
+                self.note(f"{shown} is the power of the function's value")
+        return _made("power", [base, exponent], token.value, stop=stop)
+
+    def _is_e(self, expr: Expr) -> bool:
+        return expr.op == "name" and expr.value == Name("e") and "e" not in self.names.variables
+
+    def on_tick(self, parts: list[Any]) -> _Part:
+        base, token = parts
+        return _made("transpose", [base], stop=token.stop)
+
+    def on_inverse_transpose(self, parts: list[Any]) -> _Part:
+        base, token = parts
+        inverse = _made("call", [base], Call("inv"), stop=token.stop)
+        return _made("transpose", [inverse])
+
+    # -- atoms
+
+    def on_name(self, parts: list[Any]) -> _Part:
+        (token,) = parts
+        name: Name = token.value
+        span = (token.start, token.stop)
+        if (
+            name.base == "I"
+            and not (name.accent or name.sup)
+            and not {"I", "I" + name.sub, "I_" + name.sub} & self.names.variables
+        ):
+            self.note("I is read as the identity matrix")
+            size = (self._size(name.sub, (token.start, token.stop)),) if name.sub else ()
+            return _Part(Expr("call", size, Call("eye"), span), *span)
+        return _Part(Expr("name", (), name, span), *span)
+
+    def _size(self, text: str, span: tuple[int, int]) -> Expr:
+        if text.isdigit():
+            return Expr("number", (), Fraction(text), span)
+        if not re.fullmatch(r"[A-Za-z]\w*", text):
+            raise self.error(f"'{text}' is not a size", *span, r"\mathbf{I}_{n}")
+        return Expr("name", (), Name(text), span)
+
+    def on_number(self, parts: list[Any]) -> _Part:
+        (token,) = parts
+        span = (token.start, token.stop)
+        return _Part(Expr("number", (), Fraction(token.value), span), *span)
+
+    def on_constant(self, parts: list[Any]) -> _Part:
+        (token,) = parts
+        span = (token.start, token.stop)
+        if isinstance(token.value, tuple):
+            self.note(f"e_{token.value[1]} is read as a unit vector")
+            number = Expr("number", (), Fraction(token.value[1]), (token.start, token.stop))
+            return _Part(Expr("call", (number,), Call("unit"), span), *span)
+        return _Part(Expr("constant", (), token.value, span), *span)
+
+    def on_ones(self, parts: list[Any]) -> _Part:
+        (token,) = parts
+        digit, sizes = token.value
+        span = (token.start, token.stop)
+        if sizes is None:
+            return _Part(Expr("ones", (), digit, span), *span)
+        named = tuple(self._size(part, (token.start, token.stop)) for part in re.split(r"\\times|×|,", sizes))
+        return _Part(Expr("call", named, Call("ones" if digit == "1" else "zeros"), span), *span)
+
+    def on_brackets(self, parts: list[Any]) -> _Part:
+        opening, part, closing = parts
+        return _Part(part.expr, opening.start, closing.stop, bracketed=True)
+
+    def on_entry(self, parts: list[Any]) -> _Part:
+        opening, part, _, index = parts
+        items = (
+            index.value.split(",")
+            if "," in index.value
+            else list(index.value)
+            if index.value.isdigit()
+            else [index.value]
+        )
+        if not all(re.fullmatch(r"\s*([1-9]\d*(:[1-9]\d*)?|:)\s*", item) for item in items) or len(items) > 2:
+            raise self.error(
+                f"the index '{index.value}' cannot be read", index.start, index.stop, "[X]_{1,2}, or [x]_{2:5}"
+            )
+        value = tuple(_item(item.strip()) for item in items)
+        return _made("index", [part], value, opening.start, index.stop)
+
+    def on_bars(self, parts: list[Any]) -> _Part:
+        return _made("bars", [parts[1]], start=parts[0].start, stop=parts[2].stop)
+
+    def on_norm(self, parts: list[Any]) -> _Part:
+        return _made("norm", [parts[1]], parts[2].value, parts[0].start, parts[2].stop)
+
+    def on_inner(self, parts: list[Any]) -> _Part:
+        return _made("inner", [parts[1], parts[3]], None, parts[0].start, parts[4].stop)
+
+    def on_arguments(self, parts: list[Any]) -> tuple[list[_Part], int | None]:
+        arguments = [p for p in parts if isinstance(p, _Part)]
+        keyword = [p for p in parts if isinstance(p, Token) and p.kind in ("NAME", "NUMBER")]
+        if not keyword:
+            return arguments, None
+        if keyword[0].value.base != "dim" or keyword[1].value not in ("1", "2"):
+            raise self.error("the only named argument is dim = 1 or dim = 2", keyword[0].start, keyword[1].stop)
+        return arguments, int(keyword[1].value)
+
+    def on_call(self, parts: list[Any]) -> _Part:
+        token, _, (arguments, dim), closing = parts
+        return self._call(token, arguments, dim, max(closing.stop, arguments[-1].stop))
+
+    def _call(self, token: Token, arguments: list[_Part], dim: int | None, stop: int) -> _Part:
+        name, primes, more = token.value
+        if name == "einsum":
+            return _made("einsum", arguments, more, token.start, stop)
+        entry = card(name) if not primes else None
+        if entry is not None and isinstance(more, str):
+            self.note(f"{more}(·) is read as {name}")
+        whole = _made("call", arguments, Call(name, dim, primes), token.start, stop)
+        if isinstance(more, int):
+            power = Expr("number", (), Fraction(more), (token.start, token.stop))
+            entrywise = Expr("power", (whole.expr, power), "^", (token.start, stop))
+            return _Part(entrywise, token.start, stop, bracketed=True)
+        return whole
+
+    def on_fraction(self, parts: list[Any]) -> _Part:
+        token, top, bottom = parts
+        whole = _made("product", [top, bottom], ("/",), token.start, _after_brace(self.text, bottom.stop))
+        whole.bracketed = True
+        return whole
+
+    def on_root(self, parts: list[Any]) -> _Part:
+        token, inside = parts[0], parts[-1]
+        stop = _after_brace(self.text, inside.stop)
+        if len(parts) == 2:
+            return _made("call", [inside], Call("sqrt"), token.start, stop)
+        one = _Part(Expr("number", (), Fraction(1), (token.start, token.stop)), token.start, token.stop)
+        return _made("power", [inside, _made("product", [one, parts[1]], ("/",))], "^", token.start, stop)
+
+    def on_stack(self, parts: list[Any]) -> _Part:
+        opening, rows, closing = parts
+        entries = [part for row in rows for part in row]
+        if len(entries) == 1:
+            return _Part(entries[0].expr, opening.start, closing.stop, bracketed=True)
+        return _made("stack", entries, tuple(len(row) for row in rows), opening.start, closing.stop)
+
+    def on_rows(self, parts: list[Any]) -> list[list[_Part]]:
+        return [p for p in parts if isinstance(p, list)]
+
+    def on_entries(self, parts: list[Any]) -> list[_Part]:
+        return [p for p in parts if isinstance(p, _Part)]
+
+
+def _after_brace(text: str, stop: int) -> int:
+    return stop + 1 if text[stop : stop + 1] == "}" else stop
+
+
+def _item(text: str) -> Any:
+    if text == ":":
+        return None
+    first, colon, last = text.partition(":")
+    return (int(first), int(last)) if colon else int(first)
+
+
+def _defined(expr: Expr) -> Name | None:
+    """The name that the left side of an equation defines: ``L``, or ``L`` of its variables."""
+    if expr.op == "product" and expr.args[0].op == "name":
+        expr = expr.args[0]
+    if expr.op == "call" and expr.value.name != "eye" and expr.args and card(expr.value.name) is None:
+        return Name(expr.value.name)
+    return expr.value if expr.op == "name" else None

@@ -1,0 +1,338 @@
+r"""From LaTeX to a formula in text: names, readings, sums over an index, and the derivative that is asked for.
+
+>>> read_latex(r"\frac12 \lVert \mathbf{X}\mathbf{w} - \mathbf{y} \rVert_2^2").text
+'1/2*norm2(X*w - y)^2'
+>>> read_latex(r"\sum_{i=1}^{n} \log(1 + e^{-y_i \mathbf{x}_i^\top \mathbf{w}})").text
+'sum(log(1 + exp(-y.*(X*w))))'
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from matgrad.dims import Dim
+from matgrad.errors import FormulaError, MatgradError, NotSupported
+from matgrad.formula.declarations import FUNCTION, Declaration, Where, parse_declarations
+from matgrad.formula.infer import Typed, read
+from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Program, fold, walk
+from matgrad.formula.text import to_text
+from matgrad.latex_input.asking import Asked, asked_for
+from matgrad.latex_input.choices import decide, hints_for, values
+from matgrad.latex_input.names import BOLD, Name, NameTable
+from matgrad.latex_input.parser import Tree, read_tree
+from matgrad.latex_input.sums import Sums
+from matgrad.latex_input.tokens import Names
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A formula read from LaTeX.
+
+    ``text`` is the formula and ``where`` the declarations it needs; ``notes`` say which readings were chosen,
+    ``spelled`` gives each name's LaTeX, and ``wrt`` and ``order`` are what a ∇ or ∂ in front of it asks for.
+    """
+
+    source: str
+    text: str
+    where: Mapping[str, Declaration | str]
+    notes: tuple[str, ...] = ()
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    wrt: tuple[str, ...] = ()
+
+
+def read_latex(
+    latex: str, where: Where = None, *, context: Typed | None = None, spelled: Mapping[str, str] | None = None
+) -> Reading:
+    """Read a formula; ``context`` and ``spelled`` are the names of the formula that it belongs to."""
+    if not isinstance(latex, str):
+        raise FormulaError(
+            f"a formula is text, not {type(latex).__name__}", hint=r"parse_latex(r'\mathbf{x}^\top \mathbf{x}')"
+        )
+    declared = parse_declarations(where)
+    functions = {name for name, d in declared.items() if d.kind == FUNCTION} | (context.functions if context else set())
+    sizes = {name for d in declared.values() for dim in d.dims or () for name in dim.names} | (
+        context.sizes if context else set()
+    )
+    variables = set(declared) | (set(context.variables) | set(context.intermediates) if context else set())
+    names = Names(frozenset(variables | sizes), frozenset(functions))
+    try:
+        asked = asked_for(latex)
+        tree = read_tree(asked.text, names)
+        return _Reader(latex, asked, tree, declared, sizes, context, spelled or {}).reading()
+    except MatgradError as error:
+        raise error.located(latex) from None
+
+
+class _Reader:
+    def __init__(
+        self,
+        latex: str,
+        asked: Asked,
+        tree: Tree,
+        declared: dict[str, Declaration],
+        sizes: set[str],
+        context: Typed | None,
+        spelled: Mapping[str, str],
+    ) -> None:
+        self.latex = latex
+        self.asked = asked
+        self.declared = declared
+        self.sizes = sizes
+        self.context = context
+        self.notes = list(tree.notes)
+        known = set(declared) | sizes | (set(context.variables) | set(context.intermediates) if context else set())
+        self.table = NameTable(known, spelled)
+        self.tree = tree
+        self.highs: dict[str, str] = {}
+        self.arrays: dict[str, Declaration] = {}
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def reading(self) -> Reading:
+        program = self._scoped(self.tree.program)
+        names = self._names_of(program)
+        transposed = self._transposed(program)
+        temporary = {name: self._temporary(name) for name in names}
+        hints, bold = hints_for(temporary, transposed, self._for_terms(names, temporary), self.context)
+        dims = {high for high in self.highs.values() if high and not high.isdigit()}
+        hints = [_without_sizes(h, self.sizes) for h in hints]
+        kinds = decide(self.latex, program, lambda name: temporary[name], hints, self.context)
+        sums = Sums(self.latex, kinds, self._array, self.table.text, self.note)
+        written = Program(
+            tuple((name, sums.expression(value)) for name, value in program.definitions), sums.expression(program.body)
+        )
+        where = self._where(kinds.typed, names, temporary, dims)
+        decimals = bool(re.search(r"\d\.\d", self.latex))
+        steps = [f"{name} = {to_text(value, decimals=decimals)}" for name, value in written.definitions]
+        text = "; ".join([*steps, to_text(written.body, decimals=decimals)])
+        typed = read(text, where, context=self.context, limits=False)  # with types, brackets help the reader too
+        steps = [f"{name} = {to_text(value, decimals=decimals)}" for name, value in typed.program.definitions]
+        text = "; ".join([*steps, to_text(typed.program.body, decimals=decimals)])
+        if bold and self.context is None:
+            self.note("bold letters are read as vectors and matrices")
+        spelled = {
+            text_: latex
+            for text_, latex in self.table.spelling().items()
+            if text_ in typed.variables or text_ in typed.intermediates
+        }
+        return Reading(self.latex, text, where, tuple(self.notes), spelled, self._wrt(typed))
+
+    # -- names and indices
+
+    def _scoped(self, program: Program) -> Program:
+        """Names under the index of a sum are marked; definitions get text names."""
+        bound = {i for value in values(program) for node in walk(value) if node.op == "over" for i in node.value[0]}
+        self.bound = frozenset(bound)
+        definitions = []
+        for name, value in program.definitions:
+            proper: Name = name  # type: ignore[assignment]
+            if bound & set(_subscripts(proper)):
+                raise NotSupported(
+                    f"{proper.latex} is defined for each index",
+                    source=self.latex,
+                    span=value.span,
+                    hint="its value in the sum",
+                )
+            definitions.append((self.table.text(proper), self._marked(value)))
+        return Program(tuple(definitions), self._marked(program.body))
+
+    def _marked(self, root: Expr) -> Expr:
+        """The tree with ``indices`` on the names that stand in the scope of their sum."""
+        stack: list[tuple[Expr, frozenset[str]]] = [(root, frozenset())]
+        scopes: dict[int, frozenset[str]] = {}
+        while stack:
+            node, scope = stack.pop()
+            if node.op == "over":
+                again = scope & set(node.value[0])
+                if again:
+                    raise self._error(f"the index {min(again)} is summed over twice", node)
+                scope = scope | set(node.value[0])
+                self.highs.update(dict.fromkeys(node.value[0], node.value[1]))
+            scopes[id(node)] = scope
+            stack.extend((arg, scope) for arg in node.args)
+
+        def visit(node: Expr, args: list[Expr]) -> Expr:
+            if node.op == "name":
+                return node.replace(value=self._indexed(node, scopes[id(node)]))
+            return node.replace(args=tuple(args)) if args else node
+
+        marked: Expr = fold(root, visit)
+        return marked
+
+    def _indexed(self, node: Expr, scope: frozenset[str]) -> Name:
+        name: Name = node.value
+        if name.base in scope and not (name.sub or name.sup or name.accent):
+            raise self._error(f"the index {name.base} is used as a number", node)
+        outside = (self.bound - scope) & set(_subscripts(name))
+        if outside and not scope & set(_subscripts(name)):
+            raise self._error(
+                f"the index {min(outside)} stands outside its sum: brackets around the terms of the sum?", node
+            )
+        for place in ("sub", "sup"):
+            script = getattr(name, place)
+            found = re.findall(r"[A-Za-z]+|\d+", script)
+            indices = tuple(i for part in found for i in ([part] if part in scope else list(part))) if script else ()
+            inside = [i for i in indices if i in scope]
+            if not inside:
+                continue
+            if (
+                len(inside) != len(indices)
+                or not re.fullmatch(r"[A-Za-z,]+", script)
+                or len(set(indices)) != len(indices)
+            ):
+                raise self._error(f"the index '{script}' goes beyond the index of the sum", node)
+            return name._replace(**{place: ""}, indices=indices)
+        return name
+
+    def _error(self, what: str, node: Expr) -> NotSupported:
+        return NotSupported(what, source=self.latex, span=node.span, hint="the sum in matrix form, as in y^\\top X w")
+
+    def _names_of(self, program: Program) -> list[Name]:
+        return list(dict.fromkeys(node.value for value in values(program) for node in walk(value) if node.op == "name"))
+
+    def _transposed(self, program: Program) -> set[Name]:
+        """Names that cannot well be scalars: transposed, in a norm, or right of something transposed or of a matrix."""
+        found: set[Name] = set()
+        for value in values(program):
+            for node in walk(value):
+                if node.op in ("transpose", "norm", "inner") or (node.op == "power" and node.value == ".^"):
+                    found.update(name for arg in node.args[:2] for name in _terms(arg))
+                if node.op == "product":
+                    for left, right in pairwise(node.args):
+                        if left.op == "transpose" or (left.op == "name" and left.value.upper) or _is_inverse(left):
+                            found.update(_terms(right))
+        return found
+
+    def _temporary(self, name: Name) -> str:
+        """The name of one term, while kinds are decided."""
+        if not name.indices:
+            return self.table.text(name)
+        return self.table.text(name._replace(sub=",".join((name.sub, *name.indices)).strip(","), indices=()))
+
+    def _for_terms(self, names: list[Name], temporary: Mapping[Name, str]) -> dict[str, Declaration]:
+        """The declarations for single terms: where y is declared a vector, y_i is a scalar."""
+        found = dict(self.declared)
+        for name in names:
+            if not name.indices:
+                continue
+            whole = self._declared_array(name)
+            if whole is None:
+                continue
+            declaration = self.declared[whole]
+            axes = len(declaration.dims or ()) or {VECTOR: 1, MATRIX: 2, SCALAR: 0}[declaration.kind]
+            left = axes - len(name.indices)
+            if left < 0:
+                raise FormulaError(
+                    f"{whole} is declared as a {declaration.kind}: it has not {len(name.indices)} indices"
+                )
+            traits = declaration.traits & {"positive", "nonnegative"}
+            dims = None if declaration.dims is None else declaration.dims[axes - left :]
+            found[temporary[name]] = Declaration((SCALAR, VECTOR)[left], () if not left else dims, traits)
+        return found
+
+    def _declared_array(self, name: Name) -> str | None:
+        known = set(self.declared) | (set(self.context.variables) if self.context else set())
+        return next((text for text in (name.base, name.base.upper()) if text in known and text in self.declared), None)
+
+    def _array(self, name: Name, kind: str) -> str:
+        """The array whose entries, or rows, are the values of an indexed name."""
+        matrix = len(name.indices) == 2 or kind == VECTOR
+        whole = self._declared_array(name)
+        if whole is None:
+            base = name.base.upper() if matrix and len(name.base) == 1 else name.base
+            style = BOLD
+            proper = Name(base, style, name.accent, name.sub, name.sup, "" if base != name.base else name.command)
+            whole = self.table.text(proper)
+        if whole not in self.arrays:
+            self.arrays[whole] = self._array_declaration(whole, name, matrix)
+            term = f"{name.base}_{''.join(name.indices)}"
+            what = "rows" if kind == VECTOR else "entries"
+            self.note(f"{whole} has the {term} as its {what}")
+        return whole
+
+    def _array_declaration(self, whole: str, name: Name, matrix: bool) -> Declaration:
+        if whole in self.declared:
+            return self.declared[whole]
+        highs = [self.highs[i] for i in name.indices]
+        dims: tuple[Dim, ...] | None = None
+        if all(highs) and (not matrix or len(highs) == 2):
+            dims = tuple(Dim.of(int(h) if h.isdigit() else h) for h in highs)
+        elif all(highs):
+            dims = (Dim.of(int(highs[0]) if highs[0].isdigit() else highs[0]), Dim.of(self._free_size()))
+        return Declaration(MATRIX if matrix else VECTOR, dims)
+
+    def _free_size(self) -> str:
+        taken = (
+            {self.table.text(n) for n in self._names_of(self.tree.program) if not n.indices}
+            | set(self.highs.values())
+            | self.sizes
+        )
+        return next(s for s in ("d", "p", "q", "k", "r", *(f"d{n}" for n in range(1, 99))) if s not in taken)
+
+    # -- declarations and what is asked for
+
+    def _where(
+        self, typed: Typed, names: list[Name], temporary: Mapping[Name, str], dims: set[str]
+    ) -> dict[str, Declaration]:
+        """What the user declared, the arrays of sums, and the kinds that fonts decided."""
+        where = dict(self.declared)
+        where.update(self.arrays)
+        known = set(self.context.variables) | set(self.context.intermediates) if self.context else set()
+        for name in names:
+            text = temporary[name]
+            if name.indices or text in where or text in dims or text in self.sizes or text in known:
+                continue
+            variable = typed.variables.get(text)
+            if variable is not None and variable.declared:
+                where[text] = Declaration(variable.type.kind, () if variable.type.kind == SCALAR else None)
+        return where
+
+    def _wrt(self, typed: Typed) -> tuple[str, ...]:
+        found = []
+        for latex, span in self.asked.wrt:
+            (name,) = self._names_of(read_tree(latex, Names(frozenset(typed.variables))).program)
+            text = self.table.text(name)
+            known = set(typed.variables) | set(typed.intermediates)
+            if text not in known:
+                other = next(
+                    (
+                        t
+                        for n, t in self.table._text.items()
+                        if n.base == name.base and t in known and n.sub == name.sub
+                    ),
+                    None,
+                )
+                if other is None:
+                    raise FormulaError(f"{latex} does not occur in the formula", source=self.latex, span=span)
+                text = other
+            found.append(text)
+        return tuple(found)
+
+
+def _terms(expr: Expr) -> list[Name]:
+    """The names that are this expression, or terms of it."""
+    stack, found = [expr], []
+    while stack:
+        node = stack.pop()
+        if node.op == "name":
+            found.append(node.value)
+        elif node.op in ("add", "neg", "transpose"):
+            stack.extend(node.args)
+    return found
+
+
+def _is_inverse(expr: Expr) -> bool:
+    return (expr.op == "power" and expr.args[1].op == "neg") or (expr.op == "call" and expr.value.name == "inv")
+
+
+def _subscripts(name: Name) -> list[str]:
+    return re.findall(r"[A-Za-z]", name.sub + name.sup)
+
+
+def _without_sizes(hints: Mapping[str, Declaration], sizes: set[str]) -> dict[str, Declaration]:
+    return {name: d for name, d in hints.items() if name not in sizes}
