@@ -168,7 +168,7 @@ def parse_latex(latex: str, *, where: Where = None, context: Formula | Derivativ
 
     Names map one to one to text names (``\hat{\mathbf{y}}`` is ``y_hat``) and print as they were spelled. Bold letters
     are vectors and matrices; sums over an index are written with matrices. Where a reading was a choice, ``assumed``
-    says which was taken; what has two readings is refused. A ∇ or ∂ in front asks for a derivative: see ``Formula.asks``.
+    says which was taken; what has two readings is refused. ``Formula.asks`` is the derivative that a ∇ or ∂ asks for.
 
     >>> f = parse_latex(r"\lVert \mathbf{A}\mathbf{x} - \mathbf{b} \rVert_2^2")
     >>> f.text, f.variables["b"]

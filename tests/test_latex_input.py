@@ -1,0 +1,123 @@
+"""LaTeX as input: what is printed is read back, and published formulas are read as they are meant."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cases import load_cases, where_text
+
+import matgrad
+from matgrad.latex_input.reading import read_latex
+
+DATA = Path(__file__).parent / "data" / "latex.jsonl"
+PUBLISHED = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
+CASES = load_cases()
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in CASES])
+def test_printed_latex_is_read_back(case: dict[str, Any]) -> None:
+    derivative = matgrad.derive(case["expr"], case["wrt"], where=where_text(case), order=case["order"])
+    formula = derivative.formula
+    assert matgrad.parse_latex(formula.latex, context=formula).node is formula.node
+    answer = matgrad.parse(derivative.text, context=derivative)
+    assert matgrad.parse_latex(derivative.latex, context=derivative).node is answer.node
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c["id"]) for c in CASES])
+def test_printed_latex_is_read_without_context(case: dict[str, Any]) -> None:
+    formula = matgrad.parse(case["expr"])
+    read = matgrad.parse_latex(formula.latex)
+    assert read.text == formula.text or read.node is formula.node
+
+
+@pytest.mark.parametrize("row", [pytest.param(r, id=r["latex"]) for r in PUBLISHED if "text" in r])
+def test_published_formulas(row: dict[str, Any]) -> None:
+    formula = matgrad.parse_latex(row["latex"])
+    assert formula.reading is not None
+    assert formula.reading.text == row["text"]
+    assert formula.asks == tuple(row.get("asks", ()))
+    again = matgrad.parse_latex(formula.latex, context=formula)
+    assert again.node is formula.node, formula.latex
+
+
+@pytest.mark.parametrize("row", [pytest.param(r, id=r["latex"]) for r in PUBLISHED if "refused" in r])
+def test_what_is_refused_shows_the_place(row: dict[str, Any]) -> None:
+    with pytest.raises(matgrad.MatgradError) as caught:
+        matgrad.parse_latex(row["latex"])
+    assert caught.value.message == row["refused"]
+    assert caught.value.span is not None
+
+
+def test_sums_over_an_index_have_the_value_of_the_sum() -> None:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    X, y, w, mu = rng.normal(size=(5, 3)), rng.normal(size=5), rng.normal(size=3), rng.normal(size=3)
+    S = np.eye(3) + 0.1 * rng.normal(size=(3, 3))
+    logistic = matgrad.parse_latex(r"\sum_{i=1}^{n} \log(1 + e^{-y_i \mathbf{x}_i^\top \mathbf{w}})")
+    assert np.isclose(logistic(X=X, y=y, w=w), sum(np.log1p(np.exp(-y[i] * X[i] @ w)) for i in range(5)))
+    gauss = matgrad.parse_latex(
+        r"\sum_{i=1}^{n} (\mathbf{x}_i - \boldsymbol{\mu})^\top"
+        r"\boldsymbol{\Sigma}^{-1} (\mathbf{x}_i - \boldsymbol{\mu})"
+    )
+    expected = sum((X[i] - mu) @ np.linalg.inv(S) @ (X[i] - mu) for i in range(5))
+    assert np.isclose(gauss(X=X, mu=mu, Sigma=S), expected)
+    double = matgrad.parse_latex(r"\sum_i \sum_j a_i K_{ij} a_j b_{i}")
+    a, b, K = rng.normal(size=4), rng.normal(size=4), rng.normal(size=(4, 4))
+    assert np.isclose(double(a=a, b=b, K=K), sum(a[i] * K[i, j] * a[j] * b[i] for i in range(4) for j in range(4)))
+    outer = matgrad.parse_latex(r"\sum_{i} y_i \mathbf{x}_i \mathbf{x}_i^\top")
+    assert np.allclose(outer(X=X, y=y), sum(y[i] * np.outer(X[i], X[i]) for i in range(5)))
+    norms = matgrad.parse_latex(r"\sum_{i=1}^{n} \| \mathbf{x}_i - \boldsymbol{\mu} \|_2")
+    assert np.isclose(norms(X=X, mu=mu), sum(np.linalg.norm(X[i] - mu) for i in range(5)))
+    repeated = matgrad.parse_latex(r"\sum_{i=1}^{n} (c + y_i)", where="c: scalar")
+    assert np.isclose(repeated(c=2.0, y=y), np.sum(2.0 + y))
+
+
+def test_an_index_outside_its_sum_is_refused() -> None:
+    with pytest.raises(matgrad.MatgradError, match="outside its sum"):
+        matgrad.parse_latex(r"\sum_{i=1}^{n} y_i - \log x_i")
+
+
+def test_names_map_one_to_one_and_back() -> None:
+    formula = matgrad.parse_latex(r"\mathbf{W}^{(1)} \hat{\mathbf{x}} + \mathbf{W}_1 \tilde{\mathbf{x}}_t")
+    assert len(formula.variables) == 4
+    for written in (r"\mathbf{W}^{(1)}", r"\mathbf{W}_{1}", r"\hat{\mathbf{x}}", r"\tilde{\mathbf{x}}_{t}"):
+        assert written in formula.latex, formula.latex
+
+
+def test_declarations_decide() -> None:
+    assert matgrad.parse_latex(r"\sigma(x)", where="sigma: scalar; x: scalar").text == "sigma*x"
+    assert matgrad.parse_latex("g'(x)", where="g: function; x: scalar").text == "g'(x)"
+    assert matgrad.parse_latex("x^T", where="x: scalar; T: scalar").text == "x^T"
+    assert matgrad.parse_latex(r"|x|", where="x: scalar").text == "abs(x)"
+    with pytest.raises(matgrad.MatgradError, match="two readings"):
+        matgrad.parse_latex(r"\|X\|", where="X: matrix(m,n)")
+
+
+def test_readings_are_told() -> None:
+    assert "|·| of a matrix is read as its determinant" in matgrad.parse_latex(r"\log |\mathbf{S}|").assumed
+    assert r"\sigma(·) is read as sigmoid" in matgrad.parse_latex(r"\sigma(z)").assumed
+
+
+def test_pickles_with_its_spelling() -> None:
+    formula = matgrad.parse_latex(r"\hat{\mathbf{y}}^\top \mathbf{x}")
+    assert pickle.loads(pickle.dumps(formula)).latex == formula.latex
+
+
+BAD = [
+    "", "{", "}", r"\frac", r"\frac{1}", "^2", "x^", "x_", r"\left(", ")", r"\begin{bmatrix}", "|x", r"\|x", "&", "\\",
+    "\\\\", r"\sum x", r"\sum_", r"\mathbf", r"\mathbf{}", r"\operatorname{foo}(x)", "x+", "=x", "x==y", "$", "x^{}",
+    r"\sqrt[3", "{" * 70, r"\nabla_x", r"\frac{\partial}{\partial x}", r"\unknowncommand", "x!", "é", "\ud800", "𝒙",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_bad_input_is_an_error_of_matgrad(text: str) -> None:
+    """Some of these can be read; the others raise nothing but errors of matgrad."""
+    with contextlib.suppress(matgrad.MatgradError):
+        assert read_latex(text).text
