@@ -15,6 +15,8 @@ from matgrad.formula.syntax import MATRIX, Expr, Program, Type, walk
 Array = Any
 POOL = (3, 4, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
 """Sizes of dimensions: all different, so that no transpose goes unseen."""
+MOST_SIZES = 24
+"""Sizes that are told apart."""
 CONDITION = 1e6
 """Matrices that are inverted at a point are better conditioned than this."""
 
@@ -43,8 +45,9 @@ def points(
     inverted = [list(_inverted(part)) for part in (*(d for _, d in program.definitions), program.body)]
     least = _least_size(program)
     for attempt in range(attempts):
-        more = range(POOL[-1] + 1, POOL[-1] + 1 + max(0, len(dims) - len(POOL)))
+        more = range(POOL[-1] + 1, POOL[-1] + 1 + max(0, min(len(dims), MOST_SIZES) - len(POOL)))
         pool = [size + least for size in (*POOL, *more)[: max(4, len(dims))]]
+        pool *= -(-len(dims) // len(pool)) or 1  # the sizes of a deep network come again
         sizes = dict(zip(dims, rng.permutation(pool)[: len(dims)].tolist(), strict=True))
         bold = attempt % 2 == 0 and attempt < attempts // 2
         arrays: dict[str, Any] = {

@@ -21,7 +21,7 @@ from matgrad.explaining.trees import named, rebuilt, varies
 from matgrad.formula.signatures import SIZES_OF
 from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Program, fold, walk
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Map, Node, Symbol
+from matgrad.tensor.nodes import Map, Node, Symbol, topological
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import call, of_order, transposed
 
@@ -56,15 +56,16 @@ class Backward:
         typed = formula.typed
         taken = {*typed.variables, *typed.intermediates, *typed.functions, *typed.sizes, "d"}
         self.function = next((c for c in ("L", "f", "F", "φ") if c not in taken), "L_")
-        self.taken = taken | {self.function}
         source = needed(formula.program, wrt)
-        program = needed(StepNaming(source, wrt, self.taken).run(), [n for n in wrt if n in typed.intermediates])
-        self.program: Program = _with_sizes_by_name(program, {*typed.variables, *typed.intermediates})
-        self.taken |= {name for name, _ in self.program.definitions}
+        naming = StepNaming(source, wrt, taken | {self.function})
+        program = needed(naming.run(), [n for n in wrt if n in typed.intermediates])
+        self.taken = {*typed.variables, *typed.functions, self.function, *(name for name, _ in program.definitions)}
+        self.program: Program = _with_sizes_by_name(program, self.taken)
         self.types = {name: v.type for name, v in typed.variables.items()}
         self.types |= {name: value.type for name, value in self.program.definitions if value.type is not None}
         self.varying = self._varying()
         self.coefficients = Coefficients(formula, self.program, {}, free=self.wrt)
+        self.nodes: dict[str | None, Node] = {}
         self.values = self._values()
         self.uses = self._uses()
         self.owners = {self.signal_name(name): name for name in self.varying}
@@ -82,6 +83,7 @@ class Backward:
         known: dict[Node, Node] = {}
         for name, value in [*self.program.definitions, (self.function, self.program.body)]:
             node = self.coefficients.node(value)
+            self.nodes[None if value is self.program.body else name] = node
             if name == self.function and not isinstance(node, Symbol):
                 self.coefficients.add(name, SCALAR_TYPE)
             symbol = self.coefficients.symbols.get(name)
@@ -185,14 +187,14 @@ class Backward:
         while True:
             for letter in letters:
                 name = f"{letter}{count or ''}"
-                if name not in self.taken:
+                if name not in self.taken and name not in self.formula.typed.sizes:
                     self.taken.add(name)
                     return name
             count += 1
 
     def _carried(self, use: Use, variable: Node, symmetric: str = "ignore") -> Node:
         """The signal of a formula, carried back to one of the names in it."""
-        node = self.coefficients.node(use.value)
+        node = self.nodes[use.owner]
         if use.owner is not None:
             axes = tuple(range(len(node.shape)))
             signal = self.coefficients.symbols[self.signal_name(use.owner)]
@@ -222,8 +224,9 @@ class Backward:
 
     def _shown(self, node: Node) -> Expr:
         """The signal in words: values that have names are written with them."""
-        found = rebuild(node, self.values)
-        return _sizes_by_name(self.coefficients.formula(found), {*self.types, self.function})
+        known = {part: self.values[part] for part in topological(node) if part in self.values}
+        found = rebuild(node, known) if known else node
+        return _sizes_by_name(self.coefficients.formula(found), self.taken)
 
     def _before(self, uses: Sequence[Use], name: str) -> tuple[Expr | None, tuple[Path, ...]]:
         """∂/∂v of what v acts on, Σ ⟨∂L/∂y, y(v)⟩ with the signals kept fixed, and where the y(v) are in it."""

@@ -7,6 +7,7 @@ in all parameters together. Both are linear in the depth of the program.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,7 +73,7 @@ def _local_error(forward: Forward, name: str, signal: Array, expr: Expr, seed: i
     """What the line's left side is by definition: the sum over all uses of ⟨signal, change of the formula⟩."""
     table = forward.table
     direction = forward.direction(name, seed)
-    stepped = {**forward.values, name: forward.values[name] + 1j * STEP * direction}
+    stepped = ChainMap({name: forward.values[name] + 1j * STEP * direction}, forward.values)
     truth = 0.0
     for use in table.uses.get(name, []):
         slope = np.imag(forward.evaluated(use.value, stepped)) / STEP

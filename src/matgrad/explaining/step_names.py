@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 
 from matgrad.explaining.laws import squared_norm
@@ -29,11 +30,12 @@ class StepNaming(Naming):
     """Each nonlinear step of a program is named; what is named inside of a3 has the number 3 too."""
 
     def __init__(self, program: Program, wrt: Collection[str], taken: Collection[str]) -> None:
-        regrouped = tuple((name, _regrouped(value, program, wrt)) for name, value in program.definitions)
-        program = Program(regrouped, _regrouped(program.body, program, wrt))
+        varying = {*wrt, *(name for name, _ in program.definitions)}
+        regrouped = tuple((name, _regrouped(value, varying)) for name, value in program.definitions)
+        program = Program(regrouped, _regrouped(program.body, varying))
         super().__init__(program, wrt, taken, every=True)
         layers = [found[0] for name, _ in program.definitions if (found := layer_of(name))]
-        self.layered = {base for base in layers if layers.count(base) > 1} if len(layers) < 50 else set(layers)
+        self.layered = {base for base, count in Counter(layers).items() if count > 1}
         self.letters = {found[0] if (found := layer_of(name)) else name for name in taken}
         self.families: dict[str, str] = {}
 
@@ -87,9 +89,8 @@ def _is_plain_sum(expr: Expr) -> bool:
     return expr.op == "add" and all(plain(term) for term in expr.args)
 
 
-def _regrouped(expr: Expr, program: Program, wrt: Collection[str]) -> Expr:
+def _regrouped(expr: Expr, varying: Collection[str]) -> Expr:
     """Products of two or more parts that vary, in brackets of one step each: W2*(W1*x), (X*W1)*W2, (u'*v)/s."""
-    varying = set(wrt) | {name for name, _ in program.definitions}
 
     def visit(node: Expr, args: list[Expr]) -> Expr:
         new = node.replace(args=tuple(args)) if args else node
