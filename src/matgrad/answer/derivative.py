@@ -10,15 +10,16 @@ from matgrad.answer.action import Action
 from matgrad.answer.differentiation import chain, one_pass, variable_of
 from matgrad.answer.formula import Formula, Where
 from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed
+from matgrad.answer.signals import LONG, in_words, signals_of
 from matgrad.differentiate.conditions import conditions
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.infer import read
 from matgrad.formula.syntax import Expr, Program, walk
 from matgrad.formula.tokens import MAX_CHARS
 from matgrad.formula.unicode import to_unicode
-from matgrad.tensor.nodes import Named, Node, Symbol
+from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
-from matgrad.translate.algebra import has_inner_constants, is_unsized, of_order, sized
+from matgrad.translate.algebra import has_inner_constants, is_unsized, names, of_order, sized
 from matgrad.translate.kronecker import kronecker
 from matgrad.translate.recover import Recovery, has_closed_form
 
@@ -81,10 +82,19 @@ class Derivative:
 
     @cached_property
     def short_expr(self) -> Expr:
-        """The formula tree of ``short``."""
-        known = self.formula.intermediates.values()
-        named = {n.value: n for n in known if isinstance(n, Named) and not isinstance(n.value, Symbol)}
-        return self._laid_out(rebuild(self._node, {**named, **{n: n for n in known}}))
+        """The formula tree in terms of the formula's named intermediates."""
+        return self._laid_out(rebuild(self._node, in_words(self.formula)))
+
+    @cached_property
+    def _worded(self) -> tuple[Expr, list[tuple[str, Expr]]]:
+        """The formula tree of ``short``, and the names that it may use beside the formula's own: long signals."""
+        if self.order == 1 and not self.outputs and self.formula.intermediates and self.symmetric != "ignore":
+            signals = signals_of(self.formula, self.symmetric)
+            if signals.definitions:
+                expr = self._laid_out(signals.node(self.wrt[0]))
+                if signals.length(expr) > LONG:
+                    return expr, list(signals.definitions.items())
+        return self.short_expr, []
 
     def _laid_out(self, node: Node) -> Expr:
         expr = laid_out(node, self.outputs, self.layout, self._recovery, self._recovery.size)
@@ -110,13 +120,13 @@ class Derivative:
 
     @property
     def short(self) -> str:
-        """Like ``text``, in terms of the formula's named intermediates."""
-        return self.formula.print(self.short_expr)
+        """Like ``text``, in terms of the formula's named intermediates, and of signals δ where it would be long."""
+        return self.formula.print(self._worded[0])
 
     @property
     def unicode(self) -> str:
         """For reading in a terminal."""
-        return to_unicode(self.short_expr)
+        return to_unicode(self._worded[0])
 
     @property
     def latex(self) -> str:
@@ -177,12 +187,13 @@ class Derivative:
 
     def _definitions(self) -> list[tuple[str, Expr]]:
         """The definitions that ``short`` needs, directly or not, in order."""
-        wanted = {n.value for n in walk(self.short_expr) if n.op == "name"}
+        expr, signals = self._worded
+        wanted = set(names(expr))
         needed: list[tuple[str, Expr]] = []
-        for name, value in reversed(self.formula.program.definitions):
+        for name, value in reversed([*self.formula.program.definitions, *signals]):
             if name in wanted:
                 needed.append((name, value))
-                wanted |= {n.value for n in walk(value) if n.op == "name"}
+                wanted.update(names(value))
         return needed[::-1]
 
     @cached_property
@@ -210,7 +221,7 @@ class Derivative:
 
     def program(self) -> Program:
         """The derivative in terms of the formula's intermediates, as a program."""
-        return Program(tuple(self._definitions()), self.short_expr)
+        return Program(tuple(self._definitions()), self._worded[0])
 
     def code(self, backend: str = "numpy") -> str:
         """The source of a function of named arrays."""
@@ -222,7 +233,7 @@ class Derivative:
         typed = self.formula.typed
         return to_numpy(
             name,
-            self.short_expr,
+            self._worded[0],
             definitions=self._definitions(),
             variables=typed.variables.values(),
             functions=typed.functions,

@@ -51,6 +51,7 @@ class Formula:
         self.reading = reading
         self.typed = read(source, where, context=context, limits=context is None, expect=expect)
         self.decimals = writes_decimals(source) or "/" not in source
+        self.memo: dict[str, Any] = {}
         self.symbols: dict[str, Node] = {
             name: b.symbol(name, v.type.dims, frozenset(v.traits)) for name, v in self.typed.variables.items()
         }

@@ -5,11 +5,12 @@ This is backpropagation. Every node is visited once, so the cost is linear in th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from matgrad.differentiate.linearise import Edge, edges, multiple
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Einsum, Node, Symbol, topological
+from matgrad.tensor.nodes import Einsum, Named, Node, Symbol, topological
 
 
 def derivative(root: Node, wrt: Node, symmetric: str = "projected") -> Node:
@@ -17,12 +18,18 @@ def derivative(root: Node, wrt: Node, symmetric: str = "projected") -> Node:
     return derivatives(root, [wrt], symmetric)[0]
 
 
-def derivatives(root: Node, wrt: list[Node], symmetric: str = "projected") -> list[Node]:
-    """The derivatives in several variables, from one backward pass."""
+def derivatives(
+    root: Node, wrt: list[Node], symmetric: str = "projected", *, shorten: Callable[[Named, Node], Node] | None = None
+) -> list[Node]:
+    """The derivatives in several variables, from one backward pass.
+
+    ``shorten`` may give a named intermediate's signal another form, which is what then goes on to its value.
+    """
+    wanted = set(wrt)
     order, multiples = _with_multiples(list(topological(root)))
     depends: set[Node] = set()
     for node in order:
-        if node in wrt or not depends.isdisjoint(node.children):
+        if node in wanted or not depends.isdisjoint(node.children):
             depends.add(node)
     outputs = len(root.shape)
     signals: dict[Node, list[Node]] = {root: [b.identity(root.shape)]}
@@ -32,10 +39,12 @@ def derivatives(root: Node, wrt: list[Node], symmetric: str = "projected") -> li
         if terms is None:
             continue
         signal = b.add(terms)
-        if node in wrt:
+        if node in wanted:
             found[node] = signal
-        if node in wrt and isinstance(node, Symbol):
+        if node in wanted and isinstance(node, Symbol):
             continue
+        if shorten is not None and isinstance(node, Named):
+            signal = shorten(node, signal)
         for edge in multiples.get(node) or edges(node):
             if edge.child in depends:
                 signals.setdefault(edge.child, []).append(_pulled_back(signal, edge, outputs))

@@ -18,7 +18,7 @@ Nodes are made by ``builders`` only, and never know anything but their own field
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from fractions import Fraction
 from hashlib import blake2b
 from typing import Any, ClassVar, TypeVar
@@ -212,10 +212,10 @@ def _known_digest(node: Node) -> int | None:
     return node._digest
 
 
-def topological(*roots: Node) -> Iterator[Node]:
-    """Every node below the roots once, children before parents, without recursion."""
+def topological(*roots: Node, skip: Container[Node] = ()) -> Iterator[Node]:
+    """Every node below the roots once, children before parents, without recursion; ``skip`` is not entered."""
     seen: set[Node] = set()
-    stack = [(root, False) for root in reversed(roots)]
+    stack = [(root, False) for root in reversed(roots) if root not in skip]
     while stack:
         node, ready = stack.pop()
         if ready:
@@ -223,4 +223,4 @@ def topological(*roots: Node) -> Iterator[Node]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            stack.extend((child, False) for child in reversed(node.children) if child not in seen)
+            stack.extend([(c, False) for c in reversed(node.children) if c not in seen and c not in skip])

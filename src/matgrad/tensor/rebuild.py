@@ -10,11 +10,13 @@ from matgrad.tensor.nodes import Apply, Einsum, Map, Named, Node, Sum, topologic
 
 
 def rebuild(root: Node, replace: Mapping[Node, Node], *, expand: bool = False) -> Node:
-    """The graph with nodes replaced; with ``expand``, named intermediates give way to their values."""
-    done: dict[Node, Node] = dict(replace)
-    for node in topological(root):
-        if node not in done:
-            done[node] = _rebuilt(node, done, expand)
+    """The graph with nodes replaced; with ``expand``, named intermediates give way to their values.
+
+    What was replaced is not looked into. A dict takes up what was rebuilt, so that the next call need not do it again.
+    """
+    done = replace if isinstance(replace, dict) else dict(replace)
+    for node in topological(root, skip=done):
+        done[node] = _rebuilt(node, done, expand)
     return done[root]
 
 
