@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matgrad.answer.differentiation import chain, variable_of
 from matgrad.answer.formula import Formula
+from matgrad.answer.reading import readable
 from matgrad.errors import MatgradError
 from matgrad.formula.syntax import Expr
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import of_order
+
+if TYPE_CHECKING:
+    from matgrad.checking.sampling import Subject
 
 __all__ = ["Action", "chain"]
 
@@ -26,21 +30,30 @@ class Action:
     dX ↦ A*dX*B
     """
 
-    def __init__(self, formula: Formula, node: Node, outputs: int, wrt: str) -> None:
+    def __init__(self, formula: Formula, node: Node, outputs: int, wrt: str, *, free: bool = False) -> None:
         self._formula = formula
         self._node = node
         self._outputs = outputs
         self._variable = variable_of(formula, wrt)
         self.direction = _fresh("d" + wrt, formula)
+        declared = self._variable.traits if isinstance(self._variable, Symbol) else frozenset()
+        self._traits = frozenset() if free else declared & _SPACE
 
     @cached_property
     def expr(self) -> Expr:
-        traits = self._variable.traits & _SPACE if isinstance(self._variable, Symbol) else frozenset()
-        direction = b.symbol(self.direction, self._variable.shape, traits)
+        direction = b.symbol(self.direction, self._variable.shape, self._traits)
         node = rebuild(self._node, {}, expand=True)
         axes = tuple(range(len(node.shape)))
         applied = b.einsum([(node, axes), (direction, axes[self._outputs :])], axes[: self._outputs])
-        return self._formula.recovery.formula(applied)
+        found = self._formula.recovery.formula(applied)
+        return readable(self._formula, found, **{self.direction: of_order(self._variable.shape)})
+
+    @property
+    def subject(self) -> Subject:
+        """The direction, as it is drawn for the check: of the structure of the variable, if that counts."""
+        from matgrad.checking.sampling import Subject
+
+        return Subject(self.direction, of_order(self._variable.shape), self._traits)
 
     @property
     def available(self) -> bool:

@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Any
 from matgrad.answer.action import Action
 from matgrad.answer.differentiation import chain, one_pass, variable_of
 from matgrad.answer.formula import Formula, Where
-from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed
+from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed, to_vec
+from matgrad.answer.reading import readable
 from matgrad.answer.signals import LONG, in_words, signals_of
 from matgrad.differentiate.conditions import conditions
 from matgrad.errors import MatgradError, NotSupported
-from matgrad.formula.infer import read
 from matgrad.formula.syntax import Expr, Program, walk
-from matgrad.formula.tokens import MAX_CHARS
 from matgrad.formula.unicode import to_unicode
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
-from matgrad.translate.algebra import has_inner_constants, is_unsized, names, of_order, sized
+from matgrad.translate.algebra import names, of_order
 from matgrad.translate.kronecker import kronecker
 from matgrad.translate.recover import Recovery, has_closed_form
 
 if TYPE_CHECKING:
-    from matgrad.checking.verify import Check
+    from matgrad.checking.verify import Check, Form
 
 SYMMETRIC = ("projected", "entries", "ignore")
 
@@ -98,20 +97,7 @@ class Derivative:
 
     def _laid_out(self, node: Node) -> Expr:
         expr = laid_out(node, self.outputs, self.layout, self._recovery, self._recovery.size)
-        return expr if self._reads_back(expr) else sized(expr, self._recovery.size)
-
-    def _reads_back(self, expr: Expr) -> bool:
-        """Whether constants inside of calls get their sizes back from what stands around them."""
-        if not has_inner_constants(expr):
-            return True
-        text = self.formula.print(expr)
-        if len(text) > MAX_CHARS:
-            return False
-        try:
-            found = read(text, context=self.formula.typed, expect=expr.type).program.body
-        except MatgradError:
-            return False
-        return [e.type for e in walk(found) if is_unsized(e)] == [e.type for e in walk(expr) if is_unsized(e)]
+        return readable(self.formula, expr)
 
     @property
     def text(self) -> str:
@@ -198,7 +184,12 @@ class Derivative:
 
     @cached_property
     def kronecker(self) -> str | None:
-        """With more than two axes: the matrix that acts on vec, where there is one."""
+        """With more than two axes: the matrix that acts on vec, with columns stacked, where there is one."""
+        found = self._kronecker_expr
+        return None if found is None else self.formula.print(found)
+
+    @cached_property
+    def _kronecker_expr(self) -> Expr | None:
         if len(self._node.shape) < 3:
             return None
         node = rebuild(self._node, {}, expand=True)
@@ -206,12 +197,15 @@ class Derivative:
             found = kronecker(node, self.outputs, self._recovery.formula, self._recovery.size)
         except NotSupported:
             return None
-        return None if found is None else self.formula.print(found)
+        return None if found is None else readable(self.formula, found)
 
     @cached_property
     def matvec(self) -> Action:
         """The action on a direction, as a formula that never forms the derivative."""
-        return Action(self.formula, self._node, self.outputs, self.wrt[-1])
+        node = self._node
+        if self.symmetric == "entries":  # counts an entry once, a direction has it twice
+            node = chain(self.formula, self.wrt, "projected")[1]
+        return Action(self.formula, node, self.outputs, self.wrt[-1], free=self.symmetric == "ignore")
 
     # -- what can be done with it
 
@@ -263,7 +257,24 @@ class Derivative:
         wrt = Subject(self.wrt[-1], of_order(variable.shape), traits)
         printed = Program(self.formula.program.definitions, self.expr)
         arrange = to_mixed(self.layout, self.outputs)
-        return check(self.formula, self.below_program, printed, wrt, self.symmetric, arrange, points, seed)
+        below = self.below_program
+        return check(self.formula, below, printed, wrt, self.symmetric, arrange, self._forms(), points, seed)
+
+    def _forms(self) -> list[Form]:
+        """What else is printed: the matrix on vec, and the action on a direction."""
+        import numpy as np
+
+        from matgrad.checking.verify import Form
+
+        found = []
+        definitions = self.formula.program.definitions
+        if self._kronecker_expr is not None:
+            found.append(Form(Program(definitions, self._kronecker_expr), to_vec(self.outputs)))
+        if self.symmetric != "entries" and self.matvec.available:
+            axes = len(self._node.shape) - self.outputs
+            action = Program(definitions, self.matvec.expr)
+            found.append(Form(action, lambda array, d: np.tensordot(array, d, axes), self.matvec.subject))
+        return found
 
     @property
     def below_program(self) -> Program:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Subject
-from matgrad.checking.verify import Check, Claim, verify
+from matgrad.checking.verify import Check, Claim, Form, verify
 from matgrad.errors import DataError
 from matgrad.formula.binding import Bound, bind
 from matgrad.formula.reference import evaluate
@@ -62,12 +62,12 @@ def check(
     wrt: Subject,
     symmetric: str,
     to_mixed: Callable[[Any, tuple[int, ...]], Any],
+    forms: Sequence[Form],
     points: int,
     seed: int,
 ) -> Check:
     """Compare a printed derivative with a numerical one of what it is the derivative of."""
     subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in formula.typed.variables.items()]
-    claim = Claim(
-        formula.program, function, derivative, wrt, subjects, sorted(formula.typed.functions), symmetric, to_mixed
-    )
+    functions = sorted(formula.typed.functions)
+    claim = Claim(formula.program, function, derivative, wrt, subjects, functions, symmetric, to_mixed, forms)
     return verify(claim, points, seed)

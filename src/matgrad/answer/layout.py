@@ -13,7 +13,7 @@ from matgrad.dims import Dim
 from matgrad.errors import NotSupported
 from matgrad.formula.syntax import ROW, SCALAR, VECTOR, Expr, Type
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Constant, Einsum, Node
+from matgrad.tensor.nodes import Node
 from matgrad.translate.algebra import as_row, call, scalars_outside
 from matgrad.translate.kronecker import kronecker
 from matgrad.translate.recover import Recovery
@@ -48,7 +48,6 @@ def _vec(node: Node, outputs: int, variables: int, recovery: Recovery, size: Cal
     if len(node.shape) == 2:
         expr = recovery.formula(node)
         return scalars_outside(expr, lambda e: call("vec", e, type=Type(VECTOR, (node.shape[0] * node.shape[1],))))
-    node, outputs = _unstacked(node, outputs)
     found = kronecker(node, outputs, recovery.formula, size)
     if found is None:
         raise NotSupported(
@@ -56,23 +55,6 @@ def _vec(node: Node, outputs: int, variables: int, recovery: Recovery, size: Cal
             hint='layout="mixed", in index notation, or .matvec, its action on a direction',
         )
     return found
-
-
-def _unstacked(node: Node, outputs: int) -> tuple[Node, int]:
-    """The derivative of F for that of vec(F): in vec layout they are the same."""
-    if outputs != 1:
-        return node, outputs
-    for term in b.linear_terms(node):
-        if isinstance(term, Einsum):
-            for operand, labels in zip(term.operands, term.subscripts, strict=True):
-                if isinstance(operand, Constant) and operand.name == "fuse" and labels[0] == term.out[0]:
-                    axes = tuple(range(len(node.shape)))
-                    parts = [
-                        b.scaled(b.einsum([(t, axes), (operand, (0, 91, 90))], (90, 91, *axes[1:])), f)
-                        for t, f in b.linear_terms(node).items()
-                    ]
-                    return b.add(parts), 2
-    return node, outputs
 
 
 def to_mixed(layout: str, outputs: int) -> Callable[[Any, tuple[int, ...]], Any]:
@@ -86,6 +68,18 @@ def to_mixed(layout: str, outputs: int) -> Callable[[Any, tuple[int, ...]], Any]
             axes = [*range(outputs)][::-1] + [outputs + k for k in range(len(cols))][::-1]
             return array.reshape(rows + cols).transpose(axes)
         return array
+
+    return arrange
+
+
+def to_vec(outputs: int) -> Callable[[Any], Any]:
+    """Takes an array in mixed layout to the matrix on vec: on both sides the first axes vary fastest."""
+
+    def arrange(array: Any) -> Any:
+        rows = 1
+        for size in array.shape[:outputs]:
+            rows *= size
+        return array.reshape(rows, -1, order="F")
 
     return arrange
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from matgrad.checking.magnitude import magnitude, peak_slope
-from matgrad.checking.sampling import Point, Subject, points
+from matgrad.checking.sampling import Point, Subject, draw, points
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Program
 
@@ -46,12 +46,25 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Form:
+    """Another form of the derivative: ``value`` must be ``expected`` of the array in mixed layout.
+
+    With a ``direction`` the form is in one more name, and ``expected`` is given its value too.
+    """
+
+    value: Program
+    expected: Callable[..., Array]
+    direction: Subject | None = None
+
+
+@dataclass(frozen=True)
 class Claim:
     """That ``derivative`` is the derivative of ``function`` in ``wrt``; both typed, in the same names.
 
     ``formula`` is the formula as typed, whose domain the points are drawn from. An intermediate in ``wrt``
     is perturbed at its own definition. ``symmetric`` is the convention of the answer, and ``to_mixed`` takes
-    an array in its layout, and the shape in mixed layout, to mixed layout.
+    an array in its layout, and the shape in mixed layout, to mixed layout. ``forms`` are what else is printed:
+    the matrix on vec, the action on a direction.
     """
 
     formula: Program
@@ -62,6 +75,7 @@ class Claim:
     functions: Sequence[str]
     symmetric: str
     to_mixed: Callable[[Array, tuple[int, ...]], Array]
+    forms: Sequence[Form] = ()
 
 
 def verify(claim: Claim, wanted: int = 8, seed: int = 0) -> Check:
@@ -112,12 +126,28 @@ def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
     axes = tuple(range(value.ndim, printed.ndim))
     ours = np.array([_along(printed, d, axes, claim.symmetric) for d in directions])
     off = max(float(np.max(np.abs(ours - numeric), initial=0)), _outside(printed, claim.wrt.traits, claim.symmetric))
+    off = max([off, *(_off_form(form, printed, point) for form in claim.forms)])
     scale = max(magnitude(claim.derivative, point.arrays, point.sizes), float(np.max(np.abs(numeric), initial=0)))
     if off > TOLERANCE[method] * scale:
         scale = max(scale, _floor(claim, point, at, method))
     if not np.isfinite(scale):
         return None, method
     return (off / scale if scale else off), method
+
+
+def _off_form(form: Form, printed: Array, point: Point) -> float:
+    """How far another form of the derivative is from the printed array."""
+    arrays, given = point.arrays, []
+    if form.direction is not None:
+        given = [
+            draw(form.direction, point.sizes, np.random.default_rng(0), lambda rng, shape: rng.uniform(-1, 1, shape))
+        ]
+        arrays = {**arrays, form.direction.name: given[0]}
+    wanted = np.asarray(form.expected(printed, *given))
+    value = np.asarray(evaluate(form.value, arrays, point.sizes))
+    if value.shape != wanted.shape:
+        raise ValueError(f"a form of the derivative has the shape {value.shape}, not {wanted.shape}")
+    return float(np.max(np.abs(value - wanted), initial=0)) if np.all(np.isfinite(value)) else np.inf
 
 
 def _numeric(function: Callable[[Array], Array], at: Array, directions: Sequence[Array]) -> tuple[Array, str]:

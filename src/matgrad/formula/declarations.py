@@ -140,14 +140,31 @@ def _kind(name: str, words: list[str]) -> tuple[str, frozenset[str]]:
 
 
 def _size(name: str, text: str) -> Dim:
-    text = text.strip()
+    """A size: numbers and names, their products and sums.
+
+    >>> str(_size("C", "m + 2*n - 1"))
+    'm + 2*n - 1'
+    """
+    total = Dim({})
+    for sign, term in re.findall(r"([+-]?)([^+-]*)", text.strip() or "?")[:-1]:
+        product = Dim.of(-1 if sign == "-" else 1)
+        for factor in term.split("*"):
+            product = product * _factor(name, factor.strip(), text.strip())
+        total = total + product
+    if total.number is not None and total.number < 1:
+        raise DeclarationError(f"a size of {name} is a whole number from 1, not {total}", hint="A: matrix(m,3)")
+    return total
+
+
+def _factor(name: str, text: str, whole: str) -> Dim:
     if text.isdecimal() and len(text) < 16 and int(text) >= 1:
         return Dim.of(int(text))
     size = normalise_name(text) if text else None
     if size is None:
-        shown = f"'{text}'" if text else "nothing"
+        shown = f"'{whole}'" if whole else "nothing"
         raise DeclarationError(
-            f"a size of {name} is a whole number from 1 or a name, not {shown}", hint="A: matrix(m,3)"
+            f"a size of {name} is a whole number from 1, a name, or a sum or product of these, not {shown}",
+            hint="A: matrix(m,3)",
         )
     return Dim.of(size)
 

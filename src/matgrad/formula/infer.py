@@ -234,7 +234,7 @@ class _Inference:
         found = shapes.type_of(self.program.body)
         if len(found.dims) == len(expect.dims):
             for a, b in zip(found.dims, expect.dims, strict=True):
-                shapes.sizes.unify(a, b)
+                shapes.sizes.unify(a, b, Clash(self.program.body, 0, found))
             shapes.sizes.settle()
 
     def _taken(self) -> set[str]:

@@ -18,6 +18,11 @@ def _kron(np: Any, a: Any, b: Any) -> Any:
     return np.kron(a, b)
 
 
+_PAIRS: dict[int | None, tuple[str, ...]] = {
+    None: ("ij,kl->(ik)(jl)", "i,k->(ik)", "ij,k->(ik)j", "i,kl->(ik)l",
+           "j',l'->(jl)'", "i,l'->il", "j',k->kj", "ij,l'->i(jl)", "j',kl->k(jl)"),
+}  # fmt: skip
+
 TR = Card(
     "tr", "structural", {None: ("ii->", "->")}, "linear: the sum of the diagonal", _trace, "np.trace(#1)",
     latex=r"\operatorname{tr}", laws=("tr(X') = tr(X)",),
@@ -32,7 +37,7 @@ VEC = Card(
     lambda np, x: np.reshape(x, -1, order="F"), '#1.ravel(order="F")', latex=r"\operatorname{vec}",
 )  # fmt: skip
 KRON = Card(
-    "kron", "structural", {None: ("ij,kl->(ik)(jl)", "i,k->(ik)", "ij,k->(ik)j", "i,kl->(ik)l")},
+    "kron", "structural", _PAIRS,
     "linear in each argument: all products of entries, in blocks", _kron, "np.kron(#1, #2)",
     latex=r"#1 \otimes #2", unicode="#1 ⊗ #2",
 )  # fmt: skip

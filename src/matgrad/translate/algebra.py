@@ -66,6 +66,8 @@ def transposed(expr: Expr) -> Expr:
         return expr
     if expr.op == "transpose":
         return expr.args[0]
+    if expr.op == "call" and expr.kind == MATRIX and expr.value.name in ("eye", "diag"):
+        return expr
     return Expr("transpose", (expr,), type=_turned(expr))
 
 
@@ -279,6 +281,15 @@ def turned_product(expr: Expr) -> Expr:
     """The transpose of a matrix product as the product of transposes: y*x' for (x*y')'."""
     if expr.op == "product" and set(expr.value) == {"*"} and all(a.kind != SCALAR for a in expr.args):
         return times(*(transposed(a) for a in reversed(expr.args)))
+    return transposed(expr)
+
+
+def turned_kron(expr: Expr) -> Expr:
+    """The transpose of kron(A, B) as kron(A', B'); of anything else with a prime."""
+    if expr.op == "call" and expr.value.name == "kron":
+        assert expr.type is not None
+        kind = {VECTOR: ROW, ROW: VECTOR, MATRIX: MATRIX}[expr.kind]
+        return expr.replace(args=tuple(map(transposed, expr.args)), type=Type(kind, expr.dims[::-1]))
     return transposed(expr)
 
 

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from string import ascii_lowercase
 
 from matgrad.errors import NotSupported
+from matgrad.formula.subscripts import axes
 from matgrad.formula.syntax import MATRIX, VECTOR, Call, Expr, Type
 from matgrad.tensor.nodes import Constant, Einsum, Node
 from matgrad.translate.algebra import call, negated, number, of_order
 from matgrad.translate.factors import Ordering
-from matgrad.translate.operands import Pairs, indexed, is_fuse
+from matgrad.translate.fused import Pairs, is_fuse
+from matgrad.translate.operands import indexed
 
 LETTERS = ascii_lowercase[8:] + ascii_lowercase[:8]
 
@@ -67,6 +69,7 @@ class _Reading:
             else:
                 self.scalars.append(expr)
         self.out = self._told_apart([self.fused.get(x, o) for x, o in zip(node.out, self.out, strict=True)])
+        self._sized()
 
     def _add(self, arg: Expr, subscript: str) -> None:
         self.args.append(arg)
@@ -95,6 +98,15 @@ class _Reading:
         for x in dict.fromkeys([*self.node.out, *joined]):
             if x not in used:
                 self._add(call("vector", number(1), type=Type(VECTOR, (self.node.sizes[x],))), self.letters[x])
+
+    def _sized(self) -> None:
+        """A letter that stands in brackets only has no size: ones give it one."""
+        alone = {axis for part in (*self.subscripts, "".join(self.out)) for axis in axes(part) if len(axis) == 1}
+        inside = dict.fromkeys(c for part in (*self.subscripts, *self.out) for c in part if c not in "()")
+        sizes = {letter: self.node.sizes[x] for x, letter in self.letters.items()}
+        for letter in inside:
+            if letter not in alone and letter in sizes:
+                self._add(call("vector", number(1), type=Type(VECTOR, (sizes[letter],))), letter)
 
     def _told_apart(self, out: list[str]) -> list[str]:
         """A letter that the result has twice, alone and fused, is tied to one of its own by a Kronecker delta."""
@@ -127,9 +139,13 @@ def _letters(node: Einsum) -> dict[int, str]:
 
 def _fused_letters(node: Einsum, letters: Mapping[int, str]) -> dict[int, str]:
     """A fused axis is written as the group of the axes that it joins: einsum("ij,kl->(ik)(jl)", A, B)."""
-    found: dict[int, str] = {}
-    for operand, labels in zip(node.operands, node.subscripts, strict=True):
-        if is_fuse(operand):
-            fused, slow, fast = labels
-            found[fused] = f"({letters[slow]}{letters[fast]})"
-    return found
+    parts = {
+        labels[0]: labels[1:]
+        for operand, labels in zip(node.operands, node.subscripts, strict=True)
+        if is_fuse(operand)
+    }
+
+    def inside(x: int) -> str:
+        return "".join(map(inside, parts[x])) if x in parts else letters[x]
+
+    return {x: f"({inside(x)})" for x in parts}

@@ -1,158 +1,301 @@
 """Arrays of order 3 and 4 as matrices on vec: Kronecker products, with columns stacked.
 
-The Jacobian of vec(F) in vec(X)' has the rows (column of F, row of F) and the columns (column of X, row of X),
-the first index slowest. A term P[a,c]·Q[b,d] of ∂F[a,b]/∂X[c,d] is then kron(Q, P), and P[a,d]·Q[b,c] is
-kron(Q, P)*commutation(p, q) for X of shape p × q.
+The derivative of F in X is the linear map dX ↦ dF, and its matrix K has vec(dF) = K·vec(dX). The map is first read as
+a formula in dX, as a person would write it; then each operation on the way from dX to the whole gives one factor of K:
+
+    A·L·B        kron(B', A)                       L'        commutation(m, n), for L of size m × n
+    H.*L         diag(vec(H))                      tr(A·L)   vec(A')'
+    diag(v)·B    diag(vec(B))·kron(1, eye)         diag(A·L) kron(1', eye)·diag(vec(A)), of L'
+    kron(A, L)   kron(eye, kron(commutation(n, p), eye))·kron(vec(A), eye), for A with p rows, L with n columns
+
+(Magnus and Neudecker 2019, ch. 2, 3 and 9). Factors that meet are joined, kron(A, B)·kron(C, D) = kron(A·C, B·D).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
-from matgrad.dims import Dim
-from matgrad.formula.syntax import MATRIX, Expr, Type
+from matgrad.dims import ONE, Dim
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type, walk
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Einsum, Node, Sum
-from matgrad.translate.algebra import addition, call, negative, number, product, times, transposed
-from matgrad.translate.recover import spread_sums
+from matgrad.tensor.nodes import Node
+from matgrad.translate.algebra import addition, call, number, product, times, transposed, turned_product
+from matgrad.translate.vec_factors import (
+    Factor,
+    Term,
+    Terms,
+    after,
+    count,
+    diag,
+    eye,
+    is_diagonal,
+    ones,
+    scaled,
+    sides,
+    split,
+    vec,
+)
 
 Print = Callable[[Node], Expr]
 SizeOf = Callable[[Dim], Expr]
 
+DIRECTION = "\N{MIDDLE DOT}d"
+"""The name of the direction: one that no user can type."""
+
 
 def kronecker(node: Node, outputs: int, formula: Print, size: SizeOf) -> Expr | None:
-    """The matrix ∂vec(F)/∂vec(X)', or None where a term is not a product of two matrices."""
-    rows, cols = node.shape[:outputs], node.shape[outputs:]
-    type_ = Type(MATRIX, (_count(rows), _count(cols)))
-    found = []
-    for factor, term in _terms(node):
-        expr = _term(b.scaled(term, factor), outputs, formula, size, type_)
-        if expr is None:
-            return None
-        found.append(expr)
-    return addition(found)
-
-
-def _terms(node: Node) -> list[tuple[Fraction, Node]]:
-    """The terms of a sum, with sums of order 3 and more inside of products multiplied out."""
-    spread = spread_sums(node) if isinstance(node, Einsum) else None
-    if spread is not None:
-        return _terms(spread)
-    if isinstance(node, Sum):
-        return [(f * g, t) for f, term in node.terms for g, t in _terms(term)]
-    if isinstance(node, Einsum) and len(node.operands) == 1 and isinstance(node.operands[0], Sum):
-        inner, labels = node.operands[0], node.subscripts[0]
-        if len(labels) > 2:
-            turned = [(f * node.coefficient, b.einsum([(t, labels)], node.out)) for f, t in inner.terms]
-            return [(f * g, u) for f, t in turned for g, u in _terms(t)]
-    return [(Fraction(1), node)]
-
-
-def _count(dims: Sequence[Dim]) -> Dim:
-    total = Dim.of(1)
-    for dim in dims:
-        total = total * dim
-    return total
-
-
-def _term(node: Node, outputs: int, formula: Print, size: SizeOf, type_: Type) -> Expr | None:
-    if not isinstance(node, Einsum):
+    """The matrix ∂vec(F)/∂vec(X)' of a derivative with ``outputs`` axes of F, or None where there is none."""
+    axes = tuple(range(len(node.shape)))
+    if outputs > 2 or len(node.shape) - outputs > 2:
         return None
-    coefficient = node.coefficient
-    if coefficient == 0:
+    direction = b.symbol(DIRECTION, node.shape[outputs:])
+    action = formula(b.einsum([(node, axes), (direction, axes[outputs:])], axes[:outputs]))
+    type_ = Type(MATRIX, (count(node.shape[:outputs]), count(node.shape[outputs:])))
+    if not _varies(action):
         return call("matrix", number(0), type=type_)
-    groups = _groups(node)
-    row_axes, col_axes = range(outputs), range(outputs, len(node.shape))
-    pair = _pairing(groups, row_axes, col_axes)
-    if pair is None:
+    try:
+        terms = Vectorised(size).of(action)
+    except NoKronecker:
         return None
-    left, right, swapped = pair
-    scalars = [(n, s) for n, s in zip(node.operands, node.subscripts, strict=True) if not s]
-    lonely = [g for g in groups if not g[0]]
-    # Columns are stacked, so the last axes vary slowest and their factor stands on the left.
-    exprs = [_upright(formula(_part(node, group, axes)), axes, outputs) for group, axes in (right, left)]
-    matrix_like = all(e.kind == MATRIX for e in exprs)
-    if all(e.op == "call" and e.value.name == "eye" for e in exprs):
-        whole = call("eye", type=Type(MATRIX, (type_.dims[0],) * 2))
-    else:
-        whole = call("kron", *exprs, type=type_) if matrix_like else product([("*", exprs[0]), ("⊗", exprs[1])])
-    if swapped:
-        p, q = (node.shape[a] for a in col_axes)
-        exchange = call("commutation", size(p), size(q), type=Type(MATRIX, (p * q, p * q)))
-        whole = exchange if whole.op == "call" and whole.value.name == "eye" else times(whole, exchange)
-    front = [formula(b.einsum([*scalars, *_operands(node, lonely)], (), abs(coefficient), _sizes(node, lonely)))]
-    if front[0].op == "number" and front[0].value == 1:
-        front = []
-    whole = times(*front, whole)
-    return negative(whole) if coefficient < 0 else whole
+    return addition([term.expr(type_) for term in terms])
 
 
-Group = tuple[tuple[int, ...], frozenset[int]]
-"""Axes of the result, and the labels that belong together with them."""
+class NoKronecker(Exception):
+    """An operation that has no matrix on vec."""
 
 
-def _groups(node: Einsum) -> list[Group]:
-    """The connected parts of the network: axes that share no label, and no operand, are independent."""
-    parent = {x: x for x in range(len(node.sizes))}
-
-    def find(x: int) -> int:
-        while parent[x] != x:
-            x = parent[x]
-        return x
-
-    for subscript in node.subscripts:
-        for x in subscript[1:]:
-            parent[find(x)] = find(subscript[0])
-    roots = dict.fromkeys(find(x) for x in parent)
-    return [
-        (tuple(a for a, x in enumerate(node.out) if find(x) == r), frozenset(x for x in parent if find(x) == r))
-        for r in roots
-    ]
+def _varies(expr: Expr) -> bool:
+    return any(node.op == "name" and node.value == DIRECTION for node in walk(expr))
 
 
-Side = tuple[frozenset[int], tuple[int, ...]]
+class Vectorised:
+    """vec of a formula that is linear in dX: one rule per operation."""
 
+    def __init__(self, size: SizeOf) -> None:
+        self.size = size
 
-def _pairing(groups: Sequence[Group], rows: Sequence[int], cols: Sequence[int]) -> tuple[Side, Side, bool] | None:
-    """Which parts make the left and the right axes: (first axes, last axes, whether X is transposed)."""
-    parts = {axes: labels for axes, labels in groups if axes}
-    for swapped in (False, True) if len(cols) == 2 else (False,):
-        order = list(cols)[::-1] if swapped else list(cols)
-        wanted: list[tuple[int, ...]]
-        if len(rows) == 2 and len(cols) == 2:
-            wanted = [(rows[0], order[0]), (rows[1], order[1])]
-        elif len(rows) == 1 and len(cols) == 2:
-            wanted = [(rows[0], order[0]), (order[1],)]
-        elif len(rows) == 2 and len(cols) == 1:
-            wanted = [(rows[0], cols[0]), (rows[1],)]
-            if set(parts) != {tuple(sorted(w)) for w in wanted}:
-                wanted = [(rows[0],), (rows[1], cols[0])]
+    def of(self, expr: Expr) -> Terms:
+        """The terms of K, with vec(expr) = K·vec(dX); a row counts as the column of its entries."""
+        rule = getattr(self, "_" + expr.op, None)
+        if rule is None:
+            raise NoKronecker
+        found: Terms = rule(expr)
+        return found
+
+    def _name(self, _: Expr) -> Terms:
+        return [Term(Fraction(1), (), (), ())]
+
+    def _neg(self, expr: Expr) -> Terms:
+        return [replace(t, coefficient=-t.coefficient) for t in self.of(expr.args[0])]
+
+    def _add(self, expr: Expr) -> Terms:
+        if not all(map(_varies, expr.args)):
+            raise NoKronecker
+        type_ = expr.type or SCALAR_TYPE
+        return [term for arg in expr.args for term in self._broadcast(self.of(arg), arg, type_)]
+
+    def _broadcast(self, terms: Terms, arg: Expr, type_: Type) -> Terms:
+        if arg.kind == SCALAR and type_.kind != SCALAR:
+            return after(terms, None, ones(count(type_.dims)))
+        return terms
+
+    def _transpose(self, expr: Expr) -> Terms:
+        (inner,) = expr.args
+        if inner.kind != MATRIX:
+            return self.of(inner)
+        if inner.op in ("add", "neg") or (inner.op == "product" and set(inner.value) <= {".*", "./"}):
+            return self.of(inner.replace(args=tuple(map(transposed, inner.args)), type=expr.type))
+        if inner.op == "product" and set(inner.value) == {"*"}:
+            return self.of(times(*(transposed(a) for a in reversed(inner.args))))
+        rows, cols = inner.dims
+        exchange = call("commutation", self.size(rows), self.size(cols), type=Type(MATRIX, (rows * cols,) * 2))
+        return after(self.of(inner), None, exchange)
+
+    def _product(self, expr: Expr) -> Terms:
+        """The factors left of the linear one, then those right of it."""
+        pairs = list(zip(("*", *expr.value), expr.args, strict=True))
+        place = next(k for k, (_, arg) in enumerate(pairs) if _varies(arg))
+        if any(_varies(arg) for _, arg in pairs[place + 1 :]):
+            raise NoKronecker
+        linear, rest = pairs[place][1], pairs[place + 1 :]
+        if is_diagonal(linear) and rest and rest[0][0] == "*" and rest[0][1].kind in (MATRIX, VECTOR):
+            terms, linear, rest = self._scaled_rows(linear, rest[0][1]), times(linear, rest[0][1]), rest[1:]
+        elif is_diagonal(linear) and place and pairs[place][0] == "*" and pairs[place - 1][1].kind == MATRIX:
+            last = pairs[place - 1][1]
+            terms, linear = self._scaled_columns(last, linear), times(last, linear)
+            pairs, place = [*pairs[: place - 1], (pairs[place - 1][0], linear)], place - 1
         else:
-            return None
-        if set(parts) == {tuple(sorted(w)) for w in wanted}:
-            first, last = ((parts[tuple(sorted(w))], w) for w in wanted)
-            return first, last, swapped
-    return None
+            terms = self.of(linear)
+        if place:
+            left, operator = product(pairs[:place]), pairs[place][0]
+            terms = self._from_left(left, operator, linear, terms)
+            linear = product([("*", left), (operator, linear)])
+        for operator, factor in rest:
+            terms = self._from_right(linear, operator, factor, terms)
+            linear = product([("*", linear), (operator, factor)])
+        return terms
+
+    def _from_left(self, left: Expr, operator: str, linear: Expr, terms: Terms) -> Terms:
+        if operator in ("/", "./"):
+            raise NoKronecker
+        if operator == "⊗":
+            return self._kron(left, linear, terms)
+        scalars, left = split(left)
+        terms = scaled(terms, scalars)
+        if left.kind == SCALAR:
+            return scaled(terms, [left])
+        if linear.kind == SCALAR:
+            return after(terms, None, vec(left))
+        if operator == ".*":
+            return after(terms, None, diag(vec(left)))
+        if linear.kind == MATRIX:
+            return after(terms, eye(linear.dims[1]), left)
+        return after(terms, None, left) if linear.kind == VECTOR else after(terms, eye(linear.dims[0]), left)
+
+    def _from_right(self, linear: Expr, operator: str, factor: Expr, terms: Terms) -> Terms:
+        if operator == "⊗":
+            return self._kron(linear, factor, terms)
+        if factor.kind == SCALAR:
+            if operator in ("/", "./"):
+                return [replace(t, below=(*t.below, factor)) for t in terms]
+            return scaled(terms, [factor])
+        scalars, factor = split(factor)
+        if operator != "./":
+            terms = scaled(terms, scalars)
+        elif scalars:
+            factor = times(*scalars, factor)
+        if operator == "./":
+            factor = product([("*", number(1)), ("./", factor)])
+        if linear.kind == SCALAR:
+            return after(terms, None, vec(factor))
+        if operator in (".*", "./"):
+            return after(terms, None, diag(vec(factor)))
+        if linear.kind == MATRIX:
+            return after(terms, transposed(factor), eye(linear.dims[0]))
+        if linear.kind == ROW:
+            return after(terms, None, transposed(factor))
+        return after(terms, transposed(factor), eye(linear.dims[0]))
+
+    def _scaled_rows(self, scaling: Expr, factor: Expr) -> Terms:
+        """diag(v)*B = B.*(v*1')"""
+        terms = self.of(scaling.args[0])
+        if factor.kind == MATRIX:
+            terms = after(terms, ones(factor.dims[1]), eye(factor.dims[0]))
+        return after(terms, None, diag(vec(factor)))
+
+    def _scaled_columns(self, factor: Expr, scaling: Expr) -> Terms:
+        """A*diag(v) = A.*(1*v')"""
+        terms = after(self.of(scaling.args[0]), eye(factor.dims[1]), ones(factor.dims[0]))
+        return after(terms, None, diag(vec(factor)))
+
+    # -- functions
+
+    def _call(self, expr: Expr) -> Terms:
+        rule = _CALLS.get(expr.value.name)
+        if rule is None:
+            raise NoKronecker
+        return rule(self, expr)
+
+    def _of_diag(self, expr: Expr) -> Terms:
+        (inner,) = expr.args
+        if inner.kind != MATRIX:
+            return self._scaled_rows(expr, eye(inner.dims[0]))
+        n = inner.dims[0]
+        if _is_chain(inner):
+            place = next(k for k, a in enumerate(inner.args) if _varies(a))
+            if place == 0:  # diag(L*Q) = (L.*Q')*1
+                linear, other = inner.args[0], transposed(times(*inner.args[1:]))
+            else:  # diag(P*L) = (1'*(P'.*L))'
+                linear, other = times(*inner.args[place:]), transposed(times(*inner.args[:place]))
+            by_rows = place == 0
+            if _is_turned(linear):
+                linear, other, by_rows = transposed(linear), transposed(other), not by_rows
+            terms = after(self.of(linear), None, diag(vec(other)))
+            if other.kind != MATRIX:
+                return terms
+            row = transposed(ones(other.dims[1 if by_rows else 0]))
+            return after(terms, *((row, eye(n)) if by_rows else (eye(n), row)))
+        terms = after(self.of(inner), None, diag(vec(eye(n))))
+        return after(terms, transposed(ones(n)), eye(n))
+
+    def _of_trace(self, expr: Expr) -> Terms:
+        (inner,) = expr.args
+        if _is_chain(inner):
+            place = next(k for k, a in enumerate(inner.args) if _varies(a))
+            linear, around = inner.args[place], times(*inner.args[place + 1 :], *inner.args[:place])
+            if linear.kind == MATRIX:  # tr(P*L*Q) = vec((Q*P)')'*vec(L), and tr(M*L') = vec(M)'*vec(L)
+                turned = linear.op == "transpose"
+                other = around if turned else turned_product(around)
+                return after(self.of(linear.args[0] if turned else linear), None, transposed(vec(other)))
+        if inner.kind != MATRIX:
+            return self.of(inner)
+        return after(self.of(inner), None, transposed(vec(eye(inner.dims[0]))))
+
+    def _of_sum(self, expr: Expr) -> Terms:
+        (inner,) = expr.args
+        below: tuple[Expr, ...] = ()
+        if expr.value.name == "mean":
+            gone = inner.dims if expr.value.dim is None else (inner.dims[expr.value.dim - 1],)
+            below = (self.size(count(gone)),)
+        terms = [replace(t, below=(*t.below, *below)) for t in self.of(inner)]
+        if inner.kind == SCALAR:
+            return terms
+        if inner.kind != MATRIX:
+            return after(terms, None, transposed(ones(inner.dims[0])))
+        m, n = inner.dims
+        if expr.value.dim is None:
+            return after(terms, transposed(ones(n)), transposed(ones(m)))
+        rows = expr.value.dim == 1
+        return after(terms, *((eye(n), transposed(ones(m))) if rows else (transposed(ones(n)), eye(m))))
+
+    def _of_mask(self, expr: Expr) -> Terms:
+        mask = expr.replace(args=(call("matrix", number(1), type=expr.type or SCALAR_TYPE),))
+        return after(self.of(expr.args[0]), None, diag(vec(mask)))
+
+    def _of_kron(self, expr: Expr) -> Terms:
+        left, right = expr.args
+        if _varies(left) and _varies(right):
+            raise NoKronecker
+        return self._kron(left, right, self.of(left if _varies(left) else right))
+
+    def _kron(self, left: Expr, right: Expr, terms: Terms) -> Terms:
+        """vec(A⊗B) = (I ⊗ K ⊗ I)·(vec(A) ⊗ vec(B)); K exchanges the rows of A and the columns of B."""
+        (p, q), (m, n) = sides(left), sides(right)
+        factors = (eye(p * q), vec(right)) if _varies(left) else (vec(left), eye(m * n))
+        terms = after(terms, *factors)
+        if ONE in (n, p):
+            return terms
+        exchange = call("commutation", self.size(n), self.size(p), type=Type(MATRIX, (n * p, n * p)))
+        inner = Factor(exchange, eye(m)).expr() if m != ONE else exchange
+        return after(terms, eye(q) if q != ONE else None, inner)
+
+    def _of_vec(self, expr: Expr) -> Terms:
+        return self.of(expr.args[0])
 
 
-def _operands(node: Einsum, groups: Sequence[Group]) -> list[tuple[Node, tuple[int, ...]]]:
-    labels = {x for _, part in groups for x in part}
-    pairs = zip(node.operands, node.subscripts, strict=True)
-    return [(n, s) for n, s in pairs if s and set(s) <= labels]
+def _is_chain(expr: Expr) -> bool:
+    """A matrix product, without scalars."""
+    return expr.op == "product" and set(expr.value) == {"*"} and all(a.kind != SCALAR for a in expr.args)
 
 
-def _sizes(node: Einsum, groups: Sequence[Group]) -> dict[int, Dim]:
-    return {x: node.sizes[x] for _, part in groups for x in part}
+def _is_turned(linear: Expr) -> bool:
+    """Whether dX stands transposed in it."""
+    while linear.op != "name":
+        if linear.op == "transpose":
+            return linear.kind == MATRIX
+        linear = next(a for a in linear.args if _varies(a))
+    return False
 
 
-def _part(node: Einsum, labels: frozenset[int], axes: tuple[int, ...]) -> Node:
-    group: Group = (axes, labels)
-    return b.einsum(_operands(node, [group]), tuple(node.out[a] for a in axes), 1, _sizes(node, [group]))
-
-
-def _upright(expr: Expr, axes: tuple[int, ...], outputs: int) -> Expr:
-    """A single axis is a column if it belongs to the output, a row if it belongs to the variable."""
-    if len(axes) == 1 and axes[0] >= outputs:
-        return transposed(expr)
-    return expr
+_CALLS: dict[str, Callable[[Vectorised, Expr], Terms]] = {
+    "diag": Vectorised._of_diag,
+    "tr": Vectorised._of_trace,
+    "sum": Vectorised._of_sum,
+    "mean": Vectorised._of_sum,
+    "tril": Vectorised._of_mask,
+    "triu": Vectorised._of_mask,
+    "kron": Vectorised._of_kron,
+    "vec": Vectorised._of_vec,
+}

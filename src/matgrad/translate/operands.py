@@ -13,21 +13,21 @@ from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Type
-from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Constant, Einsum, Node
-from matgrad.translate.algebra import call, power, transposed
+from matgrad.translate.algebra import power, transposed
+from matgrad.translate.fused import Pairs, read_fused
 
 REPEATED = 8
 """Exponents of scalars up to which a power is taken apart into equal factors."""
 
 Plain = Callable[[Node], Expr]
-Pairs = list[tuple[Node | Expr, tuple[int, ...]]]
+SizeOf = Callable[[Dim], Expr]
 
 
-def read_operands(node: Einsum, plain: Plain) -> Pairs:
+def read_operands(node: Einsum, plain: Plain, size: SizeOf) -> Pairs:
     """The operands with their labels, those with a notation of their own as expressions."""
     pairs: Pairs = list(zip(node.operands, node.subscripts, strict=True))
-    return _unfused(indexed(pairs, node.out, plain), node, plain)
+    return read_fused(indexed(pairs, node.out, plain), node, plain, size)
 
 
 def indexed(pairs: Pairs, out: tuple[int, ...], plain: Plain) -> Pairs:
@@ -77,28 +77,6 @@ def _index(
     kind = SCALAR if not kept else MATRIX if len(kept) == 2 else ROW if axes == [1] else VECTOR
     whole = Expr("index", (base,), tuple(items), type=Type(kind, tuple(dims)))
     return transposed(whole) if kind == ROW else whole, tuple(kept)
-
-
-def is_fuse(node: object) -> bool:
-    return isinstance(node, Constant) and node.name == "fuse"
-
-
-def _unfused(pairs: Pairs, node: Einsum, plain: Plain) -> Pairs:
-    """vec read back, where a fused axis joins the two axes of one matrix."""
-    for place, (fuse, labels) in enumerate(pairs):
-        if not is_fuse(fuse):
-            continue
-        fused, slow, fast = labels
-        inside = [i for i, (_, s) in enumerate(pairs) if i != place and set(s) & {slow, fast}]
-        outside = {x for i, (_, s) in enumerate(pairs) if i != place and i not in inside for x in s} | set(node.out)
-        own = {x for i in inside for x in pairs[i][1]}
-        nodes = [(n, s) for n, s in (pairs[i] for i in inside) if isinstance(n, Node)]
-        if own == {slow, fast} and not own & outside and len(nodes) == len(inside):
-            matrix = b.einsum(nodes, (fast, slow), 1, {x: node.sizes[x] for x in own})
-            vec = call("vec", plain(matrix), type=Type(VECTOR, (node.sizes[fused],)))
-            rest = [pair for i, pair in enumerate(pairs) if i != place and i not in inside]
-            return _unfused([*rest, (vec, (fused,))], node, plain)
-    return pairs
 
 
 def split_scalar(expr: Expr, scalars: list[Expr], below: list[Expr]) -> Fraction:

@@ -27,6 +27,7 @@ from matgrad.translate.algebra import (
     product,
     times,
     transposed,
+    turned_kron,
     turned_product,
 )
 from matgrad.translate.blocks import written_out
@@ -177,6 +178,7 @@ class Recovery:
         _, inside = self.signed(b.power(squares.args[0], exponent))
         if inside.op == "transpose":
             inside = inside.args[0]
+        inside = self.order.best([inside, turned_kron(inside)]) if inside.op == "call" else inside
         return call("norm2", inside, type=SCALAR_TYPE)
 
     def _norm_of_rows(self, node: Node) -> Expr | None:
@@ -317,10 +319,11 @@ class Recovery:
         pieces: list[Piece] = []
         scalars: list[Expr] = []
         below: list[Expr] = []
-        for operand, labels in read_operands(node, self.plain):
+        for operand, labels in read_operands(node, self.plain, self.size):
             if isinstance(operand, Expr):
                 if labels:
-                    pieces.append(Piece((Factor(operand, transposed(operand)),), labels))
+                    turned = self.order.best([transposed(operand), turned_kron(operand)])
+                    pieces.append(Piece((Factor(operand, turned),), labels))
                 else:
                     scalars.append(operand)
                 continue

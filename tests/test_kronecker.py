@@ -1,0 +1,151 @@
+# ruff: noqa: PLW0108 (the names of the arguments are read)
+"""Results of order 3 and 4: the matrix on vec, the action on a direction, index notation, each against JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import matgrad
+from matgrad.checking.sampling import Subject, draw
+from matgrad.formula.infer import read
+from matgrad.formula.reference import evaluate
+
+jax = pytest.importorskip("jax")
+jnp = jax.numpy
+jax.config.update("jax_enable_x64", True)
+
+SIZES = {"m": 3, "n": 4, "p": 2, "q": 5, "r": 2, "s": 3, "k": 2}
+WHERE = {
+    "A": "matrix(p,m)", "B": "matrix(n,q)", "C": "matrix(m,m)", "D": "matrix(n,n)", "S": "matrix(n,n)",
+    "X": "matrix(m,n)", "Y": "matrix(n,n)", "V": "matrix(n,k)", "H": "matrix(m,n)", "G": "matrix(n,m)",
+    "x": "vector(n)", "y": "vector(m)", "c": "scalar",
+}  # fmt: skip
+
+# formula, variable, the same in JAX, and the vec form where it is short enough to be told by heart
+CASES: list[tuple[str, str, Callable[..., Any], str | None]] = [
+    ("X'", "X", lambda X: X.T, "commutation(m, n)"),
+    ("A*X*B", "X", lambda A, X, B: A @ X @ B, "kron(B', A)"),
+    ("X.*X", "X", lambda X: X * X, "2*diag(vec(X))"),
+    ("exp(X)", "X", lambda X: jnp.exp(X), "diag(vec(exp(X)))"),
+    ("X'*X", "X", lambda X: X.T @ X, "kron(eye, X') + kron(X', eye)*commutation(m, n)"),
+    ("X*D*X'", "X", lambda X, D: X @ D @ X.T, None),
+    ("x*x'", "x", lambda x: jnp.outer(x, x), "kron(eye, x) + kron(x, eye)"),
+    ("inv(Y)", "Y", lambda Y: jnp.linalg.inv(Y), "-kron(inv(Y)', inv(Y))"),
+    ("kron(A, X)", "X", lambda A, X: jnp.kron(A, X), None),
+    ("kron(X, A)", "X", lambda X, A: jnp.kron(X, A), None),
+    ("kron(kron(A, X), V)", "X", lambda A, X, V: jnp.kron(jnp.kron(A, X), V), None),
+    ("kron(A, x)", "x", lambda A, x: jnp.kron(A, x[:, None]), None),
+    ("kron(y', A)", "y", lambda y, A: jnp.kron(y[None], A), None),
+    ("X.*(C*X)", "X", lambda X, C: X * (C @ X), "diag(vec(X))*kron(eye, C) + diag(vec(C*X))"),
+    ("A*exp(X)*B", "X", lambda A, X, B: A @ jnp.exp(X) @ B, "kron(B', A)*diag(vec(exp(X)))"),
+    ("A*diag(y)*X", "y", lambda A, y, X: A @ jnp.diag(y) @ X, None),
+    ("X*diag(x)", "x", lambda X, x: X * x, None),
+    ("diag(x)", "x", lambda x: jnp.diag(x), None),
+    ("diag(X*G)", "X", lambda X, G: jnp.diag(X @ G), None),
+    ("diag(G'*X')", "X", lambda X, G: jnp.diag(G.T @ X.T), None),
+    ("diag(Y)", "Y", lambda Y: jnp.diag(Y), None),
+    ("tr(Y*D)*Y", "Y", lambda Y, D: jnp.trace(Y @ D) * Y, None),
+    ("sum(H.*X)*X", "X", lambda H, X: jnp.sum(H * X) * X, None),
+    ("X/norm2(X)", "X", lambda X: X / jnp.linalg.norm(X), "eye/norm2(X) - vec(X)*vec(X)'/norm2(X)^3"),
+    ("c*tril(Y*D)", "Y", lambda c, Y, D: c * jnp.tril(Y @ D), None),
+    ("softmax(X, dim=2)", "X", lambda X: jax.nn.softmax(X, axis=1), None),
+    ("softmax(X, dim=1)", "X", lambda X: jax.nn.softmax(X, axis=0), None),
+    ("logsumexp(X, dim=1)", "X", lambda X: jax.nn.logsumexp(X, axis=0), None),
+    ("norm2(X*B, dim=1)", "X", lambda X, B: jnp.linalg.norm(X @ B, axis=0), None),
+    ("mean(X, dim=2)", "X", lambda X: jnp.mean(X, axis=1), "kron(vector(1)', eye)/n"),
+    ("y'*X", "X", lambda y, X: y @ X, "kron(eye, y')"),
+    ("tanh(X*x)", "X", lambda X, x: jnp.tanh(X @ x), "kron(x', diag(1 - tanh(X*x).^2))"),
+    ("vec(A*X*B)", "X", lambda A, X, B: (A @ X @ B).T.ravel(), "kron(B', A)"),
+    ("kron(A, X)*kron(y, x)", "X", lambda A, X, y, x: jnp.kron(A, X) @ jnp.kron(y, x), None),
+    ("X - mean(X, dim=2)*ones(n)'", "X", lambda X: X - X.mean(axis=1, keepdims=True), None),
+    ("Y^3", "Y", lambda Y: Y @ Y @ Y, None),
+    ("adj(Y)", "Y", lambda Y: jnp.linalg.det(Y) * jnp.linalg.inv(Y), None),
+]  # fmt: skip
+
+
+def _point(formula: matgrad.Formula) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(7)
+    subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in formula.typed.variables.items()]
+    return {s.name: np.asarray(draw(s, SIZES, rng, lambda r, shape: r.uniform(0.3, 1.5, shape))) for s in subjects}
+
+
+def _jacobian(function: Callable[..., Any], wrt: str, at: dict[str, np.ndarray]) -> np.ndarray:
+    names = function.__code__.co_varnames
+    return np.asarray(jax.jacobian(function, names.index(wrt))(*(jnp.asarray(at[name]) for name in names)))
+
+
+@pytest.mark.parametrize(("text", "wrt", "function", "expected"), CASES, ids=[c[0] for c in CASES])
+def test_the_forms_agree_with_jax(text: str, wrt: str, function: Callable[..., Any], expected: str | None) -> None:
+    names = function.__code__.co_varnames
+    d = matgrad.derive(text, wrt, where={n: WHERE[n] for n in names})
+    at = _point(d.formula)
+    wanted = _jacobian(function, wrt, at)
+    np.testing.assert_allclose(d(**at), wanted, rtol=1e-9, atol=1e-11)
+    columns = at[wrt].size
+    matrix = wanted.reshape(-1, columns, order="F")
+    if wanted.ndim > 2:
+        assert d.kronecker is not None
+        assert expected in (None, d.kronecker)
+        vec = matgrad.derive(text, wrt, where={n: WHERE[n] for n in names}, layout="vec")
+        assert vec.text == d.kronecker
+        again = read(d.kronecker, context=d.formula.typed, expect=vec.expr.type)
+        np.testing.assert_allclose(evaluate(again.program, at, SIZES), matrix, rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(vec(**at), matrix, rtol=1e-9, atol=1e-11)
+    direction = np.random.default_rng(1).standard_normal(at[wrt].shape)
+    moved = np.tensordot(wanted, direction, at[wrt].ndim)
+    np.testing.assert_allclose(d.matvec(direction, **at), moved, rtol=1e-9, atol=1e-11)
+    assert "einsum" not in d.matvec.text
+    assert d.verify(points=3).passed is True
+
+
+HESSIANS = [
+    ("logdet(Y)", "Y", lambda Y: jnp.linalg.slogdet(Y)[1]),
+    ("tr(X'*C*X*D)", "X", lambda X, C, D: jnp.trace(X.T @ C @ X @ D)),
+    ("sum(exp(A*X))", "X", lambda A, X: jnp.sum(jnp.exp(A @ X))),
+    ("norm2(A*X*B)^2", "X", lambda A, X, B: jnp.sum((A @ X @ B) ** 2)),
+    ("sum(logsumexp(X*B, dim=2))", "X", lambda X, B: jnp.sum(jax.nn.logsumexp(X @ B, axis=1))),
+    ("tr(inv(Y)*D)", "Y", lambda Y, D: jnp.trace(jnp.linalg.inv(Y) @ D)),
+    ("sum(norm2(X, dim=2))", "X", lambda X: jnp.sum(jnp.linalg.norm(X, axis=1))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wrt", "function"), HESSIANS, ids=[c[0] for c in HESSIANS])
+def test_hessians_in_a_matrix(text: str, wrt: str, function: Callable[..., Any]) -> None:
+    names = function.__code__.co_varnames
+    h = matgrad.hessian(text, wrt, where={n: WHERE[n] for n in names})
+    at = _point(h.formula)
+    wanted = np.asarray(jax.hessian(function, names.index(wrt))(*(jnp.asarray(at[n]) for n in names)))
+    np.testing.assert_allclose(h(**at), wanted, rtol=1e-8, atol=1e-10)
+    assert h.kronecker is not None
+    vec = matgrad.derive(text, wrt, where={n: WHERE[n] for n in names}, order=2, layout="vec")
+    np.testing.assert_allclose(vec(**at), wanted.reshape(at[wrt].size, -1, order="F"), rtol=1e-8, atol=1e-10)
+    assert h.verify(points=3).passed is True
+
+
+@pytest.mark.parametrize("form", ["_kronecker_expr", "matvec"])
+def test_the_check_looks_at_the_other_forms(form: str) -> None:
+    where = "A: matrix(n,n); B: matrix(n,n); X: matrix(n,n)"
+    right, other = (matgrad.derive(text, "X", where=where) for text in ("A*X*B", "B*X*A"))
+    assert right.verify(points=3).passed is True
+    right.__dict__[form] = getattr(other, form)
+    assert right.verify(points=3).passed is False
+
+
+def test_symmetric_variables_in_vec_form() -> None:
+    """The matrix on vec is that of the symmetrised derivative; the action takes a symmetric direction."""
+    d = matgrad.derive("C*S*C", "S", where="S: symmetric(n); C: matrix(n,n)")
+    assert d.verify(points=3).passed is True
+    assert d.kronecker == "0.5*kron(C', C) + 0.5*kron(C', C)*commutation(n, n)"
+    assert str(d.matvec) == "dS ↦ C*dS*C"
+    free = matgrad.derive("C*S*C", "S", where="S: symmetric(n); C: matrix(n,n)", symmetric="ignore")
+    assert (free.kronecker, str(free.matvec)) == ("kron(C', C)", "dS ↦ C*dS*C")
+    assert free.verify(points=3).passed is True
+    entries = matgrad.derive("tr(C*S)", "S", where="S: symmetric(n); C: matrix(n,n)", symmetric="entries")
+    rng = np.random.default_rng(0)
+    c, s = rng.standard_normal((2, 3, 3))
+    s = s + s.T
+    np.testing.assert_allclose(entries.matvec(s, C=c, S=s), np.trace(c @ s))
