@@ -11,35 +11,21 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from matgrad.explaining.lines import Law, Path
+from matgrad.explaining.simplifying import Simplifier, with_powers
+from matgrad.explaining.terms import chain_of, parts_of, turned_chain
 from matgrad.explaining.trees import expanded, factors_of, ones, terms_of, tidied, varies
 from matgrad.explaining.working import Step
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
-from matgrad.translate.algebra import addition, call, negative, number, product, times, transposed
+from matgrad.translate.algebra import addition, call, number, product, times, transposed
 
 Names = Collection[str]
-LONGEST = 12
+LONGEST = 16
 """Lines of bookkeeping after which the terms are collected in one."""
 
 
 class Rule(NamedTuple):
     law: Law
     apply: Callable[[Expr, Names], Expr | None]
-
-
-def _chain(expr: Expr) -> list[Expr] | None:
-    """The factors of a matrix product."""
-    if expr.op != "product":
-        return [expr]
-    return list(expr.args) if set(expr.value) == {"*"} else None
-
-
-def _turned(factors: list[Expr]) -> list[Expr]:
-    return [transposed(f) for f in reversed(factors)]
-
-
-def _turned_product(factors: list[Expr]) -> Expr:
-    """(A*B*u)' as u'*B'*A'."""
-    return times(*_turned(factors))
 
 
 def _place(factors: list[Expr], names: Names) -> int | None:
@@ -87,24 +73,24 @@ def _entrywise(expr: Expr, names: Names) -> tuple[Expr, Expr] | None:
 
 def _scalar_transposed(core: Expr, names: Names) -> Expr | None:
     """dx'*A*x = x'*A'*dx; u'*dX'*v = v'*dX*u."""
-    factors = _chain(core)
+    factors = chain_of(core)
     if factors is None or len(factors) < 2 or factors[0].kind != ROW or factors[-1].kind != VECTOR:
         return None
     place = _place(factors, names)
     if place is None or factors[place].op != "transpose":
         return None
-    return times(*_turned(factors))
+    return turned_chain(factors)
 
 
 def _across(core: Expr, names: Names) -> Expr | None:
     """u'*(v.*dw) = (u.*v)'*dw."""
-    factors = _chain(core)
+    factors = chain_of(core)
     if factors is None or len(factors) < 2 or factors[0].kind != ROW or _place(factors, names) != len(factors) - 1:
         return None
     split = _entrywise(factors[-1], names)
     if split is None or factors[-1].kind != VECTOR:
         return None
-    left = times(*_turned(factors[:-1]))
+    left = turned_chain(factors[:-1])
     return times(transposed(_had(left, split[0])), split[1])
 
 
@@ -117,7 +103,7 @@ def _had(left: Expr, right: Expr) -> Expr:
 
 def _trace_of_scalar(core: Expr, names: Names) -> Expr | None:
     """u'*dX*v = tr(v*u'*dX)."""
-    factors = _chain(core)
+    factors = chain_of(core)
     if factors is None or len(factors) < 2 or factors[0].kind != ROW or factors[-1].kind != VECTOR:
         return None
     place = _place(factors, names)
@@ -130,7 +116,7 @@ def _trace_of_scalar(core: Expr, names: Names) -> Expr | None:
 
 def _of_diagonal(core: Expr, names: Names) -> Expr | None:
     """u'*diag(dv)*w = (u.*w)'*dv."""
-    factors = _chain(core)
+    factors = chain_of(core)
     if factors is None or len(factors) < 3 or factors[0].kind != ROW or factors[-1].kind != VECTOR:
         return None
     place = _place(factors, names)
@@ -139,14 +125,25 @@ def _of_diagonal(core: Expr, names: Names) -> Expr | None:
     inside = factors[place].args[0]
     if inside.kind != VECTOR or not 0 < place < len(factors) - 1:
         return None
-    left, right = _turned_product(factors[:place]), times(*factors[place + 1 :])
+    left, right = turned_chain(factors[:place]), times(*factors[place + 1 :])
     return times(transposed(product([("*", left), (".*", right)])), inside)
 
 
 def _in_trace(core: Expr) -> list[Expr] | None:
     if core.op != "call" or core.value.name != "tr" or core.args[0].kind != MATRIX:
         return None
-    return _chain(core.args[0])
+    return chain_of(core.args[0])
+
+
+def _out_of_trace(core: Expr, names: Names) -> Expr | None:
+    """tr(a*dX) = a*tr(dX), and tr(dt*A) = tr(A)*dt where the differential is that of a number."""
+    factors = _in_trace(core)
+    if factors is None or all(f.kind != SCALAR for f in factors):
+        return None
+    numbers = [f for f in factors if f.kind == SCALAR]
+    rest = call("tr", times(*(f for f in factors if f.kind != SCALAR)), type=SCALAR_TYPE)
+    fixed, varying = ([f for f in numbers if varies(f, names) is moves] for moves in (False, True))
+    return product([("*", f) for f in (*fixed, rest, *varying)])
 
 
 def _trace_transposed(core: Expr, names: Names) -> Expr | None:
@@ -154,7 +151,7 @@ def _trace_transposed(core: Expr, names: Names) -> Expr | None:
     place = _place(factors, names) if factors else None
     if factors is None or place is None or factors[place].op != "transpose":
         return None
-    return call("tr", times(*_turned(factors)), type=SCALAR_TYPE)
+    return call("tr", turned_chain(factors), type=SCALAR_TYPE)
 
 
 def _cyclic(core: Expr, names: Names) -> Expr | None:
@@ -175,7 +172,7 @@ def _across_trace(core: Expr, names: Names) -> Expr | None:
     split = _entrywise(factors[-1], names)
     if split is None:
         return None
-    left = times(*_turned(factors[:-1]))
+    left = turned_chain(factors[:-1])
     return call("tr", times(transposed(_had(left, split[0])), split[1]), type=SCALAR_TYPE)
 
 
@@ -192,33 +189,37 @@ def _trace_of_diagonal(core: Expr, names: Names) -> Expr | None:
 
 
 RULES = (
-    Rule(Law("a sum of products is an inner product", "sum(u.*v) = u'*v", "the definition of the inner product"),
+    Rule(Law("a number comes out of a trace", "tr(a*U) = tr(U)*a", "the trace is linear"), _out_of_trace),
+    Rule(Law("a sum of products", "sum(u.*v) = u'*v", "the definition of the inner product"),
          _sum_of_products),
-    Rule(Law("a scalar equals its transpose", "u'*A*v = v'*A'*u", "the transpose of a number is that number"),
+    Rule(Law("a scalar equals its transpose", "u'*U*v = v'*U'*u", "the transpose of a number is that number"),
          _scalar_transposed),
-    Rule(Law("an entrywise factor moves across an inner product", "u'*(v.*w) = (u.*v)'*w", "both are sum(u.*v.*w)"),
+    Rule(Law("move an entrywise factor across", "u'*(v.*w) = (u.*v)'*w", "both are sum(u.*v.*w)"),
          _across),
     Rule(Law("a diagonal matrix between two vectors", "u'*diag(v)*w = (u.*w)'*v", "both are sum(u.*v.*w)"),
          _of_diagonal),
-    Rule(Law("a scalar is its own trace; cyclic permutation", "u'*X*v = tr(v*u'*X)", "tr(A*B) = tr(B*A)"),
+    Rule(Law("a number is its own trace; cyclic permutation", "u'*U*v = tr(v*u'*U)", "tr(U*V) = tr(V*U)"),
          _trace_of_scalar),
-    Rule(Law("a trace equals that of the transpose", "tr(A) = tr(A')", "the diagonal stays in its place"),
+    Rule(Law("a trace equals that of the transpose", "tr(U) = tr(U')", "the diagonal stays in its place"),
          _trace_transposed),
-    Rule(Law("cyclic permutation of a trace", "tr(A*B) = tr(B*A)", "both add up A[i,j]*B[j,i]"), _cyclic),
-    Rule(Law("an entrywise factor moves inside a trace", "tr(A'*(B.*C)) = tr((A.*B)'*C)", "both are sum(A.*B.*C)"),
+    Rule(Law("cyclic permutation of a trace", "tr(U*V) = tr(V*U)", "both add up U[i,j]*V[j,i]"), _cyclic),
+    Rule(Law("move an entrywise factor across", "tr(U'*(V.*W)) = tr((U.*V)'*W)", "both are sum(U.*V.*W)"),
          _across_trace),
-    Rule(Law("the trace with a diagonal matrix", "tr(M*diag(v)) = diag(M)'*v", "only the diagonal of M meets v"),
+    Rule(Law("the trace with a diagonal matrix", "tr(U*diag(v)) = diag(U)'*v", "only the diagonal of U meets v"),
          _trace_of_diagonal),
 )  # fmt: skip
 
 
-def bookkept(expr: Expr, names: Names) -> list[Step]:
+def bookkept(expr: Expr, names: Names, simplifier: Simplifier) -> list[Step]:
     """The lines that bring each term of a scalar into the form u'*dx or tr(M*dX), as far as the rules go."""
     current = expanded(expr, names)
     steps: list[Step] = []
     while len(steps) < LONGEST:
-        found = _one_line(current, names)
+        found = simplifier.step(current) or _one_line(current, names)
         if found is None:
+            break
+        found = simplifier.absorbed(found._replace(after=with_powers(expanded(found.after, names))))
+        if found.after == current:
             break
         steps.append(found)
         current = found.after
@@ -228,27 +229,18 @@ def bookkept(expr: Expr, names: Names) -> list[Step]:
 def _one_line(expr: Expr, names: Names) -> Step | None:
     terms = terms_of(expr)
     for rule in RULES:
-        new = [_on_term(term, names, rule.apply) for term in terms]
+        new = [on_term(term, names, rule.apply) for term in terms]
         places: list[Path] = [(k,) if expr.op == "add" else () for k, t in enumerate(new) if t is not None]
         if places:
-            after = addition([old if t is None else t for old, t in zip(terms, new, strict=True)])
-            return Step(rule.law, expr, tuple(places), expanded(after, names))
+            after = tidied(addition([old if t is None else t for old, t in zip(terms, new, strict=True)]))
+            return Step(rule.law, expr, tuple(places), after)
     return None
 
 
-def _on_term(term: Expr, names: Names, apply: Callable[[Expr, Names], Expr | None]) -> Expr | None:
+def on_term(term: Expr, names: Names, apply: Callable[[Expr, Names], Expr | None]) -> Expr | None:
     """A rule applied to what is left of a term when its sign and scalar factors are taken out."""
-    if term.op == "neg":
-        inner = _on_term(term.args[0], names, apply)
-        return None if inner is None else negative(inner)
-    pairs = factors_of(term)
-    outside = [(o, f) for o, f in pairs if f.kind == SCALAR and not varies(f, names)]
-    core = [(o, f) for o, f in pairs if f.kind != SCALAR or varies(f, names)]
-    if not core or core[0][0] in ("/", "./") or not varies(term, names):
+    parts = parts_of(term, names)
+    if parts is None:
         return None
-    found = apply(product(core) if len(core) > 1 else core[0][1], names)
-    if found is None:
-        return None
-    above = [("*", f) for o, f in outside if o not in ("/", "./")]
-    below = [("/", f) for o, f in outside if o in ("/", "./")]
-    return tidied(product([*above, ("*", found), *below]))
+    found = apply(parts.core, names)
+    return None if found is None else parts.around(found)

@@ -50,6 +50,9 @@ class Coefficients:
     def add(self, name: str, type: Type, traits: frozenset[str] = frozenset()) -> None:
         self.symbols[name] = b.symbol(name, type.dims, traits)
 
+    def type_of(self, name: str) -> Type:
+        return of_order(self.symbols[name].shape)
+
     def node(self, expr: Expr) -> Node:
         return lower_expression(expr, self.symbols)
 

@@ -28,9 +28,8 @@ EXPONENT = Law("power rule in base and exponent", "d(u^p) = p*u^(p - 1)*d(u) + l
 NORM = Law("differential of a norm", "d(norm2(u)) = u'*d(u)/norm2(u)", "the square root of u'*u")
 SQUARED_NORM = Law("differential of a squared norm", "d(norm2(u)^2) = 2*u'*d(u)", "the product rule on u'*u")
 SQUARED_FROBENIUS = Law(
-    "differential of a squared Frobenius norm", "d(norm2(U)^2) = 2*tr(U'*d(U))", "the product rule on tr(U'*U)"
+    "differential of a squared Frobenius norm", "d(normF(U)^2) = 2*tr(U'*d(U))", "the product rule on tr(U'*U)"
 )
-MATRIX_POWER = Law("power of a matrix", "d(X^2) = d(X)*X + X*d(X)", "the product rule: factors keep their places")
 CHAIN = Law("chain rule, entry by entry", "d(g(u)) = g'(u).*d(u)", "the derivative of the function g")
 
 
@@ -161,7 +160,20 @@ def _matrix_power(base: Expr, exponent: Expr, of: Differentials) -> Outcome:
         return [Expr("power", (step, number(k)), "^", type=base.type)]
 
     terms = [times(*of_order(k), change, *of_order(count - 1 - k)) for k in range(count)]
-    return MATRIX_POWER, addition(terms)
+    return _matrix_power_law(value), addition(terms)
+
+
+def _matrix_power_law(value: Fraction) -> Law:
+    """The product rule for X^k: each factor changes in its place."""
+    count = abs(int(value))
+    inverse = "inv(U)" if value < 0 else "U"
+
+    def of_order(k: int) -> list[str]:
+        return [inverse] if k == 1 else [f"{inverse}^{k}"] if k else []
+
+    terms = ["*".join([*of_order(k), f"d({inverse})", *of_order(count - 1 - k)]) for k in range(count)]
+    law = f"d(U^{int(value)}) = " + (" + ".join(terms) if count < 5 else f"{terms[0]} + {terms[1]} + …")
+    return Law("power of a matrix", law, "the product rule: factors keep their places")
 
 
 def _call(expr: Expr, of: Differentials) -> Outcome:

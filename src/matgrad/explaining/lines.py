@@ -13,11 +13,15 @@ GIVEN, LET, STEP, ANSWER = "given", "let", "step", "answer"
 
 
 class Law(NamedTuple):
-    """A rule's name, its law in matgrad's notation (``d(...)`` is a differential), and its reason or source."""
+    """A rule's name, its law in matgrad's notation (``d(...)`` is a differential), and its reason or source.
+
+    ``instance`` says that the law is about the formula's own names: S' = S.
+    """
 
     rule: str
     law: str = ""
     reason: str = ""
+    instance: bool = False
 
 
 class Line(NamedTuple):

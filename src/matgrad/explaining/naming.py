@@ -93,6 +93,8 @@ class Naming:
             if squared_norm(node) is not None or arg is node.args[1]:
                 return False
             return length > LONG_SCALAR if arg.kind == SCALAR else length >= SHORT
+        if arg.op == "call" and arg.kind in (VECTOR, MATRIX) and in_its_derivative(arg):
+            return True
         if node.op == "product":
             varying = sum(1 for a in node.args if varies(a, self.varying))
             if self.every and arg.op == "call" and arg.kind in (VECTOR, MATRIX):
@@ -124,6 +126,12 @@ class Naming:
             count += 1
         self.taken.add(f"{wanted[0]}{count}")
         return f"{wanted[0]}{count}"
+
+
+def in_its_derivative(expr: Expr) -> bool:
+    """Whether a function stands several times in its own derivative: sigmoid, softmax."""
+    entry = card(expr.value.name) if expr.op == "call" and not expr.value.primes else None
+    return entry is not None and (entry.derivative or entry.differential).count(entry.name + "(") > 1
 
 
 def _is_leaf(expr: Expr) -> bool:

@@ -22,13 +22,13 @@ from matgrad.explaining.differential import lines_of
 from matgrad.explaining.index_words import IndexWords
 from matgrad.explaining.lines import Line
 from matgrad.explaining.loops import folded, layer_words
-from matgrad.explaining.second import second_lines, second_setting
+from matgrad.explaining.second import next_lines, next_setting
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.trees import named
 from matgrad.explaining.truth import DEEP, LAYERED, WrongLine, check, disagreement, gentle
 from matgrad.explaining.words import Word, Words
 from matgrad.formula.latex import to_latex
-from matgrad.formula.syntax import SCALAR, SCALAR_TYPE, Program
+from matgrad.formula.syntax import SCALAR_TYPE, Program
 
 STYLES = ("differential", "backward", "components")
 READABLE = 24
@@ -43,8 +43,8 @@ def explained(
     """The checked derivation of a derivative, in a style."""
     if style not in STYLES:
         raise MatgradError(f"unknown style {style!r}", hint=", ".join(STYLES))
-    if order not in (1, 2):
-        raise NotSupported(f"a derivation is of order 1 or 2, not {order!r}", hint="derive, for orders up to 4")
+    if isinstance(order, bool) or order not in (1, 2, 3, 4):
+        raise NotSupported(f"a derivation is of order 1 to 4, not {order!r}", hint="2 for the Hessian")
     if style != "backward" and len(wrt) > 1:
         raise NotSupported(f"the {style} style is of one variable", hint='style="backward", which shares one table')
     if style == "backward":
@@ -149,18 +149,15 @@ def differential(source: str, wrt: str, where: Any, order: int, at: Mapping[str,
         first = Setting(answer)
         first.coefficients.plain = True
         derivation = checked(first, lines_of(first), "differential", at)
-    if order == 1:
-        return derivation
-    if first.body.kind != SCALAR:
-        raise NotSupported(
-            f"a second derivation is of a scalar, but the formula is a {first.body.kind}",
-            hint="order=1, or derive with order=2",
-        )
-    setting = second_setting(first, answer.derive(wrt))
-    more = checked(setting, second_lines(setting), "differential", at)
-    words = Words({**derivation.words.words, **more.words.words})
-    error = max(derivation.max_relative_error, more.max_relative_error)
-    return replace(more, lines=derivation.lines + more.lines, words=words, max_relative_error=error)
+    setting = first
+    for _ in range(order - 1):
+        answer = answer.derive(wrt)
+        setting = next_setting(setting, answer)
+        more = checked(setting, next_lines(setting), "differential", at)
+        words = Words({**derivation.words.words, **more.words.words})
+        error = max(derivation.max_relative_error, more.max_relative_error)
+        derivation = replace(more, lines=derivation.lines + more.lines, words=words, max_relative_error=error)
+    return derivation
 
 
 def words_of(setting: Setting) -> Words:
@@ -170,13 +167,17 @@ def words_of(setting: Setting) -> Words:
         words.differential(differential, setting.name(name))
     words.differential("d" + setting.function, setting.f)
     if setting.first is not None:
-        f = setting.first.function
+        order, f = setting.answer.order, setting.origin.function
         words.words["d2" + f] = Word(f"d²{f}", rf"\mathrm{{d}}^{{2}}{f}")
-        t = setting.name(setting.wrt)
-        scalar = setting.type_of(setting.wrt).kind == SCALAR
-        latex = rf"\frac{{\mathrm{{d}}^{{2}}{f}}}{{\mathrm{{d}}{to_latex(t)}^{{2}}}}" if scalar else rf"\nabla^{{2}}{f}"
+        t = to_latex(setting.name(setting.wrt))
+        sign = r"\mathrm{d}" if setting.gradient_name.startswith("d") else r"\partial "
+        latex = rf"\frac{{{sign}^{{{order}}}{f}}}{{{sign}{t}^{{{order}}}}}"
+        if setting.gradient_name.startswith("∇"):
+            latex = rf"\nabla^{{{order}}}{f}"
         words.words[setting.gradient_name] = Word(setting.gradient_name, latex, True)
+        words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{setting.function}")
         return words
+    words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{setting.function}")
     words.gradient(setting.gradient_name, setting.f, setting.name(setting.wrt))
     return words
 

@@ -55,6 +55,15 @@ def varies(expr: Expr, names: Collection[str]) -> bool:
     return found
 
 
+def mentions(expr: Expr, name: str) -> bool:
+    return any(node.op == "name" and node.value == name for node in walk(expr))
+
+
+def places_of(expr: Expr, name: str) -> list[tuple[int, ...]]:
+    """Where a name stands."""
+    return list(paths_to(expr, lambda node: node.op == "name" and node.value == name))
+
+
 def count_of(expr: Expr, name: str) -> int:
     return sum(1 for node in walk(expr) if node.op == "name" and node.value == name)
 

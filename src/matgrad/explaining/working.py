@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from matgrad.explaining.laws import Differentials, differential
 from matgrad.explaining.lines import Law, Path
 from matgrad.explaining.trees import at, is_pending, paths_to, pending, rebuilt, tidied
-from matgrad.formula.syntax import Expr, fold
+from matgrad.formula.syntax import MATRIX, Expr, fold, walk
+from matgrad.formula.unicode import to_unicode
 
-LINEAR = Law("differential of a linear expression", "d(a*u + v) = a*d(u) + d(v)", "a is constant")
+MOST_NAMES = 3
+"""Constants that a line names; more are not worth reading."""
+
+
+def linear_law(expr: Expr, of: Differentials) -> Law:
+    """Why d moves inside of everything: what is constant."""
+    constants = [n for n in walk(expr) if n.op == "name" and n.value not in of]
+    shown = [to_unicode(n) for n in dict.fromkeys(constants)]
+    kinds = {n.kind for n in walk(expr) if n.op == "name" and n.value in of}
+    law = "d(a*u + b) = a*d(u)"
+    if MATRIX in kinds:
+        law = "d(U*W*V + C) = U*d(W)*V"
+    elif any(n.kind == MATRIX for n in constants):
+        law = "d(U*v + w) = U*d(v)"
+    if not shown or len(shown) > MOST_NAMES:
+        rule = "differential of a linear expression"
+        law = law if shown or expr.op != "add" else "d(u + v) = d(u) + d(v)"
+        return Law(rule, law, "d is linear, and d(c) = 0 for a constant c")
+    rule = f"{shown[0]} is constant" if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]} are constant"
+    return Law(rule, law, "d is linear, and d(c) = 0 for a constant c")
 
 
 class Step(NamedTuple):
@@ -21,17 +42,17 @@ class Step(NamedTuple):
     after: Expr
 
 
-def worked_out(expr: Expr, of: Differentials) -> list[Step]:
-    """The steps from d(expr) to a formula in the differentials of names."""
+def worked_out(expr: Expr, of: Differentials, in_names: Callable[[Expr], Expr] = lambda e: e) -> list[Step]:
+    """The steps from d(expr) to a formula in the differentials of names; ``in_names`` puts names for their values."""
     before = pending(expr)
     current = _pushed(before, of)
     steps: list[Step] = []
     while any(True for _ in paths_to(current, is_pending)):
         law, where, after = _applied(current, of)
-        steps.append(Step(law, current, where, after))
-        current = _pushed(after, of)
-        steps[-1] = steps[-1]._replace(after=current)
-    return steps or [Step(LINEAR, before, ((),), current)]
+        pushed = in_names(_pushed(after, of))
+        steps.append(Step(law, current, where, pushed))
+        current = pushed
+    return steps or [Step(linear_law(expr, of), before, ((),), current)]
 
 
 def _pushed(expr: Expr, of: Differentials) -> Expr:

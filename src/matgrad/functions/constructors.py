@@ -42,7 +42,7 @@ COMMUTATION = Card(
     "commutation", "constructor", {None: ("->ii",)},
     "the matrix K with vec(X') = commutation(m, n)*vec(X) for every m x n matrix X",
     lambda np, shape, m, n: numeric.commutation(np, int(m), int(n)),
-    "commutation(#1, #2)", helper=_COMMUTATION, latex=r"\mathbf{K}_{#1,#2}",
+    "commutation(#1, #2)", helper=_COMMUTATION, latex=r"\mathbf{K}_{#1,#2}", unicode="K_{#1,#2}",
     source="Magnus & Neudecker 2019, ch. 3",
 )  # fmt: skip
 ROWS = Card(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,4 +43,36 @@ class Laws:
         return register
 
     def __iter__(self) -> Iterator[Law]:
-        return iter(self.all)
+        seen = _seen.get()
+        return iter(self.all) if seen is None else (_watched(law, seen) for law in self.all)
+
+
+_seen: ContextVar[list[Law] | None] = ContextVar("_seen", default=None)
+
+
+@contextmanager
+def laws_used() -> Iterator[list[Law]]:
+    """The laws that apply while nodes are built, for those who explain what happened.
+
+    >>> from matgrad import parse
+    >>> with laws_used() as used:
+    ...     node = parse("exp(z)/sum(exp(z))", where="z: vector(n)").node
+    >>> [law.law for law in used]
+    ['exp(x)/sum(exp(x)) = softmax(x)']
+    """
+    used: list[Law] = []
+    token = _seen.set(used)
+    try:
+        yield used
+    finally:
+        _seen.reset(token)
+
+
+def _watched(law: Law, seen: list[Law]) -> Law:
+    def rewrite(*given: Any) -> Any:
+        found = law.rewrite(*given)
+        if found is not None and found is not False and law not in seen:
+            seen.append(law)
+        return found
+
+    return replace(law, rewrite=rewrite)

@@ -1,0 +1,155 @@
+"""The differential style line by line: each law is the one that its line uses, and formulas are read as in books."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import matgrad
+from matgrad.explaining.arrangement import same
+from matgrad.explaining.lettering import fitted
+from matgrad.explaining.lines import Law
+
+NAMES = {
+    "A": "matrix(m,n)", "X": "matrix(n,n)", "Y": "matrix(n,n)", "x": "vector(n)", "b": "vector(m)", "u": "vector(n)",
+    "v": "vector(n)", "c": "scalar", "k": "scalar",
+}  # fmt: skip
+ARRANGED = (
+    ("2*A'*(A*x - b)", "(2*x'*A'*A)' - 2*A'*b"),
+    ("(1 - u).*v", "v - u.*v"),
+    ("(X + X')*u", "X*u + X'*u"),
+    ("2*(X*u - (u'*X*u)*u/norm2(u)^2)/norm2(u)^2", "2*X*u/norm2(u)^2 - 2*(u'*X*u)/norm2(u)^4*u"),
+    ("tr(X*Y)*u", "u*tr(Y*X)"),
+    ("inv(X')*u", "inv(X)'*u"),
+    ("(u*v')*x", "(v'*x)*u"),
+    ("X^2*u", "X*X*u"),
+    ("c^2*u/c", "c*u"),
+    ("c*(u./v)", "c*u./v"),
+)
+DIFFERENT = (
+    ("X*Y", "Y*X"), ("u.*v", "u.*u"), ("1 - u", "u - 1"), ("1./u", "1./v"), ("X*u", "X'*u"), ("2*u", "u"),
+    ("inv(X)*u", "inv(X')*u"), ("u./v.*v", "u"), ("1 - sigmoid(u)", "sigmoid(-u)"), ("u'*u", "norm2(u)^2"),
+)  # fmt: skip
+
+
+def _both(left: str, right: str) -> tuple[object, object]:
+    where = "; ".join(f"{n}: {t}" for n, t in NAMES.items() if re.search(rf"\b{n}\b", f"{left} {right}"))
+    program = matgrad.parse(f"l_ = {left}; r_ = {right}; l_", where=where).program
+    values = dict(program.definitions)
+    return values["l_"], values["r_"]
+
+
+@pytest.mark.parametrize(("left", "right"), ARRANGED)
+def test_what_is_only_another_arrangement(left: str, right: str) -> None:
+    assert same(*_both(left, right))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("left", "right"), DIFFERENT)
+def test_what_takes_a_law_is_not_an_arrangement(left: str, right: str) -> None:
+    assert not same(*_both(left, right))  # type: ignore[arg-type]
+
+
+def _lines(formula: str, wrt: str, where: str | None = None, order: int = 1) -> list[tuple[str, str]]:
+    found = matgrad.explain(formula, wrt, where=where, order=order)
+    return [(f"{found.words.unicode(n.left)} = {found.words.unicode(n.right)}", n.law.rule) for n in found]
+
+
+def test_the_example_of_least_squares_rule_by_rule() -> None:
+    assert _lines("norm2(A*x - b)^2", "x") == [
+        ("f = ‖A x − b‖₂²", "as given"),
+        ("r = A x − b", "abbreviation"),
+        ("df = 2 rᵀ dr", "differential of a squared norm"),
+        ("dr = A dx", "A and b are constant"),
+        ("df = 2 rᵀ A dx", "substitute dr"),
+        ("df = (2 Aᵀ r)ᵀ dx", "move a matrix across"),
+        ("∇f = 2 Aᵀ(A x − b)", "read off the gradient"),
+    ]
+
+
+def test_cancelling_has_lines_of_its_own() -> None:
+    shown = _lines("-y'*log(softmax(z))", "z")
+    assert ("df = −Σ(y ∘ dz) + Σ(y) Σ(p ∘ dz)", "cancel in an inner product") in shown
+    shown = _lines("log(1 + exp(-y*w'*x))", "w", "y: scalar; w: vector(n); x: vector(n)")
+    assert shown[-1][1] == "the definition of sigmoid"
+
+
+def test_names_are_used_again() -> None:
+    shown = [line for line, _ in _lines("-y'*log(softmax(z))", "z")]
+    assert "dp = p ∘ dz − p Σ(p ∘ dz)" in shown
+
+
+def test_symmetry_is_said() -> None:
+    shown = _lines("x'*S*x", "x", "S: symmetric(n)")
+    assert ("df = 2 xᵀ S dx", "S is symmetric") in shown
+    shown = _lines("(x - mu)'*inv(S)*(x - mu)", "x", "S: spd(n); mu: vector(n)")
+    assert not any("S⁻ᵀ" in line for line, _ in shown)
+    assert any("S⁻¹ is symmetric" in rule for _, rule in shown)
+
+
+def test_the_symmetric_part_has_a_line_of_its_own() -> None:
+    shown = _lines("tr(A*S)", "S", "A: matrix(n,n); S: symmetric(n)")
+    assert ("df = ½ tr((A + Aᵀ) dS)", "the differential is symmetric") in shown
+    assert shown[-1] == ("∇f = ½ (A + Aᵀ)", "read off the gradient, a symmetric matrix")
+
+
+def test_a_name_for_a_coefficient_is_what_stands_above() -> None:
+    lines = [line for line, _ in _lines("norm2(W2*tanh(W1*x) - y)^2", "W1")]
+    place = next(k for k, line in enumerate(lines) if line.startswith("δ = "))
+    assert lines[place].removeprefix("δ = ") in lines[place - 1]
+
+
+def test_laws_of_vec_one_a_line() -> None:
+    shown = dict(_lines("X'*X", "X", "X: matrix(m,n)"))
+    assert shown["vec(dF) = (Xᵀ ⊗ I) vec(dXᵀ) + (I ⊗ Xᵀ) vec(dX)"] == "vec of a product"
+    assert shown["vec(dF) = (Xᵀ ⊗ I) K_{m,n} vec(dX) + (I ⊗ Xᵀ) vec(dX)"] == "vec of a transpose"
+    assert shown["DF = (Xᵀ ⊗ I) K_{m,n} + I ⊗ Xᵀ"] == "read off the Jacobian of vec"
+
+
+@pytest.mark.parametrize(
+    ("formula", "where", "size"),
+    [("X'*X", "X: matrix(2,3)", (9, 6)), ("A*X*B", "A: matrix(4,2); X: matrix(2,3); B: matrix(3,5)", (20, 6))],
+)
+def test_the_jacobian_of_vec_stacks_columns(formula: str, where: str, size: tuple[int, int]) -> None:
+    found = matgrad.explain(formula, "X", where=where)
+    rng = np.random.default_rng(0)
+    arrays = {n: rng.standard_normal(tuple(map(int, re.findall(r"\d", w)))) for n, w in
+              (entry.split(": ") for entry in where.split("; "))}  # fmt: skip
+    numbers = matgrad.explain(formula, "X", where=where, at=arrays)
+    at = next(k for k, line in enumerate(found) if found.words.unicode(line.left) == "DF")
+    value = np.asarray(numbers[at].numbers)
+    assert value.shape == size
+    step, compiled = 1e-6, matgrad.parse(formula, where=where)
+    for k in range(6):
+        moved = [dict(arrays), dict(arrays)]
+        for sign, point in zip((1, -1), moved, strict=True):
+            flat = arrays["X"].ravel(order="F").copy()
+            flat[k] += sign * step
+            point["X"] = flat.reshape(arrays["X"].shape, order="F")
+        high, low = (np.asarray(compiled(**point)).ravel(order="F") for point in moved)
+        assert np.allclose(value[:, k], (high - low) / (2 * step), atol=1e-6)
+
+
+def test_the_power_of_a_matrix_is_the_one_of_the_formula() -> None:
+    line = next(n for n in matgrad.explain("tr(X^3)", "X") if n.law.rule == "power of a matrix")
+    assert line.law.law == "d(U^3) = d(U)*U^2 + U*d(U)*U + U^2*d(U)"
+
+
+def test_letters_of_laws_are_not_names_of_the_formula() -> None:
+    assert fitted(Law("r", "u'*U*v = v'*U'*u"), {"u", "U"}).law == "w'*V*v = v'*V'*w"
+    assert fitted(Law("r", "S' = S", instance=True), {"S"}).law == "S' = S"
+    for line in matgrad.explain("norm2(U*V' - R)^2", "U"):
+        assert line.law.instance or not re.search(r"\b[UVR]\b", line.law.law)
+
+
+def test_higher_orders_differentiate_the_derivative_before() -> None:
+    shown = [line for line, _ in _lines("c^4", "c", order=3)]
+    assert shown[-1] == "d³f/dc³ = 24 c"
+    assert _lines("sin(A*x)", "x", order=2)[-1][0].startswith("∂²f/∂x² = −einsum")
+
+
+def test_a_hessian_in_a_matrix_is_one_of_vec() -> None:
+    shown = _lines("norm2(A*X - B)^2", "X", order=2)
+    lines = [line for line, _ in shown]
+    assert lines[-5:-1] == ["d²f = tr(dGᵀ dX)", "d²f = vec(dX)ᵀ vec(dG)", "d²f = vec(dX)ᵀ H vec(dX)", "Hᵀ = H"]
