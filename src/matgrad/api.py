@@ -143,7 +143,7 @@ def explain(
 
     >>> print(explain("a'*x", "x"))
     f  = aᵀ x
-    df = aᵀ dx     differential of a linear expression: d(a u + v) = a d(u) + d(v)
+    df = aᵀ dx     a is constant: d(c u + b) = c d(u)
     ∇f = a         read off the gradient: d(f) = gᵀ d(x)
     """
     from matgrad.explaining.styles import explained

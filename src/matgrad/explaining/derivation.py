@@ -20,10 +20,11 @@ class Derivation:
     >>> derivation = explain("x'*A*x", "x")
     >>> print(derivation)
     f  = xᵀ A x
-    df = dxᵀ A x + xᵀ A dx      product rule: d(u v) = d(u) v + u d(v)
-       = xᵀ Aᵀ dx + xᵀ A dx     a scalar equals its transpose: uᵀ A v = vᵀ Aᵀ u
-       = ((A + Aᵀ) x)ᵀ dx       collect the terms: uᵀ v + wᵀ v = (u + w)ᵀ v
-    ∇f = (A + Aᵀ) x             read off the gradient: d(f) = gᵀ d(x)
+    df = dxᵀ A x + xᵀ A dx          product rule: d(u v) = d(u) v + u d(v)
+       = xᵀ Aᵀ dx + xᵀ A dx         a scalar equals its transpose: uᵀ U v = vᵀ Uᵀ u
+       = (A x)ᵀ dx + (Aᵀ x)ᵀ dx     move a matrix across: uᵀ U v = (Uᵀ u)ᵀ v
+       = ((A + Aᵀ) x)ᵀ dx           collect the terms: uᵀ v + wᵀ v = (u + w)ᵀ v
+    ∇f = (A + Aᵀ) x                 read off the gradient: d(f) = gᵀ d(x)
     """
 
     formula: str

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from matgrad.explaining.lines import Law
 
 _LETTER = re.compile(r"(?<![\w.])([A-Za-z])(?![\w(])")
-_POOLS = ("uvwpqabcxyzrst", "UVWPQABCXYZMN")
+_POOLS = ("abcpqkst", "uvwzyxrh", "UVWPQABCXYZMN")
 
 
 def fitted(law: Law, taken: Collection[str]) -> Law:
@@ -25,7 +25,7 @@ def fitted(law: Law, taken: Collection[str]) -> Law:
     for letter in own:
         if letter not in taken:
             continue
-        pool = next(p for p in _POOLS if letter.islower() == p.islower())
+        pool = next((p for p in _POOLS if letter in p), _POOLS[1] if letter.islower() else _POOLS[2])
         free = next((c for c in pool if c not in taken and c not in used), letter)
         new[letter] = free
         used.add(free)
