@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("differentiate",),
     ("codegen",),
     ("checking",),
+    ("deciding",),
     ("answer",),
     ("explaining",),
     ("api",),

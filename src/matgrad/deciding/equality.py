@@ -1,0 +1,126 @@
+"""Whether two formulas are equal: yes, no, or undecided.
+
+Exactly, modulo a prime, for what is built from sums, products, inverses and determinants; with fifty digits otherwise,
+at points inside the domain, with several sign patterns of what branches, and dimensions that are all different.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from matgrad.checking.sampling import POOL, Subject, points
+from matgrad.deciding.exact import PRIME, Digits, NotRational, Residue, Residues, Unlucky, exact_value, inverse
+from matgrad.errors import MatgradError
+from matgrad.formula.syntax import Expr, Program, walk
+
+ENOUGH, ENOUGH_OF_BRANCHES, ROUNDS = 3, 10, 16
+_BRANCHES = {"abs", "sign", "step", "relu", "max", "min", "argmax", "argmin", "norm1", "logdet"}
+_SAME, _APART = 1e-30, 1e-15
+
+
+def equal(left: Expr, right: Expr, subjects: Sequence[Subject], functions: Iterable[str] = ()) -> bool | None:
+    """Whether two typed formulas in the same names have the same value wherever both are defined.
+
+    >>> from matgrad.formula.infer import read
+    >>> typed = read("tr(A*B) - tr(B*A)", "A: matrix(m,n); B: matrix(n,m)")
+    >>> subjects = [Subject(v.name, v.type, v.traits) for v in typed.variables.values()]
+    >>> equal(typed.program.body, read("0*tr(A*B)", context=typed).program.body, subjects)
+    True
+    """
+    if len(left.dims) != len(right.dims) or left.dims != right.dims:
+        return False
+    try:
+        return _verdict(_modular(left, right, subjects), ENOUGH)
+    except NotRational:
+        branches = any(e.op == "call" and e.value.name in _BRANCHES for side in (left, right) for e in walk(side))
+        outcomes = _with_digits(left, right, subjects, list(functions), branches)
+        return _verdict(outcomes, ENOUGH_OF_BRANCHES if branches else ENOUGH)
+
+
+def _verdict(outcomes: Iterator[bool | None], enough: int) -> bool | None:
+    """No, where one point tells them apart; yes, where enough points agree."""
+    agreed = 0
+    for same in outcomes:
+        if same is False:
+            return False
+        agreed += same is True
+        if agreed == enough:
+            return True
+    return None
+
+
+def _modular(left: Expr, right: Expr, subjects: Sequence[Subject]) -> Iterator[bool | None]:
+    """At random residues. Traits that are polynomial equations hold there; positivity has no meaning modulo a prime."""
+    rng = np.random.default_rng(7)
+    dims = _dimensions(left, right, subjects)
+    field = Residues()
+    for attempt in range(ROUNDS):
+        pool = list(POOL[: max(3, len(dims))]) if attempt % 3 else [1, 2, *POOL[: max(3, len(dims))]]
+        sizes = dict(zip(dims, rng.permutation(pool)[: len(dims)].tolist(), strict=True))
+        arrays = {s.name: _residues(s, sizes, rng) for s in subjects}
+        try:
+            a, b = (exact_value(expr, arrays, sizes, field) for expr in (left, right))
+        except (Unlucky, ZeroDivisionError, IndexError):
+            continue
+        yield bool(np.all(np.asarray(a == b)))
+
+
+def _dimensions(left: Expr, right: Expr, subjects: Sequence[Subject]) -> list[str]:
+    used = {n for expr in (left, right) for e in walk(expr) if e.type for d in e.type.dims for n in d.names}
+    return sorted(used | {n for s in subjects for d in s.type.dims for n in d.names})
+
+
+def _residues(subject: Subject, sizes: Mapping[str, int], rng: np.random.Generator) -> Any:
+    shape = tuple(d.evaluate(sizes) for d in subject.type.dims)
+    draw = np.frompyfunc(Residue, 1, 1)
+    if not shape:
+        return Residue(int(rng.integers(1, PRIME)))
+    value: Any = draw(rng.integers(1, PRIME, shape).astype(object))
+    traits = subject.traits
+    if "orthogonal" in traits:  # Cayley's transform of a skew matrix
+        one = draw(np.eye(shape[0]).astype(int).astype(object))
+        skew = value - value.T
+        return np.dot(one - skew, inverse(one + skew))
+    if "diagonal" in traits:
+        return value * draw(np.eye(shape[0]).astype(int).astype(object))
+    if "symmetric" in traits:
+        return value + value.T
+    if traits & {"lower", "upper"}:
+        mask = np.tril(np.ones(shape, dtype=int))
+        return value * draw((mask if "lower" in traits else mask.T).astype(object))
+    return value
+
+
+def _with_digits(
+    left: Expr, right: Expr, subjects: Sequence[Subject], functions: Sequence[str], branches: bool
+) -> Iterator[bool | None]:
+    """At random points, and where there are branches at their mirror images too, so that every sign occurs."""
+    field = Digits()
+    convert = np.frompyfunc(lambda x: field.mp.mpf(float(x)), 1, 1)
+    free = [s.name for s in subjects if not s.traits & {"positive", "nonnegative", "psd", "spd"}]
+    for drawn, point in enumerate(points(Program((), left), subjects, functions, seed=11, attempts=60)):
+        arrays = {s.name: convert(point.arrays[s.name]) for s in subjects}
+        for sign in (1, -1) if branches else (1,):
+            signed = {name: sign * value if name in free else value for name, value in arrays.items()}
+            try:
+                a, b = (np.asarray(exact_value(e, signed, point.sizes, field), dtype=object) for e in (left, right))
+            except (Unlucky, MatgradError, ZeroDivisionError, IndexError, ValueError, OverflowError):
+                yield None
+                continue
+            yield _close(a, b)
+        if drawn == ROUNDS:
+            return
+
+
+def _close(a: Any, b: Any) -> bool | None:
+    """Whether the arrays agree to thirty digits; None between that and fifteen."""
+    if a.shape != b.shape:
+        return False
+    off = max((abs(x) for x in np.ravel(a - b)), default=0)
+    scale = max((max(abs(x), abs(y)) for x, y in zip(np.ravel(a), np.ravel(b), strict=True)), default=0)
+    if off <= _SAME * scale or off <= _SAME * _SAME:
+        return True
+    return False if off > _APART * scale else None

@@ -1,0 +1,511 @@
+"""The exact value of a formula: with residues modulo a prime where it is rational, else with fifty digits.
+
+One walk over the typed tree serves both: arrays hold Python objects, residues or mpmath's numbers, and the
+operations are theirs. Nothing is rounded modulo a prime, so two rational formulas that agree there at random points
+are equal but for a chance of about their degree divided by the prime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from matgrad.errors import NotSupported
+from matgrad.formula.reference import as_block
+from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, fold, product_kind
+from matgrad.functions import card
+
+Array = Any
+DIGITS = 50
+PRIME = 2**61 - 1
+
+
+class NotRational(Exception):
+    """The formula has functions or roots that residues do not have."""
+
+
+class Unlucky(Exception):
+    """The formula has no value at this point: a zero division, a singular matrix, a negative logarithm."""
+
+
+class Residue:
+    """An integer modulo a prime, with the four operations.
+
+    >>> Residue(3) / Residue(7) * Residue(7) == Residue(3)
+    True
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: int) -> None:
+        self.value = value % PRIME
+
+    def __add__(self, other: Residue | int) -> Residue:
+        return Residue(self.value + _int(other)) if isinstance(other, Residue | int) else NotImplemented
+
+    def __sub__(self, other: Residue | int) -> Residue:
+        return Residue(self.value - _int(other)) if isinstance(other, Residue | int) else NotImplemented
+
+    def __mul__(self, other: Residue | int) -> Residue:
+        return Residue(self.value * _int(other)) if isinstance(other, Residue | int) else NotImplemented
+
+    def __truediv__(self, other: Residue | int) -> Residue:
+        if not isinstance(other, Residue | int):
+            return NotImplemented
+        below = _int(other) % PRIME
+        if below == 0:
+            raise Unlucky
+        return Residue(self.value * pow(below, -1, PRIME))
+
+    def __rtruediv__(self, other: int) -> Residue:
+        return Residue(other) / self
+
+    def __rsub__(self, other: int) -> Residue:
+        return Residue(other - self.value)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Residue:
+        return Residue(-self.value)
+
+    def __pow__(self, count: int) -> Residue:
+        if count < 0 and self.value == 0:
+            raise Unlucky
+        return Residue(pow(self.value, count, PRIME))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Residue | int) and self.value == _int(other) % PRIME
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+def _int(other: Residue | int) -> int:
+    return other.value if isinstance(other, Residue) else other
+
+
+class Residues:
+    """Arithmetic modulo the prime."""
+
+    def number(self, value: Fraction) -> Residue:
+        return Residue(value.numerator) / Residue(value.denominator)
+
+    def constant(self, name: str) -> Any:
+        raise NotRational(name)
+
+    def function(self, name: str) -> Callable[[Any], Any]:
+        raise NotRational(name)
+
+    def positive(self, value: Any) -> bool:
+        raise NotRational(value)
+
+    def size(self, value: Any) -> float:
+        """What pivots are chosen by: any but zero will do."""
+        return float(value != 0)
+
+
+class Digits:
+    """Arithmetic with fifty digits."""
+
+    def __init__(self) -> None:
+        from mpmath import MPContext  # type: ignore[import-untyped, unused-ignore]
+
+        self.mp = MPContext()
+        self.mp.dps = DIGITS
+
+    def number(self, value: Fraction) -> Any:
+        return self.mp.mpf(value.numerator) / value.denominator
+
+    def constant(self, name: str) -> Any:
+        return +getattr(self.mp, name)
+
+    def function(self, name: str) -> Callable[[Any], Any]:
+        mp = self.mp
+        known = card(name)
+        chosen: Callable[[Any, Any], Any] | None = _WITH_DIGITS.get(name) or (known.exact if known else None)
+        if chosen is None:
+            raise NotSupported(f"{name} has no exact value")
+
+        def apply(value: Any) -> Any:
+            found = chosen(mp, value)
+            if isinstance(found, mp.mpc) or not mp.isfinite(found):
+                raise Unlucky
+            return found
+
+        return apply
+
+    def positive(self, value: Any) -> bool:
+        return bool(value > 0)
+
+    def size(self, value: Any) -> float:
+        return float(abs(value))
+
+
+Field = Residues | Digits
+
+_WITH_DIGITS: dict[str, Callable[[Any, Any], Any]] = {
+    "abs": lambda mp, x: abs(x),
+    "sign": lambda mp, x: mp.sign(x),
+    "step": lambda mp, x: mp.mpf(x > 0),
+    "relu": lambda mp, x: x if x > 0 else mp.mpf(0),
+}
+
+
+def exact_value(expr: Expr, arrays: Mapping[str, Array], sizes: Mapping[str, int], field: Field) -> Array:
+    """The value of a typed formula; variables are arrays of the field's numbers.
+
+    >>> from matgrad.formula.infer import read
+    >>> x = np.array([Residue(2), Residue(5)], dtype=object)
+    >>> exact_value(read("x'*x/29").program.body, {"x": x}, {"n": 2}, Residues()) == 1
+    True
+    """
+    walk = _Walk(arrays, sizes, field)
+    try:
+        return fold(expr, walk.visit)
+    except ZeroDivisionError:
+        raise Unlucky from None
+
+
+class _Walk:
+    def __init__(self, arrays: Mapping[str, Array], sizes: Mapping[str, int], field: Field) -> None:
+        self.arrays = arrays
+        self.sizes = sizes
+        self.field = field
+
+    def visit(self, node: Expr, values: list[Array]) -> Array:
+        match node.op:
+            case "number":
+                return self.field.number(node.value)
+            case "constant":
+                return self.field.constant(node.value)
+            case "name":
+                if node.value in self.arrays:
+                    return self.arrays[node.value]
+                return self.field.number(Fraction(self.sizes[node.value]))
+            case "add":
+                total = values[0]
+                for value in values[1:]:
+                    total = total + value
+                return total
+            case "neg":
+                return -values[0]
+            case "transpose":
+                return np.transpose(values[0]) if node.kind == MATRIX else values[0]
+            case "product":
+                return self._product(node, values)
+            case "power":
+                return self._power(node, *values)
+            case "index":
+                places = (item - 1 if isinstance(item, int) else slice(*_bounds(item)) for item in node.value)
+                return values[0][tuple(places)]
+            case "stack":
+                return _stacked(node, values)
+            case "einsum":
+                return self._einsum(node, values)
+            case "call":
+                return self._call(node, values)
+        raise NotSupported(f"exact evaluation has no rule for {node.op!r}")
+
+    def _product(self, node: Expr, values: list[Array]) -> Array:
+        result, kind = values[0], node.args[0].kind
+        for operator, value, factor in zip(node.value, values[1:], node.args[1:], strict=True):
+            combined = product_kind(kind, operator, factor.kind)
+            if operator == "⊗":
+                whole = _kron(as_block(kind, result), as_block(factor.kind, value))
+                result = whole if combined == MATRIX else whole.reshape(-1)
+            elif operator in ("/", "./"):
+                result = result / value
+            elif operator == ".*" or SCALAR in (kind, factor.kind):
+                result = result * value
+            elif (kind, factor.kind) == (VECTOR, ROW):
+                result = np.multiply.outer(result, value)
+            else:
+                result = np.dot(result, value)
+            kind = combined or kind
+        return result
+
+    def _power(self, node: Expr, base: Array, exponent: Array) -> Array:
+        if node.value == "^" and node.args[0].kind == MATRIX:
+            return self._matrix_power(base, _whole(exponent))
+        return np.frompyfunc(self._scalar_power, 2, 1)(base, exponent)
+
+    def _scalar_power(self, base: Any, exponent: Any) -> Any:
+        count = _whole(exponent, required=False)
+        if count is not None:
+            return base**count
+        if isinstance(self.field, Residues):
+            raise NotRational
+        if base < 0 or (base == 0 and exponent < 0):
+            raise Unlucky
+        return base**exponent
+
+    def _matrix_power(self, base: Array, count: int | None) -> Array:
+        if count is None:
+            raise NotRational
+        factor = base if count >= 0 else self._inverse(base)
+        result = self._identity(len(base))
+        for _ in range(abs(count)):
+            result = np.dot(result, factor)
+        return result
+
+    def _einsum(self, node: Expr, values: list[Array]) -> Array:
+        pattern = node.value
+        if is_fused(pattern):
+            sizes = letter_sizes(pattern, [a.dims for a in node.args], node.dims)
+            shapes = split_shapes(pattern, lambda letter: sizes[letter].evaluate(self.sizes))
+            values = [v if s is None else np.reshape(v, s) for v, s in zip(values, shapes, strict=True)]
+        value = _contracted(plain(pattern), [np.asarray(v, dtype=object) for v in values])
+        return np.reshape(value, [d.evaluate(self.sizes) for d in node.dims]) if is_fused(pattern) else value
+
+    # -- calls
+
+    def _call(self, node: Expr, values: list[Array]) -> Array:
+        call: Call = node.value
+        entry = card(call.name)
+        if entry is None or call.primes:
+            return np.frompyfunc(self._unspecified(call), 1, 1)(values[0])
+        rule: Callable[..., Array] | None = getattr(self, "_" + call.name, None)
+        if rule is not None:
+            return rule(node, *values)
+        if entry.family == "constructor":
+            return self._constructor(node, call.name)
+        if call.name in _REDUCTIONS:
+            return self._reduction(call, values)
+        return np.frompyfunc(self.field.function(call.name), 1, 1)(values[0])
+
+    def _unspecified(self, call: Call) -> Callable[[Any], Any]:
+        """A declared function: a sine of its own, and its derivatives."""
+        if isinstance(self.field, Residues):
+            raise NotRational
+        mp = self.field.mp
+        seed = sum(map(ord, call.name)) % 17
+        rate, shift = mp.mpf(7 + seed) / 10, mp.mpf(seed) / 7
+        return lambda x: (
+            rate**call.primes * mp.sin(rate * x + shift + call.primes * mp.pi / 2)
+            + (x * x / 3 if not call.primes else 2 * x / 3 if call.primes == 1 else mp.mpf(2) / 3 * (call.primes == 2))
+        )
+
+    def _shape(self, node: Expr) -> tuple[int, ...]:
+        return tuple(d.evaluate(self.sizes) for d in node.dims)
+
+    def _lifted(self, array: Array) -> Array:
+        return np.frompyfunc(lambda x: self.field.number(Fraction(int(x))), 1, 1)(array)
+
+    def _identity(self, size: int) -> Array:
+        return self._lifted(np.eye(size))
+
+    def _constructor(self, node: Expr, name: str) -> Array:
+        if name in ("rows", "cols", "length"):
+            dims = list(self._shape(node.args[0]))
+            dims = [1, *dims] if node.args[0].kind == ROW else dims
+            whole = [*dims, *[1] * (2 - len(dims))]
+            size = int(np.prod(dims)) if name == "length" else whole[0 if name == "rows" else 1]
+            return self.field.number(Fraction(size))
+        raise NotSupported(f"{name} has no exact value")
+
+    def _eye(self, node: Expr, *_sizes: Array) -> Array:
+        return self._identity(self._shape(node)[0])
+
+    def _ones(self, node: Expr, *_sizes: Array) -> Array:
+        return self._lifted(np.ones(self._shape(node)))
+
+    def _zeros(self, node: Expr, *_sizes: Array) -> Array:
+        return self._lifted(np.zeros(self._shape(node)))
+
+    def _vector(self, node: Expr, value: Array) -> Array:
+        return self._ones(node) * value
+
+    _matrix = _vector
+
+    def _unit(self, node: Expr, _place: Array) -> Array:
+        return self._identity(self._shape(node)[0])[int(node.args[0].value) - 1]
+
+    def _commutation(self, node: Expr, m: Array, n: Array) -> Array:  # noqa: ARG002
+        from matgrad.functions.numeric import commutation
+
+        rows, cols = (round(float(_plain_number(v))) for v in (m, n))
+        return self._lifted(commutation(np, rows, cols))
+
+    def _tr(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
+        return value if np.ndim(value) == 0 else np.sum(np.diagonal(value))
+
+    def _diag(self, node: Expr, value: Array) -> Array:
+        if node.kind != MATRIX:
+            return np.diagonal(value).copy()
+        return self._identity(len(value)) * value
+
+    def _vec(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
+        return np.reshape(value, -1, order="F")
+
+    def _kron(self, node: Expr, left: Array, right: Array) -> Array:
+        whole = _kron(as_block(node.args[0].kind, left), as_block(node.args[1].kind, right))
+        return whole if node.kind == MATRIX else whole.reshape(-1)
+
+    def _tril(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
+        return value * self._lifted(np.tril(np.ones(value.shape)))
+
+    def _triu(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
+        return value * self._lifted(np.triu(np.ones(value.shape)))
+
+    def _det(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
+        return value if np.ndim(value) == 0 else self._solved(value)[1]
+
+    def _logdet(self, node: Expr, value: Array) -> Array:
+        found = self._det(node, value)
+        return self.field.function("log")(self.field.function("abs")(found))
+
+    def _inv(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
+        return 1 / value if np.ndim(value) == 0 else self._inverse(value)
+
+    def _adj(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
+        if np.ndim(value) == 0:
+            return self.field.number(Fraction(1))
+        inverse, determinant = self._solved(value)
+        return determinant * inverse
+
+    def _inverse(self, matrix: Array) -> Array:
+        return self._solved(matrix)[0]
+
+    def _solved(self, matrix: Array) -> tuple[Array, Any]:
+        return _eliminated(self.field, matrix)
+
+    # -- reductions
+
+    def _reduction(self, call: Call, values: list[Array]) -> Array:
+        reduce = _REDUCTIONS[call.name]
+        if len(values) == 2:  # max(x, y), entry by entry
+            sign = 1 if call.name == "max" else -1
+            bigger = np.frompyfunc(lambda a, b: a if self.field.positive(sign * (a - b)) else b, 2, 1)
+            return bigger(*values)
+        value = np.asarray(values[0], dtype=object)
+        if call.dim is None:
+            flat = reduce(self.field, value.reshape(-1))
+            return flat.reshape(value.shape) if np.ndim(flat) else flat
+        lanes = np.moveaxis(value, call.dim - 1, -1)
+        done = [reduce(self.field, lane) for lane in lanes]
+        if np.ndim(done[0]) == 0:
+            return np.array([*done, None], dtype=object)[:-1]
+        return np.moveaxis(np.stack(done), -1, call.dim - 1)
+
+
+def inverse(matrix: Array) -> Array:
+    """The inverse of an array of residues."""
+    return _eliminated(Residues(), matrix)[0]
+
+
+def _eliminated(field: Field, matrix: Array) -> tuple[Array, Any]:
+    """The inverse and the determinant, by Gauss–Jordan elimination."""
+    size = len(matrix)
+    left = matrix.copy()
+    right = np.frompyfunc(lambda x: field.number(Fraction(int(x))), 1, 1)(np.eye(size))
+    determinant = field.number(Fraction(1))
+    for col in range(size):
+        pivot = max(range(col, size), key=lambda row: field.size(left[row, col]))
+        if left[pivot, col] == 0:
+            raise Unlucky
+        if pivot != col:
+            left[[col, pivot]], right[[col, pivot]] = left[[pivot, col]], right[[pivot, col]]
+            determinant = -determinant
+        lead = left[col, col]
+        determinant = determinant * lead
+        left[col], right[col] = left[col] / lead, right[col] / lead
+        for row in range(size):
+            if row != col:
+                factor = left[row, col]
+                left[row] = left[row] - factor * left[col]
+                right[row] = right[row] - factor * right[col]
+    return right, determinant
+
+
+def _softmax(field: Field, lane: Array) -> Array:
+    exponentials = np.frompyfunc(field.function("exp"), 1, 1)(lane)
+    return exponentials / np.sum(exponentials)
+
+
+def _logsumexp(field: Field, lane: Array) -> Any:
+    return field.function("log")(np.sum(np.frompyfunc(field.function("exp"), 1, 1)(lane)))
+
+
+def _extreme(sign: int, mask: bool) -> Callable[[Field, Array], Any]:
+    def reduce(field: Field, lane: Array) -> Any:
+        best = lane[0]
+        for value in lane[1:]:
+            best = value if field.positive(sign * (value - best)) else best
+        if not mask:
+            return best
+        ties = [field.number(Fraction(int(value == best))) for value in lane]
+        return np.array([*ties, None], dtype=object)[:-1] / sum(ties[1:], ties[0])
+
+    return reduce
+
+
+_REDUCTIONS: dict[str, Callable[[Field, Array], Any]] = {
+    "sum": lambda field, lane: np.sum(lane),
+    "mean": lambda field, lane: np.sum(lane) / field.number(Fraction(len(lane))),
+    "norm1": lambda field, lane: np.sum(np.frompyfunc(field.function("abs"), 1, 1)(lane)),
+    "norm2": lambda field, lane: field.function("sqrt")(np.sum(lane * lane)),
+    "normF": lambda field, lane: field.function("sqrt")(np.sum(lane * lane)),
+    "logsumexp": _logsumexp,
+    "softmax": _softmax,
+    "max": _extreme(1, mask=False),
+    "min": _extreme(-1, mask=False),
+    "argmax": _extreme(1, mask=True),
+    "argmin": _extreme(-1, mask=True),
+}
+
+
+def _plain_number(value: Any) -> Any:
+    return value.value if isinstance(value, Residue) else value
+
+
+def _whole(exponent: Any, *, required: bool = True) -> int | None:
+    """An exponent as an integer, if it is one of a modest size."""
+    value = _plain_number(exponent)
+    if isinstance(exponent, Residue) and value > PRIME // 2:
+        value -= PRIME
+    count = int(value)
+    if count == value and abs(count) <= 10_000:
+        return count
+    if required and isinstance(exponent, Residue):
+        raise NotRational
+    return None
+
+
+def _bounds(item: tuple[int, int] | None) -> tuple[int | None, int | None]:
+    return (None, None) if item is None else (item[0] - 1, item[1])
+
+
+def _kron(left: Array, right: Array) -> Array:
+    whole = np.multiply.outer(left, right).transpose(0, 2, 1, 3)
+    return whole.reshape(left.shape[0] * right.shape[0], left.shape[1] * right.shape[1])
+
+
+def _stacked(node: Expr, values: list[Array]) -> Array:
+    blocks = [
+        np.asarray(as_block(a.kind, np.asarray(v, dtype=object)), dtype=object)
+        for a, v in zip(node.args, values, strict=True)
+    ]
+    rows, start = [], 0
+    for count in node.value:
+        rows.append(np.hstack(blocks[start : start + count]))
+        start += count
+    result = np.vstack(rows)
+    return result if node.kind == MATRIX else result.reshape(-1) if node.kind != SCALAR else result[0, 0]
+
+
+def _contracted(pattern: str, values: list[Array]) -> Array:
+    """``np.einsum`` for arrays of objects, two at a time so that few products are made."""
+    left, out = pattern.split("->")
+    labels = left.split(",")
+    while len(values) > 1:
+        a, b = labels.pop(0), labels.pop(0)
+        rest = set("".join(labels)) | set(out)
+        kept = "".join(dict.fromkeys(letter for letter in a + b if letter in rest))
+        values = [*values[2:], np.asarray(np.einsum(f"{a},{b}->{kept}", *values[:2]), dtype=object)]
+        labels.append(kept)
+    return np.einsum(f"{labels[0]}->{out}", values[0])
