@@ -14,7 +14,7 @@ from matgrad.answer.reading import readable
 from matgrad.answer.signals import LONG, in_words, signals_of
 from matgrad.differentiate.conditions import conditions
 from matgrad.errors import MatgradError, NotSupported
-from matgrad.formula.syntax import Expr, Program, walk
+from matgrad.formula.syntax import Expr, Program
 from matgrad.formula.unicode import to_unicode
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild

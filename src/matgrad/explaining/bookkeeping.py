@@ -39,15 +39,33 @@ def _sum_of_products(core: Expr, names: Names) -> Expr | None:
     inner = core.args[0]
     split = _entrywise(inner, names) if inner.kind in (VECTOR, MATRIX) else None
     if split is None:
-        if inner.kind == VECTOR and inner.type is not None:
-            return times(transposed(ones(inner.type)), inner)
-        if inner.kind == MATRIX and inner.op == "name" and inner.type is not None:
-            return call("tr", times(transposed(ones(inner.type)), inner), type=SCALAR_TYPE)
         return None
     others, varying = split
     if inner.kind == VECTOR:
         return times(transposed(others), varying)
     return call("tr", times(transposed(others), varying), type=SCALAR_TYPE)
+
+
+def _sum_of_all(core: Expr, names: Names) -> Expr | None:
+    """sum(A*dx) = ones'*A*dx, sum(A*dX) = ones'*A*dX*ones."""
+    if core.op != "call" or core.value.name != "sum" or core.value.dim is not None:
+        return None
+    inner = core.args[0]
+    if inner.kind not in (VECTOR, MATRIX):
+        return None
+    row = transposed(ones(Type(VECTOR, inner.dims[:1])))
+    return times(row, inner) if inner.kind == VECTOR else times(row, inner, ones(Type(VECTOR, inner.dims[1:])))
+
+
+def _trace_entrywise(core: Expr, names: Names) -> Expr | None:
+    """tr(A.*dX) = tr(diag(diag(A))*dX)."""
+    if core.op != "call" or core.value.name != "tr":
+        return None
+    split = _entrywise(core.args[0], names)
+    if split is None or split[0].kind != MATRIX:
+        return None
+    inner = call("diag", split[0], type=Type(VECTOR, split[0].dims[:1]))
+    return call("tr", times(call("diag", inner, type=split[0].type or SCALAR_TYPE), split[1]), type=SCALAR_TYPE)
 
 
 def _entrywise(expr: Expr, names: Names) -> tuple[Expr, Expr] | None:
@@ -192,6 +210,9 @@ RULES = (
     Rule(Law("a number comes out of a trace", "tr(a*U) = tr(U)*a", "the trace is linear"), _out_of_trace),
     Rule(Law("a sum of products", "sum(u.*v) = u'*v", "the definition of the inner product"),
          _sum_of_products),
+    Rule(Law("a sum of all entries", "sum(U) = vector(1)'*U*vector(1)", "rows, then columns are added"), _sum_of_all),
+    Rule(Law("the trace of an entrywise product", "tr(U.*V) = tr(diag(diag(U))*V)", "only diagonals meet"),
+         _trace_entrywise),
     Rule(Law("a scalar equals its transpose", "u'*U*v = v'*U'*u", "the transpose of a number is that number"),
          _scalar_transposed),
     Rule(Law("move an entrywise factor across", "u'*(v.*w) = (u.*v)'*w", "both are sum(u.*v.*w)"),
@@ -232,9 +253,16 @@ def _one_line(expr: Expr, names: Names) -> Step | None:
         new = [on_term(term, names, rule.apply) for term in terms]
         places: list[Path] = [(k,) if expr.op == "add" else () for k, t in enumerate(new) if t is not None]
         if places:
-            after = tidied(addition([old if t is None else t for old, t in zip(terms, new, strict=True)]))
+            kept = [_rebuilt(old, names) if t is None else t for old, t in zip(terms, new, strict=True)]
+            after = tidied(addition(kept))
             return Step(rule.law, expr, tuple(places), after)
     return None
+
+
+def _rebuilt(term: Expr, names: Names) -> Expr:
+    """The term with its scalars in front, so that equal terms are seen to be equal."""
+    parts = parts_of(term, names)
+    return term if parts is None else parts.around(parts.core)
 
 
 def on_term(term: Expr, names: Names, apply: Callable[[Expr, Names], Expr | None]) -> Expr | None:

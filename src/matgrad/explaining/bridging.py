@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from matgrad.errors import NotSupported
 from matgrad.explaining.arrangement import same
+from matgrad.explaining.cancelling import LATE
 from matgrad.explaining.lines import Law
-from matgrad.explaining.simplifying import LATE, Simplifier
+from matgrad.explaining.simplifying import Simplifier
 from matgrad.formula.syntax import Expr, walk
 from matgrad.formula.unicode import to_unicode
 from matgrad.tensor import law as tensor_law
@@ -66,7 +67,8 @@ def _by_normal_form(start: Expr, end: Expr, lower: Callable[[Expr], Node]) -> La
     chosen = ranked[0]
     parts = chosen.law.split(", ")
     law = max(parts, key=lambda part: _fit(part, before, after))
-    return Law(chosen.name, law.split(" for ")[0], chosen.because)
+    rule = chosen.because if chosen.because.startswith("the definition") else "simplify"
+    return Law(rule, law.split(" for ")[0], chosen.because)
 
 
 def _functions(expr: Expr) -> set[str]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from matgrad.errors import NotSupported
 from matgrad.explaining.answering import answers, read_law
 from matgrad.explaining.bookkeeping import bookkept
-from matgrad.explaining.gathering import TURN, form, gathered, linear, turned_form
+from matgrad.explaining.gathering import TURN, form, gathered, linear, needs_turning
 from matgrad.explaining.lettering import fitted
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line, Path
 from matgrad.explaining.mapping import LinearMap
@@ -226,11 +226,25 @@ class Pass:
             return
         else:
             matrix, gradient = gradient, s.in_order(turned(gradient), s.of[s.wrt], self.current)
-            shown = turned_form(matrix, gradient, d)
-            if shown is not None:
-                step = s.simplifier.absorbed(Step(TURN, self.current, ((),), shown))
-                self.step(s.df, step)
+            gradient = self._turn(matrix, gradient, d)
         self._answer(left, gradient, law)
+
+    def _turn(self, matrix: Expr, gradient: Expr, d: Expr) -> Expr:
+        """From tr(M*dX) to tr(G'*dX), with what is symmetric in G; the gradient G."""
+        s = self.s
+        if not needs_turning(matrix, gradient):
+            return gradient
+
+        def whole(e: Expr) -> Expr:
+            return call("tr", times(transposed(e), d), type=SCALAR_TYPE)
+
+        step = s.simplifier.absorbed(Step(TURN, turned(gradient), ((),), gradient))
+        self.put(s.df, whole(step.after), step.law, self.current, ((),), main=False)
+        gradient = step.after
+        while (more := s.simplifier.step(gradient)) is not None:
+            self.step(s.df, more, whole)
+            gradient = more.after
+        return gradient
 
     def _space(self) -> str | None:
         traits = self.s.subject().traits

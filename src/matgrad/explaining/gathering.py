@@ -95,7 +95,7 @@ def gathered(total: Expr, differential: str, tidy: Expr | None, *, final: bool) 
             steps.append((ADJOINT, times(transposed(coefficient), first.d)))
     else:
         if any(len(t.chain) > 1 for t in found):
-            steps.append((ADJOINT, addition([_upright(t) for t in found])))
+            steps.append((ADJOINT, tidied(addition([_upright(t) for t in found]))))
         steps.append((GATHER, form(coefficient, first.d)))
     return Gathered(steps, coefficient)
 
@@ -121,9 +121,7 @@ def form(coefficient: Expr, d: Expr) -> Expr:
     return call("tr", times(coefficient, d), type=SCALAR_TYPE)
 
 
-def turned_form(matrix: Expr, gradient: Expr, d: Expr) -> Expr | None:
-    """tr(G'*d) for tr(M*d) with G = M'; None where that is what stands there already."""
+def needs_turning(matrix: Expr, gradient: Expr) -> bool:
+    """Whether tr(M*d) has to be written as tr(G'*d), so that G = M' can be read off."""
     inner = matrix.args[0] if matrix.op == "neg" else matrix
-    if inner.op in ("name", "transpose") or (inner.op == "call") or turned(matrix) == matrix:
-        return None
-    return call("tr", times(transposed(gradient), d), type=SCALAR_TYPE)
+    return inner.op not in ("name", "transpose", "call") and turned(matrix) != matrix and transposed(gradient) != matrix

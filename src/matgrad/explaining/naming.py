@@ -131,7 +131,11 @@ class Naming:
 def in_its_derivative(expr: Expr) -> bool:
     """Whether a function stands several times in its own derivative: sigmoid, softmax."""
     entry = card(expr.value.name) if expr.op == "call" and not expr.value.primes else None
-    return entry is not None and (entry.derivative or entry.differential).count(entry.name + "(") > 1
+    return (
+        entry is not None
+        and entry.family in ("elementwise", "reduction")
+        and (entry.derivative or entry.differential).count(entry.name + "(") > 1
+    )
 
 
 def _is_leaf(expr: Expr) -> bool:

@@ -59,12 +59,14 @@ def parts_of(term: Expr, names: Collection[str]) -> Parts | None:
         else:
             rest.append((operator, factor))
     scalar = next((k for k, (_, f) in enumerate(rest) if f.kind == SCALAR and varies(f, names)), None)
-    if scalar is not None and len(rest) > 1 and term.kind == SCALAR:
+    inside = scalar is not None and rest[scalar][1].op in ("product", "neg")
+    if scalar is not None and (len(rest) > 1 or inside) and term.kind == SCALAR:
         inner = parts_of(rest[scalar][1], names)  # a varying number among others: it moves to the end
         others = rest[:scalar] + rest[scalar + 1 :]
-        if inner is None or others[0][0] in ("/", "./"):
+        if inner is None or (others and others[0][0] in ("/", "./")):
             return None
-        return Parts(inner.sign, (*above, product(others), *inner.above), (*below, *inner.below), inner.core)
+        beside = (product(others),) if others else ()
+        return Parts(inner.sign, (*above, *beside, *inner.above), (*below, *inner.below), inner.core)
     blocks, rest = _without_blocks(rest, names)
     core = product(rest) if len(rest) > 1 else rest[0][1]
     if core.kind != term.kind:

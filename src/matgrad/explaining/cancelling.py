@@ -1,0 +1,306 @@
+"""Rules that make a formula shorter: cancelling, identities and ones, sums of products, sigmoid and its complement.
+
+A rule looks at one part of a formula and gives what it makes of it, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from matgrad.explaining.lines import Law
+from matgrad.explaining.trees import factors_of
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
+from matgrad.translate.algebra import call, negative, number, power, product, times, transposed
+
+
+class Rule(NamedTuple):
+    law: Law
+    apply: Callable[[Expr], Expr | None]
+
+
+def _flat(pairs: list[tuple[str, Expr]]) -> list[tuple[str, Expr]]:
+    """Entrywise products inside of entrywise products, joined."""
+    found: list[tuple[str, Expr]] = []
+    for k, (operator, factor) in enumerate(pairs):
+        inner = factor.op == "product" and all(o in (".*", "./") for o in factor.value)
+        if inner and (operator == ".*" or k == 0):
+            found += [(operator if j == 0 else o, f) for j, (o, f) in enumerate(factors_of(factor))]
+        else:
+            found.append((operator, factor))
+    return found
+
+
+def _cancel_entrywise(expr: Expr) -> Expr | None:
+    """(u./v).*v = u."""
+    if expr.op != "product" or expr.kind == SCALAR or (not set(expr.value) & {"./"} and not _has_inner(expr)):
+        return None
+    pairs = _flat(factors_of(expr))
+    head = 0
+    while head < len(pairs) and pairs[head][1].kind == SCALAR and pairs[head][1].op == "number":
+        head += 1
+    body = pairs[head:]
+    if not body or any(o not in (".*", "./") for o, _ in body[1:]):
+        return None
+    for i, (o, f) in enumerate(body):
+        if o == "./" and f.kind != SCALAR:
+            for j, (other, g) in enumerate(body):
+                over = other == ".*" or (j == 0 and (head == 0 or other == "*"))
+                if j != i and over and g == f:
+                    rest = [pair for k, pair in enumerate(body) if k not in (i, j)]
+                    return _entrywise(pairs[:head], rest, expr)
+    return None
+
+
+def _has_inner(expr: Expr) -> bool:
+    return any(f.op == "product" and "./" in f.value for f in expr.args)
+
+
+def _entrywise(scalars: list[tuple[str, Expr]], rest: list[tuple[str, Expr]], like: Expr) -> Expr | None:
+    if not rest or rest[0][0] == "./" or all(f.kind == SCALAR for _, f in rest):
+        name = "vector" if like.kind == VECTOR else "matrix"
+        if like.kind not in (VECTOR, MATRIX):
+            return None
+        rest = [("*", call(name, number(1), type=like.type or SCALAR_TYPE)), *rest]
+        if len(rest) > 1 and rest[1][0] == "./":
+            rest[0] = ("*", number(1))
+    rest[0] = ("*", rest[0][1])
+    return product([*scalars, *rest])
+
+
+def _cancel_inner(expr: Expr) -> Expr | None:
+    """(u./v)'*v = sum(u)."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    for k in range(len(pairs) - 1):
+        row, column = pairs[k][1], pairs[k + 1][1]
+        if row.kind != ROW or column.kind != VECTOR or pairs[k + 1][0] != "*" or row.op != "transpose":
+            continue
+        for u, v in ((row.args[0], column), (column, row.args[0])):
+            whole = product([("*", u), (".*", v)])
+            left = _cancel_entrywise(whole)
+            if left is not None:
+                total = call("sum", left, type=SCALAR_TYPE)
+                return product([*pairs[:k], (pairs[k][0], total), *pairs[k + 2 :]])
+    return None
+
+
+def _cancel_scalars(expr: Expr) -> Expr | None:
+    """a*(b/a) = b."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    for i, (o, f) in enumerate(pairs):
+        if o == "/" and f.op != "number":
+            for j, (other, g) in enumerate(pairs):
+                if j < i and (other == "*" or j == 0) and g == f:
+                    rest = [pair for k, pair in enumerate(pairs) if k not in (i, j)]
+                    if not rest or rest[0][0] in ("/", "./"):
+                        rest = [("*", number(1)), *rest]
+                    rest[0] = ("*", rest[0][1])
+                    found = product(rest)
+                    return found if found.kind == expr.kind else None
+    return None
+
+
+def _ones(expr: Expr) -> Expr | None:
+    """ones'*u = sum(u), for numbers."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    for k in range(len(pairs) - 1):
+        row, column = pairs[k][1], pairs[k + 1][1]
+        if row.kind == ROW and column.kind == VECTOR and row.op == "transpose" and _is_ones(row.args[0]):
+            total = call("sum", column, type=SCALAR_TYPE)
+            return product([*pairs[:k], (pairs[k][0], total), *pairs[k + 2 :]])
+    return None
+
+
+def _ones_matrix(expr: Expr) -> Expr | None:
+    """ones'*X = sum(X, dim=1), X*ones = sum(X, dim=2), for numbers."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    for k in range(len(pairs) - 1):
+        left, right = pairs[k][1], pairs[k + 1][1]
+        if pairs[k + 1][0] != "*":
+            continue
+        total = None
+        if left.kind == ROW and right.kind == MATRIX and left.op == "transpose" and _is_ones(left.args[0]):
+            total = call("sum", right, type=Type(ROW, right.dims[1:]), dim=1)
+        elif left.kind == MATRIX and right.kind == VECTOR and _is_ones(right):
+            total = call("sum", left, type=Type(VECTOR, left.dims[:1]), dim=2)
+        if total is not None:
+            return product([*pairs[:k], (pairs[k][0], total), *pairs[k + 2 :]])
+    return None
+
+
+def _sum_of_products(expr: Expr) -> Expr | None:
+    """sum(u.*v) = u'*v, for numbers."""
+    if expr.op != "call" or expr.value.name != "sum" or expr.value.dim is not None or expr.args[0].kind != VECTOR:
+        return None
+    inner = expr.args[0]
+    if inner.op != "product" or len(inner.args) != 2 or inner.value != (".*",):
+        return None
+    u, v = inner.args
+    return times(transposed(u), v) if u.kind == v.kind == VECTOR else None
+
+
+def _is_ones(expr: Expr) -> bool:
+    return expr.op == "call" and expr.value.name in ("vector", "matrix") and expr.args[0] == number(1)
+
+
+def _entrywise_ones(expr: Expr) -> Expr | None:
+    """u.*ones = u."""
+    if expr.op != "product" or expr.kind == SCALAR:
+        return None
+    pairs = factors_of(expr)
+    kept = [pair for k, pair in enumerate(pairs) if not (pair[0] == ".*" and k and _is_ones(pair[1]))]
+    if len(kept) == len(pairs):
+        return None
+    found = product(kept)
+    return found if found.kind == expr.kind else None
+
+
+def _inverse(expr: Expr) -> Expr | None:
+    """inv(A)*A = eye, dropped next to other factors."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    for k in range(len(pairs) - 1):
+        a, b = pairs[k][1], pairs[k + 1][1]
+        if pairs[k + 1][0] == "*" and a.kind == b.kind == MATRIX and (_inverts(a, b) or _inverts(b, a)):
+            rest = [*pairs[:k], *pairs[k + 2 :]]
+            if not any(f.kind != SCALAR for _, f in rest):
+                eye = call("eye", type=a.type or Type(MATRIX, ()))
+                rest = [*rest[:k], ("*", eye), *rest[k:]]
+            found = product(rest)
+            return found if found.kind == expr.kind else None
+    return None
+
+
+def _inverts(left: Expr, right: Expr) -> bool:
+    if left.op == "transpose" and right.op == "transpose":
+        left, right = left.args[0], right.args[0]
+    return left.op == "call" and left.value.name == "inv" and left.args[0] == right
+
+
+def _identity(expr: Expr) -> Expr | None:
+    """eye*A = A."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    for k, (operator, factor) in enumerate(pairs):
+        if factor.op != "call" or factor.value.name != "eye":
+            continue
+        before = k and operator == "*" and pairs[k - 1][1].kind in (MATRIX, ROW)
+        after = k + 1 < len(pairs) and pairs[k + 1][0] == "*" and pairs[k + 1][1].kind in (MATRIX, VECTOR)
+        if before or after:
+            found = product([*pairs[:k], *pairs[k + 1 :]])
+            return found if found.kind == expr.kind else None
+    return None
+
+
+def _squared_norm(expr: Expr) -> Expr | None:
+    """u'*u = norm2(u)^2."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    for k in range(len(pairs) - 1):
+        row, column = pairs[k][1], pairs[k + 1][1]
+        if row.kind == ROW and column.kind == VECTOR and transposed(row) == column:
+            square = power(call("norm2", column, type=SCALAR_TYPE), number(2).value)
+            return product([*pairs[:k], (pairs[k][0], square), *pairs[k + 2 :]])
+    return None
+
+
+def _diagonal_times(expr: Expr) -> Expr | None:
+    """diag(u)*v = u.*v."""
+    if expr.op != "product" or expr.kind != VECTOR:
+        return None
+    pairs = factors_of(expr)
+    if len(pairs) < 2 or any(o != "*" for o, _ in pairs[-1:]):
+        return None
+    left, right = pairs[-2][1], pairs[-1][1]
+    if left.op == "call" and left.value.name == "diag" and left.kind == MATRIX and left.args[0].kind == VECTOR:
+        return product([*pairs[:-2], ("*", product([("*", left.args[0]), (".*", right)]))])
+    return None
+
+
+def _distribute(expr: Expr) -> Expr | None:
+    """(u./v + w).*v = u + w.*v: a sum is multiplied out where that lets something cancel."""
+    if expr.op != "product" or expr.kind == SCALAR or any(o not in (".*", "./") for o in expr.value):
+        return None
+    pairs = _flat(factors_of(expr))
+    for k, (operator, factor) in enumerate(pairs):
+        if factor.op != "add" or operator == "./" or factor.kind == SCALAR:
+            continue
+        others = pairs[:k] + pairs[k + 1 :]
+        above = [f for o, f in others if o != "./"]
+        terms = [term.args[0] if term.op == "neg" else term for term in factor.args]
+        below = [f for term in terms for o, f in factors_of(term) if o == "./"]
+        if any(f in below for f in above):
+            return factor.replace(args=tuple(_beside(pairs[:k], term, pairs[k + 1 :]) for term in factor.args))
+    return None
+
+
+def _beside(before: list[tuple[str, Expr]], term: Expr, after: list[tuple[str, Expr]]) -> Expr:
+    if term.op == "neg":
+        return negative(_beside(before, term.args[0], after))
+    return product([*before, (".*", term), *after])
+
+
+def _sigmoid(expr: Expr) -> Expr | None:
+    """exp(a)/(1 + exp(a)) = sigmoid(a)."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    for i, (o, f) in enumerate(pairs):
+        exponent = _one_plus_exp(f) if o in ("/", "./") else None
+        for j, (other, g) in enumerate(pairs):
+            if exponent is not None and other not in ("/", "./") and g == exponent:
+                soft = call("sigmoid", g.args[0], type=g.type or SCALAR_TYPE)
+                return product([(p, soft if k == j else h) for k, (p, h) in enumerate(pairs) if k != i])
+    return None
+
+
+def _one_plus_exp(expr: Expr) -> Expr | None:
+    if expr.op != "add" or len(expr.args) != 2 or number(1) not in expr.args:
+        return None
+    return next((a for a in expr.args if a.op == "call" and a.value.name == "exp"), None)
+
+
+def _complement(expr: Expr) -> Expr | None:
+    """1 - sigmoid(z) = sigmoid(-z)."""
+    if expr.op != "add" or len(expr.args) != 2 or expr.args[0] != number(1) or expr.args[1].op != "neg":
+        return None
+    inner = expr.args[1].args[0]
+    if inner.op != "call" or inner.value.name != "sigmoid":
+        return None
+    return inner.replace(args=(negative(inner.args[0]),))
+
+
+RULES = (
+    Rule(Law("cancel", "u.*(v./u) = v", "entry by entry"), _cancel_entrywise),
+    Rule(Law("multiply out", "(u + v).*w = u.*w + v.*w", "the product is distributive"), _distribute),
+    Rule(Law("cancel in an inner product", "(v./u)'*u = sum(v)", "entry by entry"), _cancel_inner),
+    Rule(Law("cancel", "a*(b/a) = b", "the factor is not 0"), _cancel_scalars),
+    Rule(Law("a factor of ones", "u.*vector(1) = u", "entry by entry"), _entrywise_ones),
+    Rule(Law("an inverse and its matrix cancel", "inv(U)*U = eye", "the definition of the inverse"), _inverse),
+    Rule(Law("a factor of the identity", "eye*U = U", "the definition of the identity"), _identity),
+)
+"""Those that always help."""
+
+LATE = (
+    *RULES,
+    Rule(Law("an inner product with ones", "vector(1)'*u = sum(u)", "the definition of the inner product"), _ones),
+    Rule(Law("a product with ones", "vector(1)'*U = sum(U, dim=1)", "each column is added up"), _ones_matrix),
+    Rule(Law("a sum of products", "sum(u.*v) = u'*v", "the definition of the inner product"), _sum_of_products),
+    Rule(Law("a diagonal matrix times a vector", "diag(u)*v = u.*v", "entry by entry"), _diagonal_times),
+    Rule(Law("a vector times itself", "u'*u = norm2(u)^2", "the definition of the norm"), _squared_norm),
+    Rule(Law("the definition of sigmoid", "exp(a)/(1 + exp(a)) = sigmoid(a)", "both are 1/(1 + exp(-a))"), _sigmoid),
+    Rule(Law("the complement of sigmoid", "1 - sigmoid(a) = sigmoid(-a)", "1/(1 + exp(-a)) + 1/(1 + exp(a)) = 1"),
+         _complement),
+)  # fmt: skip
+"""Those that lead to the words of an answer."""
