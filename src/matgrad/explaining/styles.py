@@ -175,9 +175,9 @@ def words_of(setting: Setting) -> Words:
         if setting.gradient_name.startswith("∇"):
             latex = rf"\nabla^{{{order}}}{f}"
         words.words[setting.gradient_name] = Word(setting.gradient_name, latex, True)
-        words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{setting.function}")
+        words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{to_latex(setting.f)}")
         return words
-    words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{setting.function}")
+    words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{to_latex(setting.f)}")
     words.gradient(setting.gradient_name, setting.f, setting.name(setting.wrt))
     return words
 
