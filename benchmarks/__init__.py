@@ -1,0 +1,1 @@
+"""How fast matgrad is, and how right, with others beside it: ``python -m benchmarks derive``."""

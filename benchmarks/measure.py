@@ -1,0 +1,60 @@
+"""Times of several competitors on several tasks: CPU time of the process, repetitions interleaved, medians."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from signal import ITIMER_REAL, SIGALRM, setitimer, signal
+from typing import Any
+
+Task = Callable[[], Any]
+PATIENCE = 20.0
+"""Seconds after which a competitor has failed at a task."""
+
+
+class TooLong(Exception):
+    """A task was stopped."""
+
+
+@contextmanager
+def limited(seconds: float = PATIENCE) -> Iterator[None]:
+    """Raise TooLong where what is inside takes longer."""
+
+    def stop(number: int, frame: object) -> None:
+        raise TooLong(f"not done after {seconds:g} s")
+
+    before = signal(SIGALRM, stop)
+    setitimer(ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        setitimer(ITIMER_REAL, 0)
+        signal(SIGALRM, before)
+
+
+def once(task: Task, prepare: Callable[[], None]) -> float:
+    """Seconds of CPU time that a task takes after a preparation."""
+    prepare()
+    start = time.process_time()
+    task()
+    return time.process_time() - start
+
+
+def interleaved(
+    tasks: Mapping[tuple[str, str], Task], prepare: Mapping[str, Callable[[], None]], repeat: int
+) -> dict[tuple[str, str], float]:
+    """The median time in milliseconds of each (task, competitor): all once, then all again, so that what else the
+    machine does falls on all alike."""
+    times: dict[tuple[str, str], list[float]] = {key: [] for key in tasks}
+    for _ in range(repeat):
+        for key, task in tasks.items():
+            times[key].append(once(task, prepare[key[1]]))
+    return {key: 1000 * statistics.median(found) for key, found in times.items()}
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The smallest value that this share of them does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
