@@ -37,7 +37,7 @@ Operand = tuple[Node, tuple[int, ...]]
 class Network:
     """A contraction under construction; laws read and change it."""
 
-    __slots__ = ("coefficient", "operands", "out", "sizes")
+    __slots__ = ("_counts", "coefficient", "operands", "out", "sizes")
 
     def __init__(
         self, operands: list[Operand], out: tuple[int, ...], coefficient: Fraction, sizes: dict[int, Dim]
@@ -46,10 +46,16 @@ class Network:
         self.out = out
         self.coefficient = coefficient
         self.sizes = sizes
+        self._counts: dict[int, int] | None = None
 
     def count(self, label: int) -> int:
         """How often a label occurs, in operands and in out."""
-        return sum(subscript.count(label) for _, subscript in self.operands) + self.out.count(label)
+        if self._counts is None:
+            self._counts = {}
+            for labels in (self.out, *[subscript for _, subscript in self.operands]):
+                for x in labels:
+                    self._counts[x] = self._counts.get(x, 0) + 1
+        return self._counts.get(label, 0)
 
     def replaced(
         self,

@@ -180,7 +180,7 @@ def symmetric_part(terms: dict[Node, Fraction]) -> bool:
         if not isinstance(term, Einsum) or len(term.operands) < 2:
             continue
         for k, (node, labels) in enumerate(zip(term.operands, term.subscripts, strict=True)):
-            if not isinstance(node, Sum) or len(set(labels)) != 2 or node.shape[0] != node.shape[1]:
+            if not isinstance(node, Sum) or len(set(labels)) != 2 or not _shares_with_transpose(node):
                 continue
             rest = list(zip(term.operands, term.subscripts, strict=True))
             del rest[k]
@@ -195,3 +195,12 @@ def symmetric_part(terms: dict[Node, Fraction]) -> bool:
                 b.collect(terms, whole, factor)
                 return True
     return False
+
+
+def _shares_with_transpose(node: Sum) -> bool:
+    """Whether a square sum and its transpose have a term in common."""
+    if "shares" not in node.memo:
+        own = {term for _, term in node.terms}
+        square = node.shape[0] == node.shape[1]
+        node.memo["shares"] = square and any(b.transpose(term) in own for term in own)
+    return bool(node.memo["shares"])
