@@ -25,10 +25,12 @@ def to_latex(expr: Expr, special: Mapping[str, Piece] | None = None) -> str:
     >>> print(to_latex(Expr("product", (x, Expr("call", (x,), Call("sqrt"))), ("/",))))
     \frac{x}{\sqrt{x}}
     """
-    return _Latex(expr, special).print(expr)
+    return LatexPrinter(expr, special).print(expr)
 
 
-class _Latex(Visual):
+class LatexPrinter(Visual):
+    """Printing in LaTeX; a subclass may add operations, as ``visit_`` methods."""
+
     tall_opening, tall_closing = r"\left(", r"\right)"
     marks = Marks(r"\cdot", r"\odot", r"\oslash", r"\otimes", r"^{\top}", "^{-1}", r"^{-\top}")
 

@@ -35,10 +35,12 @@ def to_unicode(expr: Expr, special: Mapping[str, Piece] | None = None) -> str:
     >>> to_unicode(Expr("product", (Expr("transpose", (A,)), Expr("neg", (x,))), ("*",)))
     'Aᵀ(−x)'
     """
-    return _Unicode(expr, special).print(expr)
+    return UnicodePrinter(expr, special).print(expr)
 
 
-class _Unicode(Visual):
+class UnicodePrinter(Visual):
+    """Printing in Unicode; a subclass may add operations, as ``visit_`` methods."""
+
     minus = "−"
     prime = "′"
     marks = Marks("·", "∘", "⊘", "⊗", "ᵀ", "⁻¹", "⁻ᵀ")

@@ -1,0 +1,333 @@
+"""Formulas entry by entry: (A x)ᵢ as Σⱼ Aᵢⱼ xⱼ. Their trees have four operations of their own, all of them scalars:
+
+======= ========== ======================================================================
+op      args       value
+======= ========== ======================================================================
+entry   an array   its indices, ``()`` for a scalar
+delta   –          the two indices of a Kronecker delta
+over    a scalar   the indices that the sum runs over
+partial –          name, its indices: ∂name[indices]/∂x[at]
+======= ========== ======================================================================
+
+An index is a number; ``Indices.letters`` says how it is written, and ``sizes`` how far it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from itertools import count
+from typing import Any
+
+from matgrad.dims import Dim
+from matgrad.errors import NotSupported
+from matgrad.explaining.trees import named, varies
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, walk
+from matgrad.formula.text import to_text
+from matgrad.functions import card
+from matgrad.translate.algebra import of_order, product_type
+
+Index = int
+LETTERS = "ijmnpqrstuvwabcdegh"
+MOST_PARTS = 60
+
+
+def scalar(op: str, args: tuple[Expr, ...] = (), value: Any = None) -> Expr:
+    return Expr(op, args, value, type=SCALAR_TYPE)
+
+
+def entry(array: Expr, indices: tuple[Index, ...] = ()) -> Expr:
+    return scalar("entry", (array,), indices)
+
+
+def number(value: Any) -> Expr:
+    from matgrad.translate.algebra import number as made
+
+    return made(value)
+
+
+def delta(i: Index, j: Index) -> Expr:
+    return scalar("delta", (), (i, j))
+
+
+def over(indices: tuple[Index, ...], body: Expr) -> Expr:
+    """Σ body; sums inside of sums are joined."""
+    if body.op == "over":
+        indices, body = (*indices, *body.value), body.args[0]
+    return scalar("over", (body,), indices) if indices else body
+
+
+def times(*factors: Expr) -> Expr:
+    """A product; sums in it are pulled to the front."""
+    sums: tuple[Index, ...] = ()
+    flat: list[tuple[str, Expr]] = []
+    for factor in factors:
+        if factor.op == "over":
+            sums, factor = (*sums, *factor.value), factor.args[0]
+        flat += parts_of(factor) if factor.op == "product" else [("*", factor)]
+    kept = [(o, f) for o, f in flat if not (o == "*" and f.op == "number" and f.value == 1)] or flat[:1]
+    return over(sums, joined(kept))
+
+
+def parts_of(expr: Expr) -> list[tuple[str, Expr]]:
+    return list(zip(("*", *expr.value), expr.args, strict=True)) if expr.op == "product" else [("*", expr)]
+
+
+def joined(parts: list[tuple[str, Expr]]) -> Expr:
+    if parts[0][0] == "/":
+        parts = [("*", number(1)), *parts]
+    if len(parts) == 1:
+        return parts[0][1]
+    return scalar("product", tuple(f for _, f in parts), tuple(o for o, _ in parts[1:]))
+
+
+def divided(top: Expr, bottom: Expr) -> Expr:
+    if top.op == "over":
+        return over(top.value, divided(top.args[0], bottom))
+    return joined([*parts_of(top), ("/", bottom)])
+
+
+def total(terms: list[Expr]) -> Expr:
+    return scalar("add", tuple(terms)) if len(terms) > 1 else terms[0]
+
+
+class Indices:
+    """The indices of one derivation, and the names of the sums that stand inside of functions."""
+
+    def __init__(self, varying: Collection[str], taken: Collection[str]) -> None:
+        self.varying = set(varying)
+        self.taken = set(taken)
+        self.sizes: dict[Index, Dim] = {}
+        self.letters: dict[Index, str] = {}
+        self.definitions: list[tuple[str, tuple[Index, ...], Expr]] = []
+        self.values: dict[tuple[Expr, tuple[Index, ...]], str] = {}
+        self._next = count()
+
+    def new(self, dim: Dim) -> Index:
+        index = next(self._next)
+        self.sizes[index] = dim
+        return index
+
+    def write(self, index: Index, letter: str) -> None:
+        self.letters[index] = letter
+
+    def write_all(self, expr: Expr) -> None:
+        """Letters for the indices of a formula that have none, in reading order."""
+        for index in reading_order(expr):
+            if index not in self.letters:
+                used = set(self.letters.values()) | self.taken | {"k", "l"}
+                free = [c for c in LETTERS if c not in used]
+                if not free:
+                    raise too_long()
+                self.letters[index] = free[0]
+
+    # -- a formula at indices
+
+    def at(self, expr: Expr, at: tuple[Index, ...]) -> Expr:
+        """One entry of a formula."""
+        found = self._at(expr, at)
+        if sum(1 for _ in walk(found)) > MOST_PARTS:
+            raise too_long()
+        return found
+
+    def _at(self, expr: Expr, at: tuple[Index, ...]) -> Expr:
+        match expr.op:
+            case "number" | "constant":
+                return expr
+            case "name":
+                return entry(expr, at if expr.dims else ())
+            case "neg":
+                return scalar("neg", (self._at(expr.args[0], at),))
+            case "transpose":
+                return self._at(expr.args[0], at[::-1])
+            case "add":
+                return total([self._at(arg, at) for arg in expr.args])
+            case "product":
+                return self._product(expr, at)
+            case "power":
+                return self._power(expr, at)
+            case "call":
+                return self._call(expr, at)
+        raise _unknown(expr)
+
+    def _product(self, expr: Expr, at: tuple[Index, ...]) -> Expr:
+        """The last factor, times the product of those before it."""
+        factors, signs = expr.args, expr.value
+        types = [factors[0].type or SCALAR_TYPE]
+        for sign, factor in zip(signs, factors[1:], strict=True):
+            types.append(product_type(types[-1], sign, factor.type or SCALAR_TYPE))
+
+        def upto(k: int, at: tuple[Index, ...]) -> Expr:
+            if k == 0:
+                return self._at(factors[0], at)
+            left, sign, right = types[k - 1], signs[k - 1], factors[k]
+            if sign in ("/", "./"):
+                bottom = self._inside(self._at(right, at if right.dims else ()), right)
+                return divided(upto(k - 1, at if left.dims else ()), bottom)
+            if sign == ".*" or SCALAR in (left.kind, right.kind):
+                return times(upto(k - 1, at if left.dims else ()), self._at(right, at if right.dims else ()))
+            if sign != "*":
+                raise _unknown(expr)
+            if (left.kind, right.kind) == (VECTOR, ROW):
+                return times(upto(k - 1, at[:1]), self._at(right, at[1:]))
+            middle = self.new(left.dims[-1])
+            before = at[:1] if left.kind == MATRIX else ()
+            after = at[len(before) :]
+            return over((middle,), times(upto(k - 1, (*before, middle)), self._at(right, (middle, *after))))
+
+        return upto(len(factors) - 1, at)
+
+    def _power(self, expr: Expr, at: tuple[Index, ...]) -> Expr:
+        base, exponent = expr.args
+        if base.op == "call" and base.value.name in ("norm2", "normF") and exponent == number(2) and base.args[0].dims:
+            return self._summed(base.args[0], lambda u: scalar("power", (u, number(2)), "^"))
+        if base.kind == MATRIX and expr.value == "^":
+            if exponent.op != "number" or not 2 <= exponent.value <= 3:
+                raise _unknown(expr)
+            chain = Expr("product", (base,) * int(exponent.value), ("*",) * (int(exponent.value) - 1), type=expr.type)
+            return self._product(chain, at)
+        inner = self._inside(self._at(base, at), base)
+        return scalar("power", (inner, self._at(exponent, at if exponent.dims else ())), "^")
+
+    def _call(self, expr: Expr, at: tuple[Index, ...]) -> Expr:
+        name, args = expr.value.name, expr.args
+        x = args[0] if args else expr
+        entry_card = card(name)
+        if name == "eye":
+            return delta(*at)
+        if name in ("ones", "zeros"):
+            return number(int(name == "ones"))
+        if name in ("vector", "matrix"):
+            return self._at(x, ())
+        if name in ("rows", "cols", "length"):
+            return entry(named(str(x.dims[-1 if name == "cols" else 0]), SCALAR_TYPE))
+        if name == "diag":
+            return self._at(x, (at[0], at[0])) if x.kind == MATRIX else times(self._at(x, at[:1]), delta(*at))
+        if name == "tr" and x.kind == MATRIX:
+            i = self.new(x.dims[0])
+            return over((i,), self._at(x, (i, i)))
+        if entry_card is None or (entry_card.family == "elementwise" and len(args) == 1):
+            return scalar("call", (self._inside(self._at(x, at), x),), expr.value)
+        if name in _REDUCTIONS and x.dims:
+            return self._reduction(name, x, at, expr.value.dim)
+        if name in ("inv", "det", "logdet") and x.kind == MATRIX:
+            whole = expr.replace(args=(self._as_name(x),))
+            return entry(whole, at)
+        raise _unknown(expr)
+
+    def _reduction(self, name: str, x: Expr, at: tuple[Index, ...], dim: int | None) -> Expr:
+        """Sums, means, norms, logsumexp and softmax as sums over entries, along ``dim``."""
+        exp: Callable[[Expr], Expr] = lambda u: scalar("call", (u,), Call("exp"))  # noqa: E731
+        if name == "softmax":
+            along = at if dim is None else at[1:] if dim == 1 else at[:1]
+            below = self._named(self._summed(x, exp, () if dim is None else along, dim))
+            return divided(exp(self._at(x, at)), below)
+        if name == "sum":
+            return self._summed(x, lambda u: u, at, dim)
+        if name == "mean":
+            found = self._summed(x, lambda u: u, at, dim)
+            sizes = x.dims if dim is None else x.dims[:1] if dim == 1 else x.dims[1:]
+            for size in sizes:
+                found = divided(found, entry(named(str(size), SCALAR_TYPE)))
+            return found
+        if name == "norm1":
+            return self._summed(x, lambda u: scalar("call", (u,), Call("abs")), at, dim)
+        if name == "logsumexp":
+            return scalar("call", (self._named(self._summed(x, exp, at, dim)),), Call("log"))
+        squares = self._summed(x, lambda u: scalar("power", (u, number(2)), "^"), at, dim)
+        return scalar("call", (self._named(squares),), Call("sqrt"))
+
+    def _summed(
+        self, x: Expr, of: Callable[[Expr], Expr], at: tuple[Index, ...] = (), dim: int | None = None
+    ) -> Expr:
+        """Σ of(x) over all entries, down each column (1), or along each row (2)."""
+        if dim is None:
+            indices = tuple(self.new(d) for d in x.dims)
+            return over(indices, of(self._at(x, indices)))
+        i = self.new(x.dims[0] if dim == 1 else x.dims[1])
+        return over((i,), of(self._at(x, (i, *at) if dim == 1 else (*at, i))))
+
+    # -- names
+
+    def _inside(self, found: Expr, whole: Expr) -> Expr:
+        """What a function is applied to: a sum that varies gets a name."""
+        sums = any(node.op == "over" for node in walk(found))
+        return self._named(found) if sums and varies(whole, self.varying) else found
+
+    def _named(self, found: Expr) -> Expr:
+        free = tuple(i for i in reading_order(found) if i not in bound_in(found))
+        key = (_renumbered(found, free), tuple(range(len(free))))
+        if key not in self.values:
+            self.values[key] = self._fresh("stuvwqh")
+            self.varying.add(self.values[key])
+            self.definitions.append((self.values[key], free, found))
+        type_ = of_order(tuple(self.sizes[i] for i in free))
+        return entry(named(self.values[key], type_), free)
+
+    def _as_name(self, x: Expr) -> Expr:
+        """A matrix by its name."""
+        if x.op == "name":
+            return x
+        indices = tuple(self.new(d) for d in x.dims)
+        name = self._fresh("MKQ")
+        self.definitions.append((name, indices, self._at(x, indices)))
+        if varies(x, self.varying):
+            self.varying.add(name)
+        return named(name, x.type)
+
+    def _fresh(self, letters: str) -> str:
+        name = next((c for c in letters if c not in self.taken), f"{letters[0]}{len(self.definitions) + 1}")
+        self.taken.add(name)
+        return name
+
+
+_REDUCTIONS = frozenset({"sum", "mean", "norm1", "norm2", "normF", "logsumexp", "softmax"})
+
+
+def reading_order(expr: Expr) -> list[Index]:
+    """The indices of a formula, as they are met in it; those of sums where they are first used."""
+    found: dict[Index, None] = {}
+    for node in walk(expr):
+        if node.op in ("entry", "delta"):
+            found |= dict.fromkeys(node.value)
+        elif node.op == "partial":
+            found |= dict.fromkeys(node.value[1])
+    return list(found)
+
+
+def bound_in(expr: Expr) -> set[Index]:
+    return {index for node in walk(expr) if node.op == "over" for index in node.value}
+
+
+def with_indices(expr: Expr, new: Mapping[Index, Index]) -> Expr:
+    """The formula with other indices."""
+    from matgrad.formula.syntax import fold
+
+    def visit(node: Expr, args: list[Expr]) -> Expr:
+        if node.op in ("entry", "delta", "over"):
+            return node.replace(args=tuple(args), value=tuple(new.get(i, i) for i in node.value))
+        if node.op == "partial":
+            return node.replace(value=(node.value[0], tuple(new.get(i, i) for i in node.value[1])))
+        return node.replace(args=tuple(args)) if args else node
+
+    found: Expr = fold(expr, visit)
+    return found
+
+
+def _renumbered(expr: Expr, free: tuple[Index, ...]) -> Expr:
+    """The same formula for all that differ in their indices only."""
+    order = dict.fromkeys([*free, *reading_order(expr)])
+    return with_indices(expr, {index: k for k, index in enumerate(order)})
+
+
+def too_long() -> NotSupported:
+    return NotSupported("the style of components is for small formulas: this one is too long", hint="")
+
+
+def _unknown(expr: Expr) -> NotSupported:
+    shown = to_text(expr)
+    shown = shown if len(shown) < 40 else expr.value.name if expr.op == "call" else expr.op
+    return NotSupported(f"the style of components has no rule for {shown}", hint="")
+
+
+ROWS = ROW
+ANY = Type
