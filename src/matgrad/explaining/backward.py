@@ -17,9 +17,8 @@ from matgrad.explaining.collecting import Coefficients
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line, Path
 from matgrad.explaining.naming import needed
 from matgrad.explaining.step_names import StepNaming
-from matgrad.explaining.trees import named, rebuilt, varies
-from matgrad.formula.signatures import SIZES_OF
-from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Program, fold, walk
+from matgrad.explaining.trees import named, sizes_by_name, varies
+from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Program, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Map, Node, Symbol, topological
 from matgrad.tensor.rebuild import rebuild
@@ -226,7 +225,7 @@ class Backward:
         """The signal in words: values that have names are written with them."""
         known = {part: self.values[part] for part in topological(node) if part in self.values}
         found = rebuild(node, known) if known else node
-        return _sizes_by_name(self.coefficients.formula(found), self.taken)
+        return sizes_by_name(self.coefficients.formula(found), self.taken)
 
     def _before(self, uses: Sequence[Use], name: str) -> tuple[Expr | None, tuple[Path, ...]]:
         """∂/∂v of what v acts on, Σ ⟨∂L/∂y, y(v)⟩ with the signals kept fixed, and where the y(v) are in it."""
@@ -252,22 +251,8 @@ class Backward:
 
 
 def _with_sizes_by_name(program: Program, taken: set[str]) -> Program:
-    definitions = tuple((name, _sizes_by_name(value, taken)) for name, value in program.definitions)
-    return Program(definitions, _sizes_by_name(program.body, taken))
-
-
-def _sizes_by_name(expr: Expr, taken: set[str]) -> Expr:
-    """length(x) as n, where that is what the size of x is called."""
-
-    def visit(node: Expr, args: list[Expr]) -> Expr:
-        if node.op == "call" and node.value.name in SIZES_OF and node.args[0].type is not None:
-            dim = str(node.args[0].dims[-1 if node.value.name == "cols" else 0]) if node.args[0].dims else "1"
-            if dim.isidentifier() and dim not in taken:
-                return named(dim, SCALAR_TYPE)
-        return rebuilt(node, args) if any(a is not b for a, b in zip(args, node.args, strict=True)) else node
-
-    found: Expr = fold(expr, visit)
-    return found
+    definitions = tuple((name, sizes_by_name(value, taken)) for name, value in program.definitions)
+    return Program(definitions, sizes_by_name(program.body, taken))
 
 
 def signals(lines: Sequence[Line]) -> Iterator[Line]:

@@ -17,7 +17,6 @@ from matgrad.explaining.lines import Line
 from matgrad.explaining.truth import STEP, TOLERANCE, World, WrongLine, on_space
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Expr, walk
-from matgrad.functions import card
 
 Array = Any
 
@@ -124,11 +123,10 @@ class _Evaluator:
         return full.sum(axis=axes, keepdims=True)
 
     def _called(self, expr: Expr, args: list[Array]) -> Array:
-        entry = card(expr.value.name)
-        if entry is None or expr.value.primes:
-            return self.values[expr.value.name][expr.value.primes](args[0])
-        assert entry.value is not None
-        return entry.value(*args)
+        """A function of numbers, at all entries at once."""
+        names = tuple(f"<{k}>" for k in range(len(args)))
+        whole = expr.replace(args=tuple(Expr("name", value=name) for name in names))
+        return evaluate(whole, {**self.values, **dict(zip(names, args, strict=True))}, self.entries.sizes)
 
 
 def _summed(expr: Expr) -> list[Index]:
@@ -142,26 +140,22 @@ def check_components(table: Components, lines: Sequence[Line], worlds: Sequence[
         entries = Entries(table, world)
         whole = table.values[-1]
         pairs = [("the formula", entries.values[whole.name], world.value(table.s.body))]
-        pairs += [(v.name, entries.values[v.name], world.values[v.name]) for v in table.values if v.name in world.values]
+        pairs += [
+            (v.name, entries.values[v.name], world.values[v.name]) for v in table.values if v.name in world.values
+        ]
         answer = world.value(table.s.answer.short_expr)
         pairs.append(("the answer", entries.slopes[whole.name], answer))
         for line in lines:
             if line.left.op == "partial":
                 name, indices = line.left.value
                 free = (*indices, *table.at)
-                right = line.right
-                plain = right.op != "entry" and right.op not in _OWN and right.dims
-                ours = world.value(right) if plain else entries.value(right, free)
-                pairs.append((line.law.rule, ours, entries.slopes[name]))
+                pairs.append((line.law.rule, entries.value(line.right, free), entries.slopes[name]))
         for what, ours, theirs in pairs:
             error = _difference(ours, theirs)
             if not error <= TOLERANCE:
                 raise WrongLine(f"a line of the derivation failed its check (relative error {error:.0e}): {what}")
             worst = max(worst, error)
     return worst
-
-
-_OWN = frozenset({"over", "delta", "partial", "product", "add", "neg", "power", "call", "number"})
 
 
 def _difference(ours: Array, theirs: Array) -> float:

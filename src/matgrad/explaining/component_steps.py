@@ -10,11 +10,12 @@ from matgrad.explaining.card_trees import along
 from matgrad.explaining.indices import (
     Index,
     Indices,
+    bound_in,
     delta,
     divided,
     entry,
     joined,
-    number,
+    numbers_first,
     over,
     parts_of,
     reading_order,
@@ -25,17 +26,22 @@ from matgrad.explaining.indices import (
     with_indices,
 )
 from matgrad.explaining.lines import Law
-from matgrad.formula.syntax import Call, Expr, walk
+from matgrad.formula.syntax import Call, Expr, fold, walk
 from matgrad.functions import card
+from matgrad.translate.algebra import number
 
 MOST_TERMS, MOST_FACTORS = 8, 9
-SUM = Law("sum rule", "d(u + v) = d(u) + d(v)", "the derivative of a sum is that of its terms; factors that do not vary stay")
+SUM = Law(
+    "sum rule", "d(u + v) = d(u) + d(v)", "the derivative of a sum is that of its terms; factors that do not vary stay"
+)
 PRODUCT = Law("product rule", "d(u*v) = d(u)*v + u*d(v)", "the terms of first order in (u + du)(v + dv)")
 QUOTIENT = Law("quotient rule", "d(u/v) = d(u)/v - u*d(v)/v^2", "the product rule on u times 1/v")
 POWER = Law("power rule", "d(u^p) = p*u^(p - 1)*d(u)", "the product rule, repeated")
 INVERSE = Law("derivative of an inverse", "d(inv(X)) = -inv(X)*d(X)*inv(X)", "d of X*inv(X) = I, entry by entry")
 COFACTORS = Law(
-    "expansion by cofactors", "d(det(X)) = tr(adj(X)*d(X))", "det(X) = Σⱼ Xᵢⱼ Cᵢⱼ, where no cofactor of row i contains Xᵢⱼ"
+    "expansion by cofactors",
+    "d(det(X)) = tr(adj(X)*d(X))",
+    "det(X) = Σⱼ Xᵢⱼ Cᵢⱼ, where no cofactor of row i contains Xᵢⱼ",
 )
 LOGDET = Law("expansion by cofactors, over the determinant", "d(logdet(X)) = tr(inv(X)*d(X))", "inv(X) = adj(X)/det(X)")
 
@@ -114,7 +120,8 @@ class Slopes:
                 continue
             if sign == "/":
                 self.rules[QUOTIENT] = None
-                square = scalar("power", (factor, number(2)), "^")
+                root = factor.op == "call" and factor.value.name == "sqrt"
+                square = factor.args[0] if root else scalar("power", (factor, number(2)), "^")
                 rest = [p for j, p in enumerate(parts) if j != k]
                 terms.append(scalar("neg", (divided(times(joined(rest), self.of(factor)), square),)))
             else:
@@ -146,7 +153,7 @@ class Slopes:
             self.rules[Law("chain rule", "d(g(u)) = g'(u)*d(u)", "the derivative of the function")] = None
             slope = expr.replace(value=Call(name, None, expr.value.primes + 1))
         elif entry_card.derivative:
-            law = f"d({name}(u)) = ({entry_card.derivative.replace('x', 'u') if name not in ('exp', 'max') else 'exp(u)'})*d(u)"
+            law = f"d({name}(x)) = ({entry_card.derivative})*d(x)"
             self.rules[Law(f"chain rule, derivative of {name}", law, entry_card.because)] = None
             slope = along(entry_card.derivative, {"x": inner})
         else:
@@ -167,8 +174,7 @@ def times_parts(parts: Sequence[tuple[str, Expr]]) -> Expr:
             flat += parts_of(factor)
         else:
             flat.append((sign, factor))
-    kept = [(o, f) for o, f in flat if not (o == "*" and f.op == "number" and f.value == 1)]
-    return over(sums, joined(kept or [("*", number(1))]))
+    return over(sums, joined(numbers_first(flat)))
 
 
 class Term(NamedTuple):
@@ -199,7 +205,7 @@ def _terms(expr: Expr) -> list[Term]:
             return [Term(expr.value, (), ())]
         case "product":
             found = [Term(Fraction(1), (), ())]
-            for sign, factor in parts_of(expr):
+            for sign, factor in _divisors_apart(expr):
                 if sign == "/" and factor.op == "number" and factor.value:
                     inner = [Term(1 / factor.value, (), ())]
                 elif sign == "*" and (factor.op in ("number", "neg", "product") or _opens(factor)):
@@ -214,8 +220,25 @@ def _terms(expr: Expr) -> list[Term]:
     return [Term(Fraction(1), (), (("*", expr),))]
 
 
+def _divisors_apart(expr: Expr) -> list[tuple[str, Expr]]:
+    """The factors, with a/(2*b) as a/2/b, so that numbers cancel."""
+    found = []
+    for sign, factor in parts_of(expr):
+        if sign == "/" and factor.op == "product" and set(factor.value) == {"*"}:
+            found += [("/", part) for part in factor.args]
+        else:
+            found.append((sign, factor))
+    return found
+
+
 def _opens(expr: Expr) -> bool:
     return expr.op in ("add", "over") and any(node.op in ("delta", "partial") for node in walk(expr))
+
+
+def picks(expr: Expr) -> bool:
+    """Whether a delta in the formula has an index that is summed over."""
+    bound = bound_in(expr)
+    return any(node.op == "delta" and not bound.isdisjoint(node.value) for node in walk(expr))
 
 
 def picked(expr: Expr, kept: Collection[Index]) -> Expr:
@@ -248,7 +271,6 @@ def _picked(term: Term, kept: set[Index]) -> Term:
 
 def inserted(expr: Expr, slopes: Mapping[str, tuple[tuple[Index, ...], Expr]], indices: Indices) -> Expr:
     """The formula with the derivatives of the names in it: each with indices of its own for its sums."""
-    from matgrad.formula.syntax import fold
 
     def visit(node: Expr, args: list[Expr]) -> Expr:
         if node.op != "partial":
@@ -269,7 +291,8 @@ def written(terms: Sequence[Term]) -> Expr:
         order = [i for _, f in term.parts for i in reading_order(f)]
         sums = tuple(dict.fromkeys(i for i in order if i in term.sums))
         top = [p for p in term.parts if p[0] == "*"]
-        rest = [p for p in term.parts if p[0] != "*"]
+        divisors = [factor for sign, factor in term.parts if sign != "*"]
+        rest = [("/", times(*divisors))] if divisors else []
         body = over(sums, joined([*top, *rest] or [("*", number(1))])) if term.parts else number(1)
         if any(i not in used for i in term.sums):
             raise too_long()

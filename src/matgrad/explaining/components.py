@@ -10,19 +10,25 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from matgrad.errors import NotSupported
-from matgrad.explaining.component_steps import SUM, Slopes, inserted, picked
-from matgrad.explaining.indices import Index, Indices, bound_in, entry, number, scalar
+from matgrad.explaining.component_steps import SUM, Slopes, inserted, picked, picks
+from matgrad.explaining.indices import Index, Indices, entry, scalar
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line, Path
 from matgrad.explaining.setting import Setting
-from matgrad.explaining.trees import named, paths_to, varies
-from matgrad.formula.syntax import Expr, walk
-from matgrad.translate.algebra import of_order
+from matgrad.explaining.trees import named, paths_to, sizes_by_name, varies
+from matgrad.formula.signatures import SIZES_OF
+from matgrad.formula.syntax import SCALAR_TYPE, Expr, walk
+from matgrad.formula.unicode import to_unicode
+from matgrad.translate.algebra import number, of_order
 
 MOST_AXES, MOST_DEFINITIONS = 4, 8
 _GIVEN = Law("in components", "", "a matrix product is a sum over the index in the middle")
 _NAME = Law("abbreviation")
 _DELTA = "∂x[i]/∂x[k] is 1 where i = k, else 0: the Kronecker delta δ[i,k]"
-_PICK = Law("the Kronecker delta picks one term", "", "Σ a[i]*δ[i,k] over i is a[k]: in a sum over i the term with i = k is left")
+_PICK = Law(
+    "the Kronecker delta picks one term",
+    "",
+    "Σ a[i]*δ[i,k] over i is a[k]: in a sum over i the term with i = k is left",
+)
 _INSERT = Law("chain rule: insert the inner derivatives", "", "they are in the lines above")
 _BACK = Law("back to matrix notation", "", "a sum over an index in the middle is a matrix product")
 _ZERO = Law("the derivative of a constant", "", "it does not contain the variable")
@@ -50,8 +56,11 @@ class Components:
         if traits & {"lower", "upper"}:
             raise unfit("the style of components has no rule for triangular variables", setting)
         self.traits = traits
+        parts = [*(value for _, value in setting.program.definitions), body]
+        sized = any(n.op == "call" and n.value.name in ("mean", *SIZES_OF) for part in parts for n in walk(part))
         names = {n for n, _ in setting.program.definitions} | set(setting.formula.typed.variables)
-        self.indices = Indices({setting.wrt, *setting.varying}, {*names, setting.function, *setting.formula.typed.sizes})
+        names |= set(setting.formula.typed.sizes) if sized else set()
+        self.indices = Indices({setting.wrt, *setting.varying}, {*names, setting.function})
         self.at = tuple(self.indices.new(dim) for dim in self.variable.dims)
         self.out = tuple(self.indices.new(dim) for dim in body.dims)
         for index, letter in zip((*self.out, *self.at), ("ij"[: len(self.out)] + "kl"[: len(self.at)]), strict=True):
@@ -80,15 +89,14 @@ class Components:
     def lines(self) -> list[Line]:
         """The formula, the values named in it, their derivatives, and the answer as a matrix."""
         *inner, whole = self.values
-        for value in (whole, *inner):
-            for index in value.indices:  # free indices first, then those of sums in reading order
-                self.indices.write_all(entry(named(value.name, None), (index,)))
-            self.indices.write_all(value.entries)
-        lines = [Line(GIVEN, entry(named(whole.name, None), whole.indices), whole.entries, _GIVEN)]
+        for value in self.values:  # free indices first, then those of sums in reading order
+            self.indices.write_all(entry(self._array(value), value.indices), self.at)
+            self.indices.write_all(value.entries, (*value.indices, *self.at))
+        lines = [Line(GIVEN, entry(self._array(whole), whole.indices), whole.entries, _GIVEN)]
         for name, formula in self.s.program.definitions:
             if name == self.s.wrt or not varies(formula, self.indices.varying):
                 lines.append(Line(LET, named(name, formula.type), formula, _NAME))
-        lines += [Line(LET, entry(named(v.name, None), v.indices), v.entries, _NAME) for v in inner]
+        lines += [Line(LET, entry(self._array(v), v.indices), v.entries, _NAME) for v in inner]
         slopes: dict[str, tuple[tuple[Index, ...], Expr]] = {}
         try:
             for value in self.values:
@@ -110,8 +118,8 @@ class Components:
         law = _joined(list(rules.rules)) if rules.rules else SUM
         direct = any(node.op == "delta" for node in walk(found))
         law = law._replace(reason="; ".join(part for part in (law.reason, _DELTA if direct else "") if part))
-        remark = "∂xᵢ/∂xₖ = δᵢₖ" if direct and self.at else ""
-        lines = [Line(STEP, left, found, law, before, ((0,),), remark=self._delta_remark() if remark else "")]
+        remark = self._delta_remark() if direct else ""
+        lines = [Line(STEP, left, found, law, before, ((0,),), remark=remark)]
         kept = {*value.indices, *self.at}
 
         def then(after: Expr, law: Law, op: str) -> None:
@@ -120,32 +128,39 @@ class Components:
                 where: tuple[Path, ...] = tuple(paths_to(last, lambda node: node.op == op))
                 lines.append(Line(STEP, left, after, law, last, where, continues=True))
 
-        if direct:
+        if picks(found):
             then(picked(found, kept), _PICK, "delta")
         if any(node.op == "partial" for node in walk(found)):
             then(inserted(lines[-1].right, slopes, self.indices), _INSERT, "partial")
-            if any(node.op == "delta" for node in walk(lines[-1].right)):
+            if picks(lines[-1].right):
                 then(picked(lines[-1].right, kept), _PICK, "delta")
         for line in lines:
-            self.indices.write_all(line.right)
+            self.indices.write_all(line.right, (*value.indices, *self.at))
         return lines
 
+    def _array(self, value: Value) -> Expr:
+        return named(value.name, of_order(tuple(self.indices.sizes[i] for i in value.indices)))
+
     def _delta_remark(self) -> str:
-        x = self.s.wrt
-        if self.traits & {"symmetric", "diagonal"}:
-            return ""
-        return f"with ∂{x}ᵢ/∂{x}ₖ = δᵢₖ" if len(self.at) == 1 else f"with ∂{x}ᵢⱼ/∂{x}ₖₗ = δᵢₖ δⱼₗ"
+        """What the derivative of an entry in an entry is."""
+        x = to_unicode(named(self.s.wrt, SCALAR_TYPE))
+        if len(self.at) == 1:
+            return f"with ∂{x}ᵢ/∂{x}ₖ = δᵢₖ"
+        found = "δᵢₖ δⱼₗ"
+        if "diagonal" in self.traits:
+            found = "δᵢₖ δⱼₗ δₖₗ"
+        elif "symmetric" in self.traits:
+            found = "½ (δᵢₖ δⱼₗ + δᵢₗ δⱼₖ)"
+        return f"with ∂{x}ᵢⱼ/∂{x}ₖₗ = {found}"
 
     def _answered(self, lines: list[Line]) -> list[Line]:
-        """The last line is the answer: in matrix notation, where that says more."""
-        left, free = lines[-1].left, (*self.out, *self.at)
-        answer = self.s.answer.short_expr
-        plain = not free or len(answer.dims) != len(free)
-        shown = answer if plain else entry(answer, free)
-        same = lines[-1].right == shown or any(node.op == "einsum" for node in walk(answer)) or len(free) > 2
-        if same or (not free and lines[-1].right.op == "number"):
+        """The last line is the answer: in matrix notation, where there is one."""
+        answer = sizes_by_name(self.s.answer.short_expr, self.s.formula.typed.variables)
+        axes = len(self.out) + len(self.at)
+        if not axes or axes > 2 or any(node.op == "einsum" for node in walk(answer)):
             return [*lines[:-1], lines[-1]._replace(part=ANSWER)]
-        return [*lines, Line(ANSWER, left, shown, _BACK, lines[-1].right, ((),), continues=True)]
+        left = named(self.s.gradient_name, answer.type)
+        return [*lines, Line(ANSWER, left, answer, _BACK, lines[-1].right, ((),))]
 
 
 def _joined(rules: list[Law]) -> Law:
@@ -160,10 +175,3 @@ def unfit(message: str, setting: Setting) -> NotSupported:
     """Why the style does not fit, with the one that does."""
     deep = len(setting.program.definitions) > MOST_DEFINITIONS and not setting.body.dims
     return NotSupported(message, hint=f'style="{"backward" if deep else "differential"}"')
-
-
-def bound(expr: Expr) -> set[Index]:
-    return bound_in(expr)
-
-
-ORDER = of_order

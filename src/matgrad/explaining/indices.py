@@ -14,17 +14,17 @@ An index is a number; ``Indices.letters`` says how it is written, and ``sizes`` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
 from matgrad.explaining.trees import named, varies
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, walk
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, fold, walk
 from matgrad.formula.text import to_text
 from matgrad.functions import card
-from matgrad.translate.algebra import of_order, product_type
+from matgrad.translate.algebra import number, of_order, product_type
 
 Index = int
 LETTERS = "ijmnpqrstuvwabcdegh"
@@ -39,12 +39,6 @@ def entry(array: Expr, indices: tuple[Index, ...] = ()) -> Expr:
     return scalar("entry", (array,), indices)
 
 
-def number(value: Any) -> Expr:
-    from matgrad.translate.algebra import number as made
-
-    return made(value)
-
-
 def delta(i: Index, j: Index) -> Expr:
     return scalar("delta", (), (i, j))
 
@@ -53,6 +47,8 @@ def over(indices: tuple[Index, ...], body: Expr) -> Expr:
     """Σ body; sums inside of sums are joined."""
     if body.op == "over":
         indices, body = (*indices, *body.value), body.args[0]
+    order = {index: k for k, index in enumerate(reading_order(body))}
+    indices = tuple(sorted(indices, key=lambda index: order.get(index, len(order))))
     return scalar("over", (body,), indices) if indices else body
 
 
@@ -64,8 +60,14 @@ def times(*factors: Expr) -> Expr:
         if factor.op == "over":
             sums, factor = (*sums, *factor.value), factor.args[0]
         flat += parts_of(factor) if factor.op == "product" else [("*", factor)]
-    kept = [(o, f) for o, f in flat if not (o == "*" and f.op == "number" and f.value == 1)] or flat[:1]
-    return over(sums, joined(kept))
+    return over(sums, joined(numbers_first(flat)))
+
+
+def numbers_first(parts: list[tuple[str, Expr]]) -> list[tuple[str, Expr]]:
+    """The numbers of a product in front, ones left out."""
+    numbers = [(o, f) for o, f in parts if o == "*" and f.op == "number" and f.value != 1]
+    others = [(o, f) for o, f in parts if not (o == "*" and f.op == "number")]
+    return [*numbers, *others] or [("*", number(1))]
 
 
 def parts_of(expr: Expr) -> list[tuple[str, Expr]]:
@@ -110,15 +112,17 @@ class Indices:
     def write(self, index: Index, letter: str) -> None:
         self.letters[index] = letter
 
-    def write_all(self, expr: Expr) -> None:
-        """Letters for the indices of a formula that have none, in reading order."""
-        for index in reading_order(expr):
+    def write_all(self, expr: Expr, beside: Sequence[Index]) -> None:
+        """Letters for the indices of a formula that have none, in reading order; none that stands beside them."""
+        order = reading_order(expr)
+        used = {self.letters[i] for i in (*order, *beside) if i in self.letters} | self.taken | {"k", "l"}
+        for index in order:
             if index not in self.letters:
-                used = set(self.letters.values()) | self.taken | {"k", "l"}
                 free = [c for c in LETTERS if c not in used]
                 if not free:
                     raise too_long()
                 self.letters[index] = free[0]
+                used.add(free[0])
 
     # -- a formula at indices
 
@@ -236,9 +240,7 @@ class Indices:
         squares = self._summed(x, lambda u: scalar("power", (u, number(2)), "^"), at, dim)
         return scalar("call", (self._named(squares),), Call("sqrt"))
 
-    def _summed(
-        self, x: Expr, of: Callable[[Expr], Expr], at: tuple[Index, ...] = (), dim: int | None = None
-    ) -> Expr:
+    def _summed(self, x: Expr, of: Callable[[Expr], Expr], at: tuple[Index, ...] = (), dim: int | None = None) -> Expr:
         """Σ of(x) over all entries, down each column (1), or along each row (2)."""
         if dim is None:
             indices = tuple(self.new(d) for d in x.dims)
@@ -300,7 +302,6 @@ def bound_in(expr: Expr) -> set[Index]:
 
 def with_indices(expr: Expr, new: Mapping[Index, Index]) -> Expr:
     """The formula with other indices."""
-    from matgrad.formula.syntax import fold
 
     def visit(node: Expr, args: list[Expr]) -> Expr:
         if node.op in ("entry", "delta", "over"):
@@ -327,7 +328,3 @@ def _unknown(expr: Expr) -> NotSupported:
     shown = to_text(expr)
     shown = shown if len(shown) < 40 else expr.value.name if expr.op == "call" else expr.op
     return NotSupported(f"the style of components has no rule for {shown}", hint="")
-
-
-ROWS = ROW
-ANY = Type

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.evaluation import bound
-from matgrad.answer.formula import Formula
-from matgrad.checking.magnitude import magnitude
-from matgrad.checking.sampling import Point, Subject, points
-from matgrad.errors import DataError, MatgradError, NotSupported
-from matgrad.explaining.backward import Backward, signals
-from matgrad.explaining.components import component_lines
-from matgrad.explaining.derivation import Derivation
+from matgrad.checking.sampling import Point
+from matgrad.errors import MatgradError, NotSupported
+from matgrad.explaining.backward_style import backward
+from matgrad.explaining.component_style import components
+from matgrad.explaining.derivation import UNDECIDED, Derivation, defined
 from matgrad.explaining.differential import lines_of
-from matgrad.explaining.index_words import IndexWords
 from matgrad.explaining.lines import Line
 from matgrad.explaining.loops import folded, layer_words
 from matgrad.explaining.second import next_lines, next_setting
 from matgrad.explaining.setting import Setting
-from matgrad.explaining.trees import named
-from matgrad.explaining.truth import DEEP, LAYERED, WrongLine, check, disagreement, gentle
+from matgrad.explaining.truth import WrongLine, check, disagreement
 from matgrad.explaining.words import Word, Words
 from matgrad.formula.latex import to_latex
-from matgrad.formula.syntax import SCALAR_TYPE, Program
 
 STYLES = ("differential", "backward", "components")
 READABLE = 24
 """Named intermediates up to which a differential is worked out line by line."""
-_UNDECIDED = "not checked: no random point was found at which the formula is finite"
 
 
 def explained(
@@ -54,84 +47,6 @@ def explained(
     if style == "components":
         return components(source, wrt[0], where, order, at)
     return differential(source, wrt[0], where, order, at)
-
-
-def components(source: str, wrt: str, where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
-    """The style of components."""
-    if order != 1:
-        raise NotSupported("the style of components is of first derivatives", hint='style="differential"')
-    setting = Setting(derivative_of(source, [wrt], where, 1, "mixed", "projected")[0], short=True)
-    if set(setting.subject().traits) & {"symmetric", "diagonal", "lower", "upper"}:
-        raise NotSupported(
-            "the style of components is for free variables: the entries of this one depend on each other",
-            hint='style="differential"',
-        )
-    found = checked(setting, component_lines(setting), "components", at)
-    return replace(found, words=IndexWords(found.words.words, setting))
-
-
-def backward(source: str, wrt: Sequence[str], where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
-    """The table of signals, from the loss to the parameters."""
-    from matgrad.explaining.backward_check import Forward, check_table
-
-    if order != 1:
-        raise NotSupported("the backward style is of first derivatives", hint='style="differential"')
-    formula = Formula(source, where)
-    known = [*formula.symbols, *formula.intermediates]
-    for name in wrt:
-        if name not in known:
-            derivative_of(source, [name], where, 1, "mixed", "projected")  # raises the error that derive raises
-    if formula.node.shape:
-        raise NotSupported(
-            f"the backward style is of a scalar, but the formula is a {formula.kind}",
-            hint='style="differential", or a scalar such as sum(…)',
-        )
-    table = Backward(formula, wrt)
-    lines = table.lines()
-    typed = formula.typed
-    subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in typed.variables.items()]
-    found: Iterator[Point] = islice(points(formula.program, subjects, sorted(typed.functions), 0), 2)
-    if len(table.program.definitions) > LAYERED:
-        found = (gentle(point, subjects, formula.program) for point in found)
-    errors = [check_table(table, lines, point, k) for k, point in enumerate(found)]
-    if len(table.program.definitions) <= DEEP:
-        errors.append(_compared(table, lines, formula))
-    words = Words()
-    for name in table.varying:
-        words.gradient(table.signal_name(name), named(table.function, SCALAR_TYPE), named(name, table.types[name]))
-    if at is not None:
-        bound_at = bound(formula, at)
-        forward = Forward(table, Point(dict(bound_at.arrays), dict(bound_at.sizes)))
-        for k, line in enumerate(lines):
-            value = forward.evaluated(line.right, forward.values)
-            forward.values[line.left.value] = value
-            lines[k] = line._replace(numbers=value)
-        defined(lines)
-    notes = () if len(errors) > (len(table.program.definitions) <= DEEP) else (_UNDECIDED,)
-    return Derivation(formula.text, tuple(wrt), 1, "backward", tuple(lines), words, 2, max(errors, default=0.0), notes)
-
-
-def _compared(table: Backward, lines: list[Line], formula: Formula) -> float:
-    """How far the table's answers are from those of ``derive``."""
-    from matgrad.explaining.backward_check import Forward
-
-    answers = [Derivative(formula, (name,)) for name in table.wrt]
-    typed = formula.typed
-    subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in typed.variables.items()]
-    worst = 0.0
-    for point in islice(points(formula.program, subjects, sorted(typed.functions), 1), 1):
-        forward = Forward(table, point)
-        for line in signals(lines):
-            forward.values[line.left.value] = forward.evaluated(line.right, forward.values)
-        for answer in answers:
-            ours = np.asarray(forward.values[table.signal_name(answer.wrt[0])])
-            theirs = np.asarray(forward.evaluated(answer.short_expr, forward.values))
-            size = magnitude(Program((), answer.short_expr), forward.values, point.sizes)
-            error = float(np.max(np.abs(ours - theirs), initial=0)) / (size or 1.0)
-            if not error <= 1e-9:
-                raise WrongLine(f"the table and the derivative in {answer.wrt[0]} differ by {error:.0e}")
-            worst = max(worst, error)
-    return worst
 
 
 def differential(source: str, wrt: str, where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
@@ -192,7 +107,7 @@ def checked(setting: Setting, lines: list[Line], style: str, at: Mapping[str, An
         lines = with_numbers(setting, lines, at)
     return Derivation(
         setting.formula.text, setting.answer.wrt, setting.answer.order, style, tuple(lines), words,
-        len(worlds), max(error, final), () if worlds else (_UNDECIDED,),
+        len(worlds), max(error, final), () if worlds else (UNDECIDED,),
     )  # fmt: skip
 
 
@@ -206,10 +121,6 @@ def _same_as(answer: Derivative, line: Line, worlds: Sequence[Any]) -> float:
 
 def with_numbers(setting: Setting, lines: list[Line], at: Mapping[str, Any]) -> list[Line]:
     """Each line with its value at a point; the differential is that of all entries stepping by one."""
-    import numpy as np
-
-    from matgrad.answer.evaluation import bound
-    from matgrad.checking.sampling import Point
 
     found = bound(setting.formula, at)
     point = Point(dict(found.arrays), dict(found.sizes))
@@ -217,11 +128,4 @@ def with_numbers(setting: Setting, lines: list[Line], at: Mapping[str, Any]) -> 
     from matgrad.explaining.truth import on_space
 
     world = setting.world(point, 0, on_space(np.ones(shape), setting.subject().traits))
-    return defined([line._replace(numbers=world.value(line.right)) for line in lines])
-
-
-def defined(lines: list[Line]) -> list[Line]:
-    """The lines, if the last of them has a value at the point that was given."""
-    if not np.all(np.isfinite(lines[-1].numbers)):
-        raise DataError("the derivative is not defined at this point")
-    return lines
+    return defined([line._replace(numbers=world.value(line.right)) for line in lines], setting.answer.conditions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 
+from matgrad.formula.signatures import SIZES_OF
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, fold, walk
 from matgrad.functions import card
 from matgrad.translate.algebra import addition, call, negative, number, product, times, transposed
@@ -236,3 +237,17 @@ def _diagonal(vector: Expr) -> Expr:
 def ones(type: Type) -> Expr:
     """An array of ones."""
     return call("vector" if type.kind == VECTOR else "matrix", number(1), type=type)
+
+
+def sizes_by_name(expr: Expr, taken: Collection[str]) -> Expr:
+    """length(x) as n, where that is what the size of x is called."""
+
+    def visit(node: Expr, args: list[Expr]) -> Expr:
+        if node.op == "call" and node.value.name in SIZES_OF and node.args[0].type is not None:
+            dim = str(node.args[0].dims[-1 if node.value.name == "cols" else 0]) if node.args[0].dims else "1"
+            if dim.isidentifier() and dim not in taken:
+                return named(dim, SCALAR_TYPE)
+        return rebuilt(node, args) if any(a is not b for a, b in zip(args, node.args, strict=True)) else node
+
+    found: Expr = fold(expr, visit)
+    return found
