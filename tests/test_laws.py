@@ -14,18 +14,19 @@ from matgrad.formula.reference import evaluate
 from matgrad.tensor import builders, laws
 from matgrad.tensor.law import Law
 from matgrad.tensor.rebuild import rebuild
+from matgrad.translate.recover import Recovery
 
 assert laws
-ALL = [
-    law for kind in (builders.NETWORK_LAWS, builders.MAP_LAWS, builders.APPLY_LAWS, builders.SUM_LAWS) for law in kind
-]
+KINDS = (builders.NETWORK_LAWS, builders.MAP_LAWS, builders.APPLY_LAWS, builders.SUM_LAWS, builders.READING_LAWS)
+ALL = [law for kind in KINDS for law in kind]
 EXAMPLES = [(law, formula, where) for law in ALL for formula, where in law.examples]
 
 
 @pytest.mark.parametrize(("law", "text", "where"), EXAMPLES, ids=[f"{law.name}: {text}" for law, text, _ in EXAMPLES])
 def test_law_keeps_the_value(law: Law, text: str, where: str) -> None:
     formula = Formula(text, where)
-    after = formula.recovery.formula(rebuild(formula.node, {}, expand=True))
+    recovery = Recovery(list(formula.symbols), formula.recovery.sizes, {})
+    after = recovery.formula(rebuild(formula.node, {}, expand=True))
     subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in formula.typed.variables.items()]
     count = 0
     for point in points(formula.program, subjects, (), seed=3):
@@ -40,18 +41,24 @@ def test_law_keeps_the_value(law: Law, text: str, where: str) -> None:
 
 @pytest.mark.parametrize("law", ALL, ids=lambda law: law.name)
 def test_law_applies_to_an_example(law: Law, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the law the graph is another one: no example is decided by other laws alone."""
-    kinds = (builders.NETWORK_LAWS, builders.MAP_LAWS, builders.APPLY_LAWS, builders.SUM_LAWS)
-    (kind,) = [k for k in kinds if law in k.all]
-    with_law = [Formula(text, where).node for text, where in law.examples]
+    """Without the law the graph, or for the reader's laws the text, is another one: no example is decided by others."""
+    (kind,) = [k for k in KINDS if law in k.all]
+    with_law = [_normal(text, where) for text, where in law.examples]
     monkeypatch.setattr(kind, "all", [other for other in kind.all if other is not law])
     without = []
     for text, where in law.examples:
         try:
-            without.append(Formula(text, where).node)
+            without.append(_normal(text, where))
         except Exception as error:
             without.append(error)
-    assert any(a is not b for a, b in zip(with_law, without, strict=True))
+    assert any(a != b for a, b in zip(with_law, without, strict=True))
+
+
+def _normal(text: str, where: str) -> object:
+    """What becomes of a formula: its graph, and how that is read without knowing how it was typed."""
+    formula = Formula(text, where)
+    recovery = Recovery(list(formula.symbols), formula.recovery.sizes, {})
+    return formula.node, formula.print(recovery.formula(formula.node))
 
 
 def test_laws_are_told() -> None:

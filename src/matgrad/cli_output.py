@@ -16,13 +16,15 @@ from matgrad.answer.derivative import Derivative
 from matgrad.answer.formula import Formula
 from matgrad.formula.infer import declaration_text
 from matgrad.formula.latex import to_latex
-from matgrad.formula.syntax import Expr
+from matgrad.formula.syntax import Expr, Program
 from matgrad.formula.text import type_text
 from matgrad.formula.unicode import to_unicode
 
 REMARKS_AT = 28
 WIDEST = 44
 """A text that reaches further right has its remark on a line of its own."""
+LONG = 60
+"""A text that is longer is shown with names for the parts that it repeats."""
 _MOST_ENTRIES = 400
 _ASCII: dict[str, str | int | None] = {
           "∇": "grad ", "∂": "d", "≠": "!=", "≥": ">=", "≤": "<=", "≻": ">", "⪰": ">=", "·": ";", "↦": "->", "−": "-",
@@ -188,8 +190,13 @@ def formula_rows(names: Names, *, rich: bool) -> list[Row]:
 def derivative_rows(names: Names, d: Derivative, check: object, *, rich: bool) -> list[Row]:
     """All that is said about one derivative."""
     label = names.derivative(d, unicode_name if rich else str)
-    rows = [Row(label, d.unicode if rich else d.short, remark_on(d), True), Row("text", d.text)]
-    if d.short != d.text:
+    shown = d.reading if len(d.text) > LONG else Program((), d.short_expr)
+    rows = [Row(label, to_unicode(shown.body) if rich else d.formula.print(shown.body), remark_on(d), True)]
+    for name, value in shown.definitions:
+        text = to_unicode(value) if rich else d.formula.print(value)
+        rows.append(Row(f"with {unicode_name(name) if rich else name}", text, equation=True))
+    rows.append(Row("text", d.text))
+    if d.short != d.text and (len(d.text) > LONG or d.formula.program.definitions):
         rows.append(Row("short", d.short))
     if not d.closed_form:
         if d.matvec.available:

@@ -16,10 +16,12 @@ from matgrad.differentiate.conditions import conditions
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.syntax import Expr, Program
 from matgrad.formula.unicode import to_unicode
+from matgrad.functions import CARDS
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import names, of_order
 from matgrad.translate.kronecker import kronecker
+from matgrad.translate.naming import with_names
 from matgrad.translate.recover import Recovery, has_closed_form
 
 if TYPE_CHECKING:
@@ -104,10 +106,19 @@ class Derivative:
         """In matgrad's own notation; it can be read back."""
         return self.formula.print(self.expr)
 
+    @cached_property
+    def reading(self) -> Program:
+        """The derivative for a reader: in terms of the formula's intermediates and of names for what it repeats."""
+        formula = self.formula
+        typed = formula.typed
+        taken = {*formula.symbols, *formula.intermediates, *typed.functions, *typed.dimensions, *CARDS}
+        body, signals = self._worded
+        return Program((), body) if signals else with_names(body, {**formula.symbols, **formula.intermediates}, taken)
+
     @property
     def short(self) -> str:
-        """Like ``text``, in terms of the formula's named intermediates, and of signals δ where it would be long."""
-        return self.formula.print(self._worded[0])
+        """Like ``text``, in terms of ``names``: intermediates, long signals δ, and parts that it repeats."""
+        return self.formula.print(self.reading.body)
 
     @property
     def unicode(self) -> str:
@@ -168,11 +179,11 @@ class Derivative:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """The intermediates that ``short`` uses, with their definitions."""
-        return {name: self.formula.print(value) for name, value in self._definitions()}
+        """The names that ``short`` uses, with their definitions: intermediates first, then repeated parts."""
+        return {name: self.formula.print(value) for name, value in (*self._definitions(), *self.reading.definitions)}
 
     def _definitions(self) -> list[tuple[str, Expr]]:
-        """The definitions that ``short`` needs, directly or not, in order."""
+        """The intermediates and signals that are needed, directly or not, in order."""
         expr, signals = self._worded
         wanted = set(names(expr))
         needed: list[tuple[str, Expr]] = []

@@ -224,12 +224,21 @@ def _hadamard_matrices(c: Contraction) -> bool:
             same = [p for p in c.pieces if set(p.legs) == set(piece.legs) and len(p.legs) == 2]
             if len(same) > 1:
                 legs = piece.legs
-                if len(same) == 2 and any(x not in c.out and c.count(x) == 2 for x in legs):
+                if (
+                    len(same) == 2
+                    and any(x not in c.out and c.count(x) == 2 for x in legs)
+                    and not _scales(c, legs, same)
+                ):
                     return _contract_pair(c, same)
                 turned = [p if p.legs == legs else p.flip() for p in same]
                 c.replace(same, hadamard(turned, legs, c.order))
                 return True
     return False
+
+
+def _scales(c: Contraction, legs: tuple[int, ...], same: Sequence[Piece]) -> bool:
+    """Whether the sum over one leg scales a matrix on the other: diag(sum(A.*B, dim=2))*C, not diag(diag(A*B'))*C."""
+    return any(len(p.legs) == 2 for x in legs for p in c.at(x) if p not in same)
 
 
 def _contract_pair(c: Contraction, same: Sequence[Piece]) -> bool:

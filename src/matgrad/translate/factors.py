@@ -14,7 +14,20 @@ from math import gcd, lcm
 from typing import NamedTuple
 
 from matgrad.formula.syntax import SCALAR, SCALAR_TYPE, Expr, Type
-from matgrad.translate.algebra import addition, call, cost, names, negated, negative, number, of_order, power, product
+from matgrad.translate.algebra import (
+    addition,
+    call,
+    cost,
+    names,
+    negated,
+    negative,
+    number,
+    of_order,
+    power,
+    product,
+    transposed,
+)
+from matgrad.translate.splitting import split_scalar
 
 
 class Term(NamedTuple):
@@ -28,11 +41,16 @@ Grouping = tuple[list[Term], Callable[[Expr, Fraction], Term], list[Term], Type]
 """Terms with something in common: the group, how to put it back around what is left, what is left, its type."""
 
 
+_IN_WORDS = 4
+"""What it is worth to say a thing in the words of the formula."""
+
+
 class Ordering:
     """Factors and terms stand in the order in which their names first appear in the formula as typed."""
 
     def __init__(self, order: Sequence[str]) -> None:
         self._place = {name: i for i, name in enumerate(order)}
+        self.typed: frozenset[Expr] = frozenset()
         self.totals: dict[tuple[tuple[Term, ...], Type], Expr] = {}
 
     def rank(self, expr: Expr) -> tuple[int, ...]:
@@ -40,8 +58,12 @@ class Ordering:
         return tuple([place.get(name, last) for name in names(expr)])
 
     def best(self, candidates: Sequence[Expr]) -> Expr:
-        """The cheapest to print; of equals, the one whose names stand in the order of the formula."""
-        return min(candidates, key=lambda e: (cost(e), self.rank(e)))
+        """The cheapest to print, in the words of the formula if possible; of equals, in the order of its names."""
+        return min(candidates, key=lambda e: (cost(e) - _IN_WORDS * self._in_words(e), self.rank(e)))
+
+    def _in_words(self, expr: Expr) -> bool:
+        """Whether it is a call of the formula as typed, or a power of one: norm2(x)^2 where norm2(x) is known."""
+        return expr in self.typed or (expr.op == "power" and expr.args[0] in self.typed)
 
     def rank_term(self, term: Term) -> tuple[tuple[int, ...], Fraction, int]:
         parts = (*term.scalars, *term.chain, *term.below)
@@ -134,7 +156,7 @@ def counted(items: Sequence[Expr]) -> dict[Expr, int]:
 
 def flattened(term: Term) -> Term:
     """Products among the factors of a chain joined to it: what is associative is kept flat, so that ends compare."""
-    coefficient, scalars, chain = term.coefficient, list[Expr](), list[Expr]()
+    coefficient, scalars, below, chain = term.coefficient, list[Expr](), list(term.below), list[Expr]()
     for scalar in term.scalars:
         if scalar.op == "number":
             coefficient *= scalar.value
@@ -143,24 +165,37 @@ def flattened(term: Term) -> Term:
     for factor in term.chain:
         if factor.op == "neg":
             coefficient, factor = -coefficient, factor.args[0]
-        if factor.op != "product" or set(factor.value) != {"*"}:
+        if factor.op != "product" or not set(factor.value) <= {"*", "/"}:
             chain.append(factor)
             continue
-        for arg in factor.args:
-            if arg.op == "number":
+        for operator, arg in zip(("*", *factor.value), factor.args, strict=True):
+            if operator == "/":
+                above: list[Expr] = []
+                coefficient /= split_scalar(arg, above, scalars)
+                below += above
+            elif arg.op == "number":
                 coefficient *= arg.value
             elif arg.kind == SCALAR:
                 scalars.append(arg)
             else:
                 chain.append(arg)
-    return term._replace(coefficient=coefficient, scalars=tuple(scalars), chain=tuple(chain))
+    scalars, below = _cancelled(scalars, below)
+    return Term(coefficient, tuple(scalars), tuple(below), tuple(chain))
+
+
+def _cancelled(above: list[Expr], below: list[Expr]) -> tuple[list[Expr], list[Expr]]:
+    """Without the factors that stand on both sides of the fraction bar."""
+    common = _shared([above, below]) if above and below else []
+    return (list(_without(above, common)), list(_without(below, common))) if common else (above, below)
 
 
 _SIMPLE = ("name", "number", "constant")
 
 
 def _complexity(expr: Expr) -> bool:
-    return not (expr.op in _SIMPLE or (expr.op == "power" and expr.args[0].op in _SIMPLE))
+    return not (
+        expr.op in _SIMPLE or (expr.op == "power" and expr.args[0].op in _SIMPLE and expr.args[1].op == "number")
+    )
 
 
 def _denominator(below: Sequence[Expr], order: Ordering) -> list[Expr]:
@@ -183,7 +218,7 @@ def total(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
     found = _plain(ordered, order, type_)
     if len(ordered) > 1:
         factored = _factored(ordered, order, type_)
-        if factored is not None and cost(factored) <= cost(found):
+        if factored is not None and dressed_cost(factored) <= dressed_cost(found):
             found = factored
     order.totals[ordered, type_] = found
     return found
@@ -245,7 +280,23 @@ def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | Non
         merged = outer(inside, sign)
         rest = [t for t in terms if t not in group]
         candidates.append(total([*rest, merged], order, type_) if rest else joined(merged, order, type_))
-    return min(candidates, key=lambda e: (cost(e), order.rank(e)), default=None)
+    return min(candidates, key=lambda e: (dressed_cost(e), order.rank(e)), default=None)
+
+
+_SYMMETRY = 3
+"""What showing a symmetry is worth: A'*(eye - u*u')*A rather than (A' - A'*u*u')*A."""
+
+
+def dressed_cost(expr: Expr) -> int:
+    return cost(expr) - (_SYMMETRY if is_palindrome(expr) else 0)
+
+
+def is_palindrome(expr: Expr) -> bool:
+    """Whether a product of three or more shows that it may be symmetric: the last factor is the first, transposed."""
+    if expr.op == "neg":
+        return is_palindrome(expr.args[0])
+    chain = [a for a in expr.args if a.kind != SCALAR] if expr.op == "product" else []
+    return len(chain) > 2 and chain[0].kind == "matrix" and chain[0] == transposed(chain[-1])
 
 
 def is_zero(expr: Expr) -> bool:
@@ -273,11 +324,15 @@ def _groupings(terms: Sequence[Term], order: Ordering, type_: Type) -> Iterator[
     common = _common_scalars(terms)
     if common is not None:
         scalars, below, inner = common
+        content = _content(terms)
+        if content < 1 and len({abs(t.coefficient) for t in terms}) > 1:
+            content = Fraction(1)
+        inner = [t._replace(coefficient=t.coefficient / content) for t in inner]
 
         def back(inside: Expr, sign: Fraction) -> Term:
             if type_.kind == SCALAR:
-                return Term(sign, (*scalars, inside), below, ())
-            return Term(sign, scalars, below, (inside,))
+                return Term(sign * content, (*scalars, inside), below, ())
+            return Term(sign * content, scalars, below, (inside,))
 
         yield list(terms), back, inner, type_
         return
@@ -293,6 +348,7 @@ def _groupings(terms: Sequence[Term], order: Ordering, type_: Type) -> Iterator[
     yield from _diagonals(terms, type_)
     for left in (True, False):
         yield from _common_ends(terms, left, type_)
+    yield from _common_both(terms)
     yield from _common_hadamard(terms, type_)
 
 
@@ -353,6 +409,28 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Gro
                 inside_chain = (inside,)
             chain = (end, *inside_chain) if left else (*inside_chain, end)
             return Term(sign * content, shared, below, chain)
+
+        yield group, back, inner, inner_type
+
+
+def _common_both(terms: Sequence[Term]) -> Iterator[Grouping]:
+    """A'*M*A + A'*A = A'*(M + eye)*A: both ends taken off at once, where one is the other transposed."""
+    ends: dict[Expr, list[Term]] = {}
+    for term in terms:
+        if len(term.chain) > 1 and term.chain[0].kind == "matrix" and term.chain[0] == transposed(term.chain[-1]):
+            ends.setdefault(term.chain[-1], []).append(term)
+    for end, group in ends.items():
+        if len(group) < 2 or all(len(t.chain) == 2 for t in group):
+            continue
+        inner_type = of_order((end.dims[0], end.dims[0]))
+        content = _content(group)
+        inner = [
+            t._replace(coefficient=t.coefficient / content, chain=t.chain[1:-1] or (call("eye", type=inner_type),))
+            for t in group
+        ]
+
+        def back(inside: Expr, sign: Fraction, end: Expr = end, content: Fraction = content) -> Term:
+            return flattened(Term(sign * content, (), (), (transposed(end), inside, end)))
 
         yield group, back, inner, inner_type
 

@@ -21,14 +21,16 @@ UNROLLED = 64
 
 
 Written = dict[Node, Expr]
-"""How the sums of a formula were typed."""
+"""How the parts of a formula were typed."""
+
+_NOTED = ("add", "product", "power", "call")
 
 
 def lower(program: Program, symbols: Mapping[str, Node]) -> tuple[Node, dict[str, Node], Written]:
     """The graph of a typed program's value, and of each of its named intermediates.
 
     ``symbols`` gives the node of every variable. Intermediates stay named nodes, which the normal form
-    does not look into: they can be differentiated in, and printed by name. The sums are given as typed, too.
+    does not look into: they can be differentiated in, and printed by name. The parts are given as typed, too.
     """
     names = dict(symbols)
     intermediates: dict[str, Node] = {}
@@ -39,14 +41,14 @@ def lower(program: Program, symbols: Mapping[str, Node]) -> tuple[Node, dict[str
 
 
 def lower_expression(root: Expr, names: Mapping[str, Node], written: Written | None = None) -> Node:
-    """The graph of one typed expression; its sums are noted in ``written``."""
+    """The graph of one typed expression; how its parts were typed is noted in ``written``."""
 
     def visit(expr: Expr, args: list[Node]) -> Node:
         rule = _RULES.get(expr.op)
         if rule is None:
             raise NotSupported(f"{expr.op} has no tensor form", span=expr.span)
         node = rule(expr, args, names)
-        if written is not None and expr.op == "add" and expr.kind != ROW:
+        if written is not None and expr.op in _NOTED and expr.kind != ROW:
             written.setdefault(node, expr)
         return node
 

@@ -1,4 +1,4 @@
-"""Operands of a contraction that have a notation of their own: components, slices, vec, and split scalars.
+"""Operands of a contraction that have a notation of their own: components, slices, vec.
 
 Unit vectors, shifts and fused axes are constants of the tensor graph; the formula language writes them as
 x[1], x[2:5] and vec(X).
@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Type
 from matgrad.tensor.nodes import Constant, Einsum, Node
-from matgrad.translate.algebra import power, transposed
+from matgrad.translate.algebra import transposed
 from matgrad.translate.fused import Pairs, read_fused
-
-REPEATED = 8
-"""Exponents of scalars up to which a power is taken apart into equal factors."""
 
 Plain = Callable[[Node], Expr]
 SizeOf = Callable[[Dim], Expr]
@@ -77,34 +73,3 @@ def _index(
     kind = SCALAR if not kept else MATRIX if len(kept) == 2 else ROW if axes == [1] else VECTOR
     whole = Expr("index", (base,), tuple(items), type=Type(kind, tuple(dims)))
     return transposed(whole) if kind == ROW else whole, tuple(kept)
-
-
-def split_scalar(expr: Expr, scalars: list[Expr], below: list[Expr]) -> Fraction:
-    """A scalar factor taken apart into its own factors and denominators; the number among them."""
-    if expr.op != "product" or any(o not in "*/" for o in expr.value) or any(a.kind != SCALAR for a in expr.args):
-        if expr.op == "number":
-            return Fraction(expr.value)
-        scalars += _repeated(expr)
-        return Fraction(1)
-    coefficient = Fraction(1)
-    for operator, arg in zip(("*", *expr.value), expr.args, strict=True):
-        if arg.op == "number":
-            coefficient = coefficient * arg.value if operator == "*" else coefficient / arg.value
-        elif operator == "/" and arg.op == "product" and all(o == "*" for o in arg.value):
-            inner: list[Expr] = []
-            coefficient /= split_scalar(arg, inner, below)
-            below += inner
-        else:
-            side = scalars if operator == "*" else below
-            side += _repeated(arg)
-    return coefficient
-
-
-def _repeated(expr: Expr) -> list[Expr]:
-    """s^3 as s, s, s, so that common factors are found; equal factors are joined again when they are written."""
-    if expr.op == "power" and expr.value == "^" and expr.args[1].op == "number":
-        base, exponent = expr.args[0], expr.args[1].value
-        if exponent.denominator <= 2 and exponent <= REPEATED:
-            root = [power(base, Fraction(1, 2))] if exponent.denominator == 2 else []
-            return [*root, *[base] * int(exponent)]
-    return [expr]

@@ -32,16 +32,28 @@ from matgrad.translate.algebra import (
 )
 from matgrad.translate.blocks import written_out
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
-from matgrad.translate.factors import Ordering, Term, flattened, is_zero, joined, total
+from matgrad.translate.factors import (
+    EXHAUSTIVE,
+    Ordering,
+    Term,
+    dressed_cost,
+    flattened,
+    is_palindrome,
+    is_zero,
+    joined,
+    total,
+)
 from matgrad.translate.index_notation import LETTERS, UNPRINTABLE, index_notation
-from matgrad.translate.operands import read_operands, split_scalar
+from matgrad.translate.norms import norm, norm_of_rows, squared
+from matgrad.translate.operands import read_operands
+from matgrad.translate.splitting import split_scalar
 
 
 class Recovery:
     """Reads graphs as formulas, in the words of one formula: its order of names, and what it calls its sizes.
 
     ``sizes`` gives, for each dimension, an expression such as ``length(x)`` or the declared name. ``written``
-    holds the sums of the formula as they were typed: they keep their order and their signs.
+    holds the parts of the formula as they were typed: its sums keep their order and their signs.
     """
 
     def __init__(self, order: Sequence[str], sizes: Mapping[str, Expr], written: Mapping[Node, Expr]) -> None:
@@ -49,6 +61,7 @@ class Recovery:
         self.sizes = sizes
         self._written = written
         self._typed = frozenset(e for e in written.values() if e.op == "add")
+        self.order.typed = frozenset(e for e in written.values() if e.op == "call")
         self._done: dict[Node, tuple[int, Expr]] = {}
         self._turned: dict[Node, Expr] = {}
 
@@ -141,10 +154,19 @@ class Recovery:
         sign, arg = self.signed(node.args[0])
         known = card(node.function)
         parity = known.facts.get("parity") if known is not None else None
-        if parity is None and sign < 0:
-            arg = negated(arg)
+        if parity is None:
+            arg = self._argument(node.args[0])
         whole = call(node.function, arg, type=type_)
         return negative(whole) if parity == "odd" and sign < 0 else whole
+
+    def _argument(self, node: Node) -> Expr:
+        """What a function is applied to: as the formula has it, unless there is a shorter way to write it."""
+        found = self.plain(node)
+        typed = self._written.get(node)
+        if typed is None and found.op == "neg":
+            opposite = self._written.get(b.scaled(node, -1))
+            typed = None if opposite is None else negative(opposite)
+        return typed if typed is not None and cost(typed) <= cost(found) else found
 
     def _unbroadcast(self, node: Node) -> Expr:
         scalar = b.scalar_of(node)
@@ -153,7 +175,11 @@ class Recovery:
     def _power(self, node: Map) -> Expr:
         exponent: Fraction = node.parameter
         sign, base = self.signed(node.args[0])
-        root = self._norm(node.args[0]) or self._norm_of_rows(node.args[0])
+        root = norm(node.args[0], self.signed)
+        if root is not None and exponent.denominator == 1:
+            whole = squared(node.args[0], root, self._written)
+            root, base, sign = (root, base, sign) if whole.op == "power" else (None, whole, 1)
+        root = root or norm_of_rows(node.args[0], self.signed)
         if root is not None:
             sign, base, exponent = 1, root, 2 * exponent
         if sign < 0 and exponent.denominator != 1:
@@ -165,45 +191,12 @@ class Recovery:
         flips = sign < 0 and exponent.denominator == 1 and exponent.numerator % 2 == 1
         return negative(whole) if flips else whole
 
-    def _norm(self, node: Node) -> Expr | None:
-        """norm2(x), where the node is the sum of the squares of all entries of x."""
-        if not isinstance(node, Einsum) or node.out or len(node.operands) != 1 or node.coefficient != 1:
-            return None
-        squares, labels = node.operands[0], node.subscripts[0]
-        if not isinstance(squares, Map) or squares.function != "power" or len(set(labels)) != len(labels):
-            return None
-        exponent = squares.parameter / 2
-        if exponent.denominator != 1 or exponent < 1:
-            return None
-        _, inside = self.signed(b.power(squares.args[0], exponent))
-        if inside.op == "transpose":
-            inside = inside.args[0]
-        inside = self.order.best([inside, turned_kron(inside)]) if inside.op == "call" else inside
-        return call("norm2", inside, type=SCALAR_TYPE)
-
-    def _norm_of_rows(self, node: Node) -> Expr | None:
-        """norm2(X, dim=2), where the node is the sum of squares along each row; norm2(X, dim=1)' for columns."""
-        if not isinstance(node, Einsum) or len(node.operands) != 1 or node.coefficient != 1:
-            return None
-        squares, labels = node.operands[0], node.subscripts[0]
-        if not (isinstance(squares, Map) and squares.function == "power" and squares.parameter == 2):
-            return None
-        if len(set(labels)) != 2 or len(node.out) != 1:
-            return None
-        _, inside = self.signed(squares.args[0])
-        by_column = labels[1] == node.out[0]
-        if inside.op == "transpose":
-            inside, by_column = inside.args[0], not by_column
-        kind = "row" if by_column else VECTOR
-        found = call("norm2", inside, type=Type(kind, node.shape), dim=1 if by_column else 2)
-        return transposed(found) if by_column else found
-
     def _apply(self, node: Apply) -> Expr:
         sign, arg = self.signed(node.arg)
         type_ = of_order(node.shape)
         if node.parameter is None:
             return self._matrix_function(node, sign, arg)
-        arg = self.plain(node.arg)
+        arg = self._argument(node.arg)
         if node.parameter == len(node.arg.shape):
             return call(node.function, arg, type=type_)
         if node.parameter == 1 and len(node.arg.shape) == 2:
@@ -232,15 +225,28 @@ class Recovery:
     # -- sums
 
     def _sum(self, node: Sum) -> Expr:
-        found = self._total(node.terms, node.shape)
+        found = self._read_sum(node.terms, node.shape)
         for factor in (1, -1):
-            typed = self._written.get(b.scaled(node, factor))
+            typed = self._sum_as_typed(b.scaled(node, factor))
             if typed is not None and cost(typed) <= cost(found) + 1:
                 return typed if factor > 0 else negative(typed)
-            turned = self._written.get(b.scaled(b.transpose(node), factor)) if len(node.shape) == 2 else None
+            turned = self._sum_as_typed(b.scaled(b.transpose(node), factor)) if len(node.shape) == 2 else None
             if turned is not None and cost(turned) < cost(found):
                 return transposed(turned) if factor > 0 else negative(transposed(turned))
         return found
+
+    def _read_sum(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...]) -> Expr:
+        """The sum as it stands, or as a law for readers gives it, whichever is shorter."""
+        found = [self._total(terms, shape)]
+        for law in b.READING_LAWS:
+            other = law.rewrite({term: factor for factor, term in terms})
+            if other is not None:
+                found.append(self.plain(other))
+        return min(found, key=cost)
+
+    def _sum_as_typed(self, node: Node) -> Expr | None:
+        typed = self._written.get(node)
+        return typed if typed is not None and typed.op == "add" else None
 
     def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False) -> Expr:
         if len(shape) > 2:
@@ -270,15 +276,38 @@ class Recovery:
                 pass
         sign, expr = self.signed(node)
         factor *= sign
-        if isinstance(node, Map) and node.function == "power" and not node.shape and expr.op == "product":
-            return Term(factor, (), (expr.args[1],), ())
-        return Term(factor, () if node.shape else (expr,), (), (expr,) if node.shape else ())
+        if node.shape:
+            return Term(factor, (), (), (expr,))
+        scalars: list[Expr] = []
+        below: list[Expr] = []
+        factor *= split_scalar(expr, scalars, below)
+        return Term(factor, tuple(scalars), tuple(below), ())
 
     # -- contractions
 
     def _einsum(self, node: Einsum) -> Expr:
         if b.is_zero(node):
             return self._zero(node.shape)
+        found = self._contraction(node)
+        if len(node.shape) != 2 or node.shape[0] != node.shape[1] or is_palindrome(found):
+            return found
+        spread = self._spread(node)
+        return spread if spread is not None and dressed_cost(spread) <= dressed_cost(found) else found
+
+    def _spread(self, node: Einsum) -> Expr | None:
+        """The same with a sum among its factors multiplied out and factored anew: A'*(u + v)*A for (A'*u + A'*v)*A."""
+        pairs = list(zip(node.operands, node.subscripts, strict=True))
+        for k, (operand, labels) in enumerate(pairs):
+            if isinstance(operand, Sum) and len(labels) == 2 and len(pairs) > 1 and len(operand.terms) <= EXHAUSTIVE:
+                rest = pairs[:k] + pairs[k + 1 :]
+                sizes = dict(enumerate(node.sizes))
+                terms = [
+                    (f, b.einsum([(t, labels), *rest], node.out, node.coefficient, sizes)) for f, t in operand.terms
+                ]
+                return self._total(terms, node.shape)
+        return None
+
+    def _contraction(self, node: Einsum) -> Expr:
         spread = spread_sums(node)
         if spread is not None:
             sign, expr = self.signed(spread)
@@ -286,7 +315,7 @@ class Recovery:
         if _is_sum(node):
             (inner,) = node.operands
             assert isinstance(inner, Sum)
-            return self._total([(node.coefficient * f, t) for f, t in inner.terms], node.shape)
+            return self._read_sum([(node.coefficient * f, t) for f, t in inner.terms], node.shape)
         if len(node.shape) <= 2:
             try:
                 term = self._network(node, node.coefficient)
@@ -306,13 +335,10 @@ class Recovery:
 
     def _network(self, node: Einsum, coefficient: Fraction) -> Term:
         """An Einsum of order ≤ 2 as a term; raises NoMatrixForm."""
-        norm = self._norm(b.scaled(node, 1 / node.coefficient))
-        if norm is not None:
-            inner = norm.args[0]
-            candidates = [power(norm, Fraction(2))]
-            if inner.kind == VECTOR:
-                candidates.append(times(transposed(inner), inner))
-            return Term(coefficient, (self.order.best(candidates),), (), ())
+        squares = b.scaled(node, 1 / node.coefficient)
+        root = norm(squares, self.signed)
+        if root is not None:
+            return Term(coefficient, (squared(squares, root, self._written),), (), ())
         masked = self._masked(node, coefficient)
         if masked is not None:
             return masked

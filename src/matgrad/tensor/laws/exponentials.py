@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from matgrad.tensor import builders as b
@@ -138,3 +139,28 @@ def _broadcast_axes(node: Node) -> set[int]:
         return set()
     used = {x for s in node.subscripts for x in s}
     return {k for k, x in enumerate(node.out) if x not in used and node.out.count(x) == 1}
+
+
+@b.SUM_LAWS.add(
+    "hyperbolic",
+    "exp(x) + exp(-x) = 2*cosh(x), exp(x) - exp(-x) = 2*sinh(x)",
+    because="the definitions of cosh and sinh",
+    examples=(
+        ("(exp(c) - exp(-c))/(exp(c) + exp(-c))", "c: scalar"),
+        ("exp(x)/2 + exp(-x)/2 + y", "x: vector(n); y: vector(n)"),
+    ),
+)
+def hyperbolic(terms: dict[Node, Fraction]) -> bool:
+    """exp(x) + exp(-x) = 2·cosh(x), and exp(x) - exp(-x) = 2·sinh(x)."""
+    exps = {node.args[0]: node for node in terms if isinstance(node, Map) and node.function == "exp"}
+    if len(exps) < 2:
+        return False
+    for argument, node in exps.items():
+        other = exps.get(scaled(argument, -1))
+        if other is not None and abs(terms[other]) == abs(terms[node]):
+            factor = terms[node]
+            name = "cosh" if terms[other] == factor else "sinh"
+            del terms[node], terms[other]
+            b.collect(terms, map_(name, (argument,)), 2 * factor)
+            return True
+    return False

@@ -1,7 +1,7 @@
 """Laws that multiply out because something cancels: fractions over a common denominator, complements of sigmoid.
 
-A sum is multiplied out only where that leaves less than there was (``weight``), and only a small one: (A + B)^20
-stays as it is. What is divided by was divided by before, so no condition is added.
+A sum is multiplied out only where that leaves less than there was, and only a small one: (A + B)^20 stays as it is.
+What is divided by was divided by before, so no condition is added.
 """
 
 from __future__ import annotations
@@ -59,12 +59,13 @@ def _below(operands: Sequence[Operand], out: tuple[int, ...]) -> dict[Key, Fract
     found = {}
     for node, labels in operands:
         base, exponent = power_of(node)
-        if exponent < 0 and set(labels) <= set(out):
+        broken = exponent.denominator != 1 and isinstance(base, Sum)
+        if (exponent < 0 or broken) and set(labels) <= set(out):
             found[base, labels] = -exponent
     return found
 
 
-@b.SUM_LAWS.add(
+@b.READING_LAWS.add(
     "common denominator",
     "u/v - w/v^2 = (u*v - w)/v^2, where something cancels in the numerator",
     because="both sides times the denominator",
@@ -72,38 +73,38 @@ def _below(operands: Sequence[Operand], out: tuple[int, ...]) -> dict[Key, Fract
         ("1/(1 + c^2) - 2*c^2/(1 + c^2)^2", "c: scalar"),
         ("y./x - (1 - y)./(1 - x)", "x: vector(n); y: vector(n)"),
         ("1./sqrt(c^2 + x.^2) - x.^2./(c^2 + x.^2).^(3/2)", "x: vector(n); c: scalar"),
+        ("sqrt(1 + c^2) + c^2/sqrt(1 + c^2)", "c: scalar"),
     ),
 )
-def common_denominator(terms: Terms) -> bool:
+def common_denominator(terms: Terms) -> Node | None:
     """u/v - w/v² = (u·v - w)/v², where the numerator gets shorter."""
     if not 1 < len(terms) <= 2 * MOST:
-        return False
+        return None
     found = [Product.of(node) for node in terms if isinstance(node, Einsum) or is_map(node, "power")]
     parts = [part for part in found if part is not None and part.below]
     keys = dict.fromkeys(key for part in parts for key in part.below)
     most = {key: max(part.below.get(key, Fraction(0)) for part in parts) for key in keys}
+    if all(count <= 0 for count in most.values()):
+        return None
     missing = [{key: most[key] - part.below.get(key, Fraction(0)) for key in keys} for part in parts]
     counts = [count for extra in missing for count in extra.values()]
     if not 1 < len(parts) <= MOST or any(count.denominator != 1 or count > MOST for count in counts):
-        return False
+        return None
     if not any(count and isinstance(base, Sum) for extra in missing for (base, _), count in extra.items()):
-        return False
+        return None
     above: Terms = {}
     for part, extra in zip(parts, missing, strict=True):
         grown = part.above(extra, {axes for _, axes in keys})
         if grown is None:
-            return False
+            return None
         for product in grown:
             b.collect(above, product, terms[part.node])
     below = [(power(base, -count), axes) for (base, axes), count in most.items()]
-    size = sum(map(weight, above)) + sum(weight(node) for node, _ in below)
-    if not above or size >= sum(weight(part.node) for part in parts):
-        return False
+    if not above:
+        return None
     numerator = b.add([scaled(node, factor) for node, factor in above.items()])
-    for part in parts:
-        del terms[part.node]
-    b.collect(terms, einsum([(numerator, parts[0].out), *below], parts[0].out), Fraction(1))
-    return True
+    rest = [scaled(node, factor) for node, factor in terms.items() if all(node is not part.node for part in parts)]
+    return b.add([einsum([(numerator, parts[0].out), *below], parts[0].out), *rest])
 
 
 @b.SUM_LAWS.add(

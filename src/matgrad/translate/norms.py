@@ -1,0 +1,59 @@
+"""Norms read off the graph, where they are roots of sums of squares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from matgrad.formula.syntax import SCALAR_TYPE, VECTOR, Expr, Type
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Einsum, Map, Node
+from matgrad.translate.algebra import call, cost, power, times, transposed, turned_kron
+
+Signed = Callable[[Node], tuple[int, Expr]]
+
+
+def norm(node: Node, signed: Signed) -> Expr | None:
+    """norm2(x), where the node is the sum of the squares of all entries of x."""
+    if not isinstance(node, Einsum) or node.out or len(node.operands) != 1 or node.coefficient != 1:
+        return None
+    squares, labels = node.operands[0], node.subscripts[0]
+    if not isinstance(squares, Map) or squares.function != "power" or len(set(labels)) != len(labels):
+        return None
+    exponent = squares.parameter / 2
+    if exponent.denominator != 1 or exponent < 1:
+        return None
+    _, inside = signed(b.power(squares.args[0], exponent))
+    if inside.op == "transpose":
+        inside = inside.args[0]
+    if inside.op == "call":
+        inside = min(inside, turned_kron(inside), key=cost)
+    return call("norm2", inside, type=SCALAR_TYPE)
+
+
+def norm_of_rows(node: Node, signed: Signed) -> Expr | None:
+    """norm2(X, dim=2), where the node is the sum of squares along each row; norm2(X, dim=1)' for columns."""
+    if not isinstance(node, Einsum) or len(node.operands) != 1 or node.coefficient != 1:
+        return None
+    squares, labels = node.operands[0], node.subscripts[0]
+    if not (isinstance(squares, Map) and squares.function == "power" and squares.parameter == 2):
+        return None
+    if len(set(labels)) != 2 or len(node.out) != 1:
+        return None
+    _, inside = signed(squares.args[0])
+    by_column = labels[1] == node.out[0]
+    if inside.op == "transpose":
+        inside, by_column = inside.args[0], not by_column
+    kind = "row" if by_column else VECTOR
+    found = call("norm2", inside, type=Type(kind, node.shape), dim=1 if by_column else 2)
+    return transposed(found) if by_column else found
+
+
+def squared(node: Node, root: Expr, written: Mapping[Node, Expr]) -> Expr:
+    """The square of a norm: norm2(x)^2 or x'*x, in the words of the formula; else the shorter."""
+    square = power(root, Fraction(2))
+    (inside,) = root.args
+    if inside.kind != VECTOR or b.power(node, Fraction(1, 2)) in written:
+        return square
+    inner = times(transposed(inside), inside)
+    return inner if written.get(node) == inner or cost(inner) <= cost(square) else square
