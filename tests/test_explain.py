@@ -317,6 +317,41 @@ def test_what_does_not_fit_is_refused_with_advice(options: dict[str, object], pa
         matgrad.explain(formula, wrt, **given)  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"where": 5}, "declarations are text or a mapping, not int"),
+        ({"where": [1]}, "declarations are text or a mapping, not list"),
+        ({"at": 5}, "at is a mapping of names to values, not 5"),
+        ({"at": "x=[1,2]"}, "at is a mapping of names to values, not 'x="),
+        ({"order": True}, "not True"),
+        ({"order": "2"}, "not '2'"),
+        ({"brief": "yes"}, "brief is True or False, not 'yes'"),
+        ({"style": 3}, "unknown style 3"),
+        ({"at": {"x": [1.0, 2.0]}}, "b"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_named(options: dict[str, object], part: str) -> None:
+    with pytest.raises(MatgradError) as caught:
+        matgrad.explain(LEAST_SQUARES, "x", **options)  # type: ignore[call-overload]
+    assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("where", [5, [1], {1: "x"}, {"x": 3}])
+def test_declarations_of_the_wrong_kind_are_errors_everywhere(where: object) -> None:
+    for function in (matgrad.derive, matgrad.gradient, matgrad.explain):
+        with pytest.raises(MatgradError, match="declarations"):
+            function("x'*x", "x", where=where)  # type: ignore[operator]
+    with pytest.raises(MatgradError, match="declarations"):
+        matgrad.parse("x'*x", where=where)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("style", ["differential", "backward", "components"])
+def test_outside_of_the_domain_the_condition_is_named(style: str) -> None:
+    with pytest.raises(MatgradError, match="not defined at this point(.|\\n)*x > 0"):
+        matgrad.explain("x'*log(x)", "x", style=style, at={"x": [1.0, -2.0]})
+
+
 def test_components_of_a_deep_program_offer_another_style() -> None:
     source = "for l in 1..100 { a{l} = tanh(W{l}*a{l-1}) }; norm2(a100)^2"
     with pytest.raises(NotSupported, match='style="backward"'):

@@ -148,6 +148,10 @@ def explain(
     """
     from matgrad.explaining.styles import explained
 
+    if at is not None and not (isinstance(at, Mapping) and all(isinstance(name, str) for name in at)):
+        raise MatgradError(f"at is a mapping of names to values, not {_shortly(at)}", hint='at={"x": [1, 2]}')
+    if not isinstance(brief, bool):
+        raise MatgradError(f"brief is True or False, not {_shortly(brief)}", hint="brief=True, for main lines only")
     found = explained(_text(formula), _names(wrt), where, order, style, at)
     return found.brief() if brief else found
 
@@ -190,6 +194,12 @@ def _text(formula: object) -> str:
     if not isinstance(formula, str):
         raise MatgradError(f"a formula is text, not {type(formula).__name__}", hint='derive("x\'*A*x", "x")')
     return formula
+
+
+def _shortly(value: object) -> str:
+    """A value in an error message."""
+    shown = repr(value)
+    return shown if len(shown) <= 40 else f"{shown[:37]}…"
 
 
 def _names(wrt: object) -> list[str]:

@@ -45,7 +45,7 @@ class Formula:
         reading: Reading | None = None,
     ) -> None:
         self.source = source
-        self.where = where if isinstance(where, str) or where is None else dict(where)
+        self.where = dict(where) if isinstance(where, Mapping) else where
         self._context = context
         self._expect = expect
         self.reading = reading

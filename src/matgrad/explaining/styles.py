@@ -35,8 +35,8 @@ def explained(
 ) -> Derivation:  # fmt: skip
     """The checked derivation of a derivative, in a style."""
     if style not in STYLES:
-        raise MatgradError(f"unknown style {style!r}", hint=", ".join(STYLES))
-    if isinstance(order, bool) or order not in (1, 2, 3, 4):
+        raise MatgradError(f"unknown style {style!r}", hint=", ".join(f'style="{known}"' for known in STYLES))
+    if not isinstance(order, int) or isinstance(order, bool) or order not in (1, 2, 3, 4):
         raise NotSupported(f"a derivation is of order 1 to 4, not {order!r}", hint="2 for the Hessian")
     if style != "backward" and len(wrt) > 1:
         raise NotSupported(f"the {style} style is of one variable", hint='style="backward", which shares one table')
