@@ -348,8 +348,9 @@ def test_declarations_of_the_wrong_kind_are_errors_everywhere(where: object) -> 
 
 @pytest.mark.parametrize("style", ["differential", "backward", "components"])
 def test_outside_of_the_domain_the_condition_is_named(style: str) -> None:
-    with pytest.raises(MatgradError, match="not defined at this point(.|\\n)*x > 0"):
+    with pytest.raises(MatgradError, match="not defined at this point") as caught:
         matgrad.explain("x'*log(x)", "x", style=style, at={"x": [1.0, -2.0]})
+    assert "x > 0" in str(caught.value)
 
 
 def test_components_of_a_deep_program_offer_another_style() -> None:

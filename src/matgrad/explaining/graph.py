@@ -8,48 +8,64 @@ from typing import Any
 
 from matgrad.answer.formula import Where
 from matgrad.errors import MatgradError, NotSupported
-from matgrad.explaining.lines import LET, Line
+from matgrad.explaining.backward_style import backward
+from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Line
+from matgrad.explaining.render import show_value
 from matgrad.formula.syntax import walk
 
 _FORMATS = ("svg", "pdf", "png")
 
 
 def source(formula: str, wrt: Sequence[str], *, where: Where = None, at: Mapping[str, Any] | None = None) -> str:
-    """The graph in the language of Graphviz: one box for each value, one edge for each use of it."""
-    from matgrad.explaining.styles import explained
+    """The graph in the language of Graphviz: one box for each value, one edge for each use of it.
 
-    derivation = explained(formula, wrt, where, 1, "backward", at)
+    A box holds the value's formula, and its numbers where a point is given. What goes back along an edge is the
+    signal that stands in red at the value it arrives at, once for all edges that leave it.
+    """
+    derivation = backward(formula, wrt, where, 1, at)
     words = derivation.words
-    boxes = [line for line in derivation if line.part in (LET, "given")]
-    signals = {line.left.value.partition("/∂")[2]: line for line in derivation if line not in boxes}
-    out = ["digraph {", "  rankdir=LR; node [shape=box, fontname=serif]; edge [fontname=serif, fontsize=10];"]
-    known = {line.left.value for line in boxes}
-    leaves = dict.fromkeys(n.value for line in boxes for n in walk(line.right) if n.op == "name")
-    out += [f'  "{name}" [shape=ellipse];' for name in leaves if name not in known]
-    for line in boxes:
-        value = _values(line)
-        label = f"{words.unicode(line.left)} = {words.unicode(line.right)}" + (f"\\n{value}" if value else "")
-        out.append(f'  "{line.left.value}" [label="{_quoted(label)}"];')
-        for name in dict.fromkeys(n.value for n in walk(line.right) if n.op == "name"):
-            back = signals.get(name)
+    values = [line for line in derivation if line.part in (LET, GIVEN)]
+    signals = {line.left.value.rpartition("/∂")[2]: line for line in derivation if line.part in (STEP, ANSWER)}
+    known = {line.left.value for line in values}
+    told: set[str] = set()
+    out = [
+        "digraph {",
+        "  rankdir=LR; ranksep=0.9; nodesep=0.5;",
+        '  node [shape=box, style=rounded, fontname="DejaVu Serif", fontsize=12];',
+        '  edge [fontname="DejaVu Serif", fontsize=10];',
+    ]
+    leaves = dict.fromkeys(node for line in values for node in walk(line.right) if node.op == "name")
+    for node in leaves:
+        if node.value not in known:
+            label = [words.unicode(node), *_leaf_numbers(node.value, at)]
+            out.append(f'  {_quoted(node.value)} [label={_quoted(*label)}, shape=ellipse, style=""];')
+    for line in values:
+        label = [f"{words.unicode(line.left)} = {words.unicode(line.right)}", *_numbers(line)]
+        out.append(f"  {_quoted(line.left.value)} [label={_quoted(*label)}];")
+        for name in dict.fromkeys(node.value for node in walk(line.right) if node.op == "name"):
+            back, edge = signals.get(name), f"  {_quoted(name)} -> {_quoted(line.left.value)}"
             if back is None:
-                out.append(f'  "{name}" -> "{line.left.value}";')
+                out.append(f"{edge};")
                 continue
-            text = f"{words.unicode(back.left)} = {words.unicode(back.right)}"
-            value = _values(back)
-            shown = _quoted(text + (f"\\n{value}" if value else ""))
-            out.append(f'  "{name}" -> "{line.left.value}" [label="{shown}", fontcolor=firebrick];')
+            signal = [f"{words.unicode(back.left)} = {words.unicode(back.right)}", *_numbers(back)]
+            if name in told:  # the formula once, then the name alone
+                signal = [words.unicode(back.left)]
+            told.add(name)
+            out.append(f"{edge} [label={_quoted(*signal)}, fontcolor=firebrick, color=firebrick, dir=both];")
     return "\n".join([*out, "}"])
 
 
-def _values(line: Line) -> str:
-    from matgrad.explaining.render import show_value
-
-    return "" if line.numbers is None else show_value(line.numbers).replace("\n", "\\n")
+def _numbers(line: Line) -> list[str]:
+    return [] if line.numbers is None else show_value(line.numbers).split("\n")
 
 
-def _quoted(text: str) -> str:
-    return text.replace('"', "'")
+def _leaf_numbers(name: str, at: Mapping[str, Any] | None) -> list[str]:
+    return [] if at is None or name not in at else show_value(at[name]).split("\n")
+
+
+def _quoted(*rows: str) -> str:
+    """A string of Graphviz, with a line for each row."""
+    return '"' + "\\n".join(row.replace("\\", "\\\\").replace('"', '\\"') for row in rows) + '"'
 
 
 def draw(

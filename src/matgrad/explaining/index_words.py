@@ -40,7 +40,7 @@ class IndexWords(Words):
 
 class _Unicode(UnicodePrinter):
     def __init__(self, expr: Expr, words: IndexWords) -> None:
-        super().__init__(expr)
+        super().__init__(expr, words.pieces(latex=False))
         self.words = words
 
     def visit_entry(self, node: Expr, pieces: list[Piece]) -> Piece:
@@ -69,7 +69,7 @@ class _Unicode(UnicodePrinter):
 
 class _Latex(LatexPrinter):
     def __init__(self, expr: Expr, words: IndexWords) -> None:
-        super().__init__(expr)
+        super().__init__(expr, words.pieces(latex=True))
         self.words = words
 
     def visit_entry(self, node: Expr, pieces: list[Piece]) -> Piece:

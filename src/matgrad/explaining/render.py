@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import html as _html
 import math
+import re
 import textwrap
+import unicodedata
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, Law, Line
 from matgrad.explaining.trees import at
 from matgrad.explaining.words import Words, law_text
+from matgrad.formula.printing import SPELLED
 from matgrad.formula.syntax import Expr
 
 WIDTH = 100
 """Columns of a terminal that a line may take."""
+MOST_COMMENT = 64
+"""Letters of a rule and its law that stand together beside an equation in LaTeX."""
 MOST_LAYERS = 4
 """Layers whose numbers are shown in a line for many."""
 
@@ -142,23 +148,72 @@ def _latex_numbers(line: Line) -> str:
 
 
 def latex(lines: Sequence[Line], words: Words) -> str:
-    """``align*``, with the rule in words at the right."""
+    """``align*``, with the rule at the right, its law where both are short, and shapes."""
     rows = []
     for line in lines:
         left = "" if line.continues else words.latex(line.left)
-        remark = shown_law(line) or ("where" if line.part == LET else "")
-        number = _latex_numbers(line)
-        comment = rf" && \text{{{_latex_escaped(remark)}}}" if remark else ""
-        rows.append(f"  {left} &= {words.latex(line.right)}{number}{comment}")
+        comment = _latex_comment(line)
+        rows.append(f"  {left} &= {words.latex(line.right)}{_latex_numbers(line)}{f' && {comment}' if comment else ''}")
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
 
-_ESCAPES = {"_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "^": r"\^{}"}
-_MATH = {"∂": r"$\partial$", "δ": r"$\delta$", "∇": r"$\nabla$", "′": "$'$", "·": r"$\cdot$"}
+def _latex_comment(line: Line) -> str:
+    rule = shown_law(line)
+    law_unicode, law = law_text(line.law.law) if rule and line.law.law else ("", "")
+    parts = (
+        [latex_text(rule) + (rf"\text{{: }} {law}" if law and len(rule + law_unicode) <= MOST_COMMENT else "")]
+        if rule
+        else []
+    )
+    if not rule and line.part == LET:
+        parts = [r"\text{where}"] if not line.remark else []
+    if line.remark:
+        parts.append(latex_text(line.remark))
+    return r"\text{; } ".join(parts)
 
 
-def _latex_escaped(text: str) -> str:
-    return "".join(_ESCAPES.get(c, _MATH.get(c, c)) for c in text)
+def latex_text(text: str) -> str:
+    r"""Words in LaTeX; a word with signs or indices in it is mathematics.
+
+    >>> print(latex_text("shape (nₗ₋₁) of ∂f"))
+    \text{shape }(n_{l-1})\text{ of }\partial f
+    """
+    words = re.split(r"( +)", text)
+    parts = [("math", _mathematics(w)) if any(_is_sign(c) for c in w) else ("text", _escaped(w)) for w in words]
+    out = ""
+    for kind, group in groupby(parts, key=lambda part: part[0]):
+        joined = "".join(shown for _, shown in group)
+        out += rf"\text{{{joined}}}" if kind == "text" else joined
+    return out
+
+
+def _is_sign(char: str) -> bool:
+    return char in _SIGNS or char in SPELLED or unicodedata.decomposition(char).startswith(("<sub>", "<super>"))
+
+
+def _escaped(text: str) -> str:
+    return "".join(_ESCAPES.get(c, c) for c in text)
+
+
+def _mathematics(word: str) -> str:
+    """One word of mathematics: ∂xᵢ, (nₗ₋₁)."""
+    out = ""
+    for kind, run in groupby(word, key=lambda c: unicodedata.decomposition(c).partition(" ")[0]):
+        chars = list(run)
+        if kind in ("<sub>", "<super>"):
+            plain = "".join(unicodedata.normalize("NFKC", c).replace("−", "-") for c in chars)
+            out += f"{'_' if kind == '<sub>' else '^'}{{{plain.replace('T', chr(92) + 'top')}}}"
+        else:
+            out += "".join(_SIGNS.get(c) or (f"\\{SPELLED[c]} " if c in SPELLED else _ESCAPES.get(c, c)) for c in chars)
+    return out
+
+
+_ESCAPES = {"_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "^": r"\^{}", "{": r"\{", "}": r"\}", "$": r"\$"}
+_SIGNS = {
+    "∂": r"\partial ", "∇": r"\nabla ", "·": r"\cdot ", "…": r"\dots ", "∘": r"\odot ", "⇒": r"\Rightarrow ",
+    "½": r"\tfrac{1}{2} ", "‖": r"\Vert ", "×": r"\times ", "−": "-", "𝟏": r"\mathbf{1} ", "⊗": r"\otimes ",
+    "√": r"\surd ", "≠": r"\neq ", "⟨": r"\langle ", "⟩": r"\rangle ",
+}  # fmt: skip
 
 
 def markdown(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> str:
@@ -171,6 +226,7 @@ def markdown(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> 
         equation = f"{left} = {words.latex(line.right)}{number}".strip().replace("|", r"\vert ")
         law = f": ${law_text(line.law.law)[1]}$".replace("|", r"\vert ") if line.law.law else ""
         rule = {GIVEN: "", LET: "name"}.get(line.part, line.law.rule + law)
+        rule = "; ".join(part for part in (rule, line.remark.replace("|", r"\|")) if part)
         reason = "" if line.part == GIVEN else line.law.reason.replace("|", r"\|")
         rows.append(f"| ${equation}$ | {rule} | {reason} |")
     return "\n".join([*rows, *(["", *notes] if notes else [])])
@@ -184,7 +240,7 @@ def html(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> str:
         number = _latex_numbers(line)
         law = law_text(line.law.law)[0] if line.law.law else ""
         hint = _html.escape(" — ".join(part for part in (law, line.law.reason) if part))
-        rule = "let" if line.part == LET else _html.escape(shown_law(line))
+        rule = _html.escape("; ".join(p for p in ("let" if line.part == LET else shown_law(line), line.remark) if p))
         cells = (
             f'<td style="text-align:right">${_html.escape(left)}$</td>',
             f'<td style="text-align:left">$= {_html.escape(words.latex(line.right) + number)}$</td>',

@@ -11,7 +11,7 @@ from matgrad.errors import MatgradError
 from matgrad.explaining.trees import DIFFERENTIAL
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import parse_expression
-from matgrad.formula.printing import ATOM, JOINT, Piece
+from matgrad.formula.printing import ATOM, JOINT, UNARY, Piece
 from matgrad.formula.syntax import Expr
 from matgrad.formula.text import to_text
 from matgrad.formula.unicode import to_unicode
@@ -49,16 +49,16 @@ class Words:
         )
 
     def unicode(self, expr: Expr) -> str:
-        return to_unicode(expr, self._pieces(latex=False))
+        return to_unicode(expr, self.pieces(latex=False))
 
     def latex(self, expr: Expr) -> str:
-        return _with_thin_spaces(to_latex(expr, self._pieces(latex=True)))
+        return _with_thin_spaces(to_latex(expr, self.pieces(latex=True)))
 
-    def _pieces(self, *, latex: bool) -> dict[str, Piece]:
+    def pieces(self, *, latex: bool) -> dict[str, Piece]:
         """The special names as the printers take them."""
         found = {DIFFERENTIAL: Piece(ATOM, (r"\mathrm{d}" if latex else "d",))}
         for name, word in self.words.items():
-            level = JOINT if word.quotient else ATOM
+            level = ATOM if not word.quotient else UNARY if latex else JOINT  # a fraction needs no brackets
             found[name] = Piece(level, (word.latex if latex else word.unicode,), tall=latex and word.quotient)
         return found
 
