@@ -56,9 +56,9 @@ def answers(s: Setting, left: Expr, found: Expr, law: Law, before: Expr, *, proj
 
     final, values = _final(s)
     tidy = _tidy(s, before, projected=projected)
-    if tidy is not None and same(found, tidy):
-        found = tidy
     whole = put_back(found, values)
+    if tidy is not None and same(found, tidy) and (cost(tidy) < cost(found) or same(whole, final)):
+        found = tidy
     if same(whole, final) and cost(final) <= IN_ONE and not _has_signal(found):
         put(final, law)
         return lines

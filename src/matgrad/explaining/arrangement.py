@@ -304,9 +304,9 @@ def _call(node: Expr, args: list[Terms]) -> Terms:
             inner = _atom(node, f"{name}({chain!r})")
             found.append({Term(_exponents((*term.scalars, *t.scalars)), t.chain): factor for t in inner})
         return _added(found)
-    if name == "inv" and len(args[0]) == 1:
-        ((term, factor),) = args[0].items()
-        if len(term.chain) == 1 and term.chain[0].turned and not term.scalars and factor == 1:
-            plain = _atom(node, f"inv{dim}{primes}({_text({Term((), _turned(term.chain)): factor})})")
-            return {Term(t.scalars, _turned(t.chain)): f for t, f in plain.items()}
+    if name in ("inv", "adj") and node.kind == MATRIX:
+        turned = {Term(t.scalars, _turned(t.chain)): f for t, f in args[0].items()}
+        first, other = _text(args[0]), _text(turned)
+        atom = Atom(MATRIX, f"{name}{dim}{primes}({min(first, other)})", turned=other < first)
+        return {Term((), (atom,)): Fraction(1)}
     return _atom(node, f"{name}{dim}{primes}({','.join(map(_text, args))})")

@@ -44,7 +44,8 @@ def bridged(start: Expr, end: Expr, simplifier: Simplifier, lower: Callable[[Exp
     if not same(current, end):
         law = POWERS if same(start, end, powers=True) else _by_normal_form(start, end, lower)
         return [Bridge(law, end)]
-    shorter = 4 * cost(end) < 3 * cost(current)
+    bracket = any(n.op == "product" and any(a.op == "add" for a in n.args) for n in walk(current))
+    shorter = bracket and 4 * cost(end) < 3 * cost(current)
     if not lines or shorter:
         return [*lines, Bridge(OUT if shorter else ARRANGE, end)]
     return [*lines[:-1], Bridge(lines[-1].law, end)]

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from matgrad.explaining.lines import Law
-from matgrad.explaining.trees import factors_of
+from matgrad.explaining.trees import expanded, factors_of
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
-from matgrad.translate.algebra import call, negative, number, power, product, times, transposed
+from matgrad.translate.algebra import addition, call, negative, number, power, product, times, transposed
 
 
 class Rule(NamedTuple):
@@ -111,9 +111,11 @@ def _ones(expr: Expr) -> Expr | None:
     pairs = factors_of(expr)
     for k in range(len(pairs) - 1):
         row, column = pairs[k][1], pairs[k + 1][1]
-        if row.kind == ROW and column.kind == VECTOR and row.op == "transpose" and _is_ones(row.args[0]):
-            total = call("sum", column, type=SCALAR_TYPE)
-            return product([*pairs[:k], (pairs[k][0], total), *pairs[k + 2 :]])
+        if row.kind == ROW and column.kind == VECTOR and row.op == "transpose":
+            inner = column if _is_ones(row.args[0]) else row.args[0] if _is_ones(column) else None
+            if inner is not None:
+                total = call("sum", inner, type=SCALAR_TYPE)
+                return product([*pairs[:k], (pairs[k][0], total), *pairs[k + 2 :]])
     return None
 
 
@@ -202,6 +204,61 @@ def _identity(expr: Expr) -> Expr | None:
     return None
 
 
+def _diagonals(expr: Expr) -> Expr | None:
+    """diag(u)*diag(v) = diag(u.*v)."""
+    if expr.op != "product" or expr.kind == SCALAR:
+        return None
+    pairs = factors_of(expr)
+    for k in range(len(pairs) - 1):
+        left, right = pairs[k][1], pairs[k + 1][1]
+        if pairs[k + 1][0] == "*" and _is_diagonal(left) and _is_diagonal(right):
+            inner = product([("*", left.args[0]), (".*", right.args[0])])
+            return product([*pairs[:k], (pairs[k][0], left.replace(args=(inner,))), *pairs[k + 2 :]])
+    return None
+
+
+def _is_diagonal(expr: Expr) -> bool:
+    return expr.op == "call" and expr.value.name == "diag" and expr.kind == MATRIX and expr.args[0].kind == VECTOR
+
+
+def _outer_ones(expr: Expr) -> Expr | None:
+    """ones*ones' = ones, a matrix."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    for k in range(len(pairs) - 1):
+        left, right = pairs[k][1], pairs[k + 1][1]
+        if right.op == "transpose" and left.kind == VECTOR and _is_ones(left) and _is_ones(right.args[0]):
+            both = call("matrix", number(1), type=Type(MATRIX, (*left.dims, *right.dims)))
+            return product([*pairs[:k], (pairs[k][0], both), *pairs[k + 2 :]])
+    return None
+
+
+def _trace_of_sum(expr: Expr) -> Expr | None:
+    """tr(U + V) = tr(U) + tr(V)."""
+    if expr.op != "call" or expr.value.name != "tr" or expr.args[0].op not in ("add", "product"):
+        return None
+    inner = expanded(expr.args[0], None)
+    if inner.op != "add":
+        return None
+    traces = [call("tr", a.args[0] if a.op == "neg" else a, type=SCALAR_TYPE) for a in inner.args]
+    return addition([negative(t) if a.op == "neg" else t for t, a in zip(traces, inner.args, strict=True)])
+
+
+def _trace_of_outer(expr: Expr) -> Expr | None:
+    """tr(A*u*v'*B) = v'*B*A*u."""
+    if expr.op != "call" or expr.value.name != "tr" or expr.args[0].op != "product":
+        return None
+    pairs = factors_of(expr.args[0])
+    if any(o != "*" for o, _ in pairs) or any(f.kind == SCALAR for _, f in pairs):
+        return None
+    factors = [f for _, f in pairs]
+    for k in range(len(factors) - 1):
+        if factors[k].kind == VECTOR and factors[k + 1].kind == ROW:
+            return times(*factors[k + 1 :], *factors[: k + 1])
+    return None
+
+
 def _squared_norm(expr: Expr) -> Expr | None:
     """u'*u = norm2(u)^2."""
     if expr.op != "product":
@@ -266,7 +323,7 @@ def _sigmoid(expr: Expr) -> Expr | None:
 
 
 def _one_plus_exp(expr: Expr) -> Expr | None:
-    if expr.op != "add" or len(expr.args) != 2 or number(1) not in expr.args:
+    if expr.op != "add" or len(expr.args) != 2 or not any(a == number(1) or _is_ones(a) for a in expr.args):
         return None
     return next((a for a in expr.args if a.op == "call" and a.value.name == "exp"), None)
 
@@ -297,6 +354,10 @@ LATE = (
     Rule(Law("an inner product with ones", "vector(1)'*u = sum(u)", "the definition of the inner product"), _ones),
     Rule(Law("a product with ones", "vector(1)'*U = sum(U, dim=1)", "each column is added up"), _ones_matrix),
     Rule(Law("a sum of products", "sum(u.*v) = u'*v", "the definition of the inner product"), _sum_of_products),
+    Rule(Law("ones times ones", "vector(1)*vector(1)' = matrix(1)", "all entries are 1"), _outer_ones),
+    Rule(Law("the trace is linear", "tr(U + V) = tr(U) + tr(V)", "diagonals are added"), _trace_of_sum),
+    Rule(Law("the trace of an outer product", "tr(u*v') = v'*u", "cyclic permutation"), _trace_of_outer),
+    Rule(Law("a product of diagonal matrices", "diag(u)*diag(v) = diag(u.*v)", "entry by entry"), _diagonals),
     Rule(Law("a diagonal matrix times a vector", "diag(u)*v = u.*v", "entry by entry"), _diagonal_times),
     Rule(Law("a vector times itself", "u'*u = norm2(u)^2", "the definition of the norm"), _squared_norm),
     Rule(Law("the definition of sigmoid", "exp(a)/(1 + exp(a)) = sigmoid(a)", "both are 1/(1 + exp(-a))"), _sigmoid),

@@ -90,6 +90,9 @@ class Pass:
             if scalar:
                 self._bookkeep(differential, final=False)
             outer = self.current
+            if outer == s.differential_of(name):  # df = dp: the line goes on
+                self._work(s.df, s.varying[name])
+                continue
             self._work(s.differential_of(name), s.varying[name])
             value, self.current = self.current, outer
             self._substitute(differential, value)
@@ -159,10 +162,12 @@ class Pass:
             tidy = None
         found = gathered(held, differential, tidy, final=final)
         if found is not None:
-            for law, after in found.steps:
-                step = s.simplifier.absorbed(Step(law, held, ((),), after))
+            while found is not None and found.steps:
+                law, after = found.steps[0]
+                step = s.simplifier.absorbed(Step(law, held, ((),), after), calls=False)
                 self.step(s.df, step, whole)
                 held = step.after
+                found = gathered(held, differential, tidy, final=final) if len(found.steps) > 1 else None
             while (more := s.simplifier.step(held)) is not None:
                 self.step(s.df, more, whole)
                 held = more.after
@@ -238,7 +243,7 @@ class Pass:
         def whole(e: Expr) -> Expr:
             return call("tr", times(transposed(e), d), type=SCALAR_TYPE)
 
-        step = s.simplifier.absorbed(Step(TURN, turned(gradient), ((),), gradient))
+        step = s.simplifier.absorbed(Step(TURN, turned(gradient), ((),), gradient), calls=False)
         self.put(s.df, whole(step.after), step.law, self.current, ((),), main=False)
         gradient = step.after
         while (more := s.simplifier.step(gradient)) is not None:

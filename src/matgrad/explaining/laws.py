@@ -81,6 +81,9 @@ def _zero(expr: Expr) -> Expr:
 
 def _product(expr: Expr, of: Differentials) -> Outcome:
     pairs = list(zip(("*", *expr.value), expr.args, strict=True))
+    quotient = _quotient(pairs, of)
+    if quotient is not None:
+        return QUOTIENT, quotient
     terms, divides = [], False
     for k, (operator, factor) in enumerate(pairs):
         if not varies(factor, of):
@@ -94,6 +97,21 @@ def _product(expr: Expr, of: Differentials) -> Outcome:
             terms.append(product([*pairs[:k], (operator, _d(factor, of)), *pairs[k + 1 :]]))
     law = QUOTIENT if divides else PRODUCT if len(terms) > 1 else None
     return law, addition(terms)
+
+
+def _quotient(pairs: list[tuple[str, Expr]], of: Differentials) -> Expr | None:
+    """d(u)/v - u*d(v)/v^2, where u is a product whose differential is still to be taken."""
+    above = [(o, f) for o, f in pairs if o not in ("/", "./")]
+    below = [(o, f) for o, f in pairs if o in ("/", "./")]
+    if len(below) != 1 or len(above) < 2 or below[0][0] != "/" or not varies(below[0][1], of):
+        return None
+    bottom = below[0][1]
+    if not any(varies(f, of) for _, f in above):
+        return None
+    top = product(above)
+    first = product([("*", _d(top, of)), ("/", bottom)])
+    second = product([*above, ("*", _d(bottom, of)), ("/", power(bottom, Fraction(2)))])
+    return addition([first, negative(second)])
 
 
 def _without_one(pairs: list[tuple[str, Expr]]) -> list[tuple[str, Expr]]:

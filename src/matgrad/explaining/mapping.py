@@ -45,6 +45,14 @@ class _Rule(NamedTuple):
     apply: Callable[[Expr, Collection[str]], Expr | None]
 
 
+def _jacobian_letter(s: Setting) -> str:
+    return "J" if "J" not in s.formula.typed.variables else "M"
+
+
+def _vec_of(s: Setting) -> str:
+    return f"d({s.wrt})" if s.type_of(s.wrt).kind == VECTOR else f"vec(d({s.wrt}))"
+
+
 class Course(Protocol):
     """What a pass from df to the derivative offers."""
 
@@ -94,7 +102,8 @@ class LinearMap:
         over.matrix = jacobian
         name = named(s.vec_name, jacobian.type)
         if s.first is None or s.answer.order != 2 or s.first.body.kind != SCALAR:
-            over.lines.append(Line(ANSWER, name, jacobian, READ_VEC))
+            law = READ_VEC._replace(law=f"vec(d({s.function})) = {_jacobian_letter(s)}*{_vec_of(s)}", instance=True)
+            over.lines.append(Line(ANSWER, name, jacobian, law))
         over.lines.append(Line(ANSWER, left, s.answer.short_expr, ENTRIES))
 
     # -- small steps
@@ -157,7 +166,7 @@ class LinearMap:
         values = [f for f in found if f is not None]
         if len(values) < len(found):
             return self._placed()
-        matrix = s.in_order(addition(values), self.d, over.current)
+        matrix = values[0] if len(values) == 1 else s.in_order(addition(values), self.d, over.current)
         if len(values) > 1:
             over.put(s.df, times(matrix, self.dx), GATHER, over.current, ((),), main=False)
         return matrix

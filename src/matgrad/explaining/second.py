@@ -54,11 +54,11 @@ def next_setting(before: Setting, answer: Derivative) -> Setting:
 def next_lines(setting: Setting) -> list[Line]:
     """From the derivative before to the next one."""
     assert setting.first is not None
+    start, *names = opening(setting)
     over = Pass(setting)
     found = over.run()
     place = next(k for k, line in enumerate(found) if line.part == ANSWER)
     hessian = setting.answer.order == 2 and setting.first.body.kind == SCALAR
-    start, *names = opening(setting)
     which = "gradient" if hessian and setting.body.kind != SCALAR else "derivative"
     lines = [start._replace(remark=f"the {which}, as a function of its own"), *names, *found[:place]]
     if hessian:

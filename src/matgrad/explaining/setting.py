@@ -150,7 +150,8 @@ class Setting:
             name = f"{base}{count}"
         self.program = Program((*self.program.definitions, (name, value)), self.program.body)
         assert value.type is not None
-        self.coefficients.add(name, value.type)
+        symmetric = is_symmetric(self.coefficients.node(value))
+        self.coefficients.add(name, value.type, frozenset({"symmetric"}) if symmetric else frozenset())
         return named(name, value.type)
 
     @property

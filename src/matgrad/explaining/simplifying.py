@@ -33,10 +33,10 @@ class Simplifier:
                 return Step(rule.law, expr, where, after)
         return self._by_symmetry(expr)
 
-    def absorbed(self, step: Step) -> Step:
-        """A transposition with the symmetry of an inverse in it: u'*inv(S)*v = v'*inv(S)*u in one line."""
-        found = self._by_symmetry(step.after, calls=True)
-        if found is None or self._by_symmetry(step.before, calls=True) is not None:
+    def absorbed(self, step: Step, *, calls: bool = True) -> Step:
+        """A transposition with the symmetry in it: u'*inv(S)*v = v'*inv(S)*u in one line; names only on request."""
+        found = self._by_symmetry(step.after, calls=calls)
+        if found is None or self._by_symmetry(step.before, calls=calls) is not None:
             return step
         law = step.law
         said = Law(f"{law.rule}; {found.law.rule}", law.law.replace("U'", "U"), f"{law.reason}; {found.law.reason}")

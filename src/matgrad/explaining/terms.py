@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad.explaining.trees import factors_of, tidied, varies
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr
-from matgrad.translate.algebra import negative, number, product, times, transposed
+from matgrad.translate.algebra import negative, number, power, product, times, transposed
 
 
 class Parts(NamedTuple):
@@ -23,7 +24,7 @@ class Parts(NamedTuple):
         inner = [core]
         if core.op == "product" and set(core.value) == {"*"} and self.above:
             inner = list(core.args)  # one chain: 2*u'*dx
-        pairs = [*(("*", f) for f in self.above), *(("*", f) for f in inner), *(("/", f) for f in self.below)]
+        pairs = [*(("*", f) for f in self.above), *(("*", f) for f in inner), *(("/", f) for f in _powers(self.below))]
         whole = tidied(product(pairs))
         return whole if self.sign > 0 else negative(whole)
 
@@ -33,9 +34,19 @@ class Parts(NamedTuple):
             if not self.above:
                 return self.around(number(1)) if self.below else number(self.sign)
             top = times(*self.above)
-            whole = tidied(product([("*", top), *(("/", f) for f in self.below)]))
+            whole = tidied(product([("*", top), *(("/", f) for f in _powers(self.below))]))
             return whole if self.sign > 0 else negative(whole)
         return self.around(factor)
+
+
+def _powers(scalars: Sequence[Expr]) -> list[Expr]:
+    """Equal factors of a denominator as one power: a^2*a as a^3."""
+    counts: dict[Expr, Fraction] = {}
+    for scalar in scalars:
+        whole = scalar.op == "power" and scalar.args[1].op == "number" and scalar.args[1].value.denominator == 1
+        base, count = (scalar.args[0], Fraction(scalar.args[1].value)) if whole else (scalar, Fraction(1))
+        counts[base] = counts.get(base, Fraction(0)) + count
+    return [power(base, count) for base, count in counts.items()]
 
 
 def parts_of(term: Expr, names: Collection[str]) -> Parts | None:
@@ -45,7 +56,7 @@ def parts_of(term: Expr, names: Collection[str]) -> Parts | None:
     if term.op == "neg":
         inner = parts_of(term.args[0], names)
         return None if inner is None else inner._replace(sign=-inner.sign)
-    pairs = factors_of(term)
+    pairs = _spliced(factors_of(term), names)
     divided = [(o in ("/", "./")) for o, _ in pairs]
     if any(divides and varies(f, names) for divides, (_, f) in zip(divided, pairs, strict=True)):
         return None
@@ -72,6 +83,19 @@ def parts_of(term: Expr, names: Collection[str]) -> Parts | None:
     if core.kind != term.kind:
         return None
     return Parts(1, (*above, *blocks), tuple(below), core)
+
+
+def _spliced(pairs: list[tuple[str, Expr]], names: Collection[str]) -> list[tuple[str, Expr]]:
+    """A*(x*dt/c) as A*x*dt/c, where a number varies inside of a factor."""
+    found: list[tuple[str, Expr]] = []
+    for operator, factor in pairs:
+        inner = factors_of(factor)
+        number_ = any(f.kind == SCALAR and varies(f, names) for _, f in inner)
+        if operator == "*" and factor.kind != SCALAR and number_ and {o for o, _ in inner} <= {"*", "/"}:
+            found += [("*" if k == 0 else o, f) for k, (o, f) in enumerate(inner)]
+        else:
+            found.append((operator, factor))
+    return found
 
 
 def _without_blocks(pairs: list[tuple[str, Expr]], names: Collection[str]) -> tuple[list[Expr], list[tuple[str, Expr]]]:

@@ -192,12 +192,14 @@ def terms_of(expr: Expr) -> tuple[Expr, ...]:
     return expr.args if expr.op == "add" else (expr,)
 
 
-def expanded(expr: Expr, names: Collection[str]) -> Expr:
-    """Products, traces, sums and transposes of sums that contain one of the names, taken term by term."""
+def expanded(expr: Expr, names: Collection[str] | None) -> Expr:
+    """Products, traces, sums and transposes of sums that contain one of the names (None: any), taken term by term."""
 
     def visit(node: Expr, args: list[Expr]) -> Expr:
         new = rebuilt(node, args)
-        place = next((k for k, arg in enumerate(new.args) if arg.op == "add" and varies(arg, names)), None)
+        place = next(
+            (k for k, arg in enumerate(new.args) if arg.op == "add" and (names is None or varies(arg, names))), None
+        )
         linear = new.op == "call" and new.value.name in ("tr", "sum", "diag", "vec")
         if place is None or not (new.op in ("product", "transpose", "neg") or linear):
             return new

@@ -8,22 +8,32 @@ from typing import NamedTuple
 from matgrad.explaining.laws import Differentials, differential
 from matgrad.explaining.lines import Law, Path
 from matgrad.explaining.trees import at, is_pending, paths_to, pending, rebuilt, tidied
-from matgrad.formula.syntax import MATRIX, Expr, fold, walk
+from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, fold, walk
 from matgrad.formula.unicode import to_unicode
 
 MOST_NAMES = 3
 """Constants that a line names; more are not worth reading."""
 
 
+_LINEAR = {
+    (VECTOR, SCALAR): "d(a*u + v) = d(a)*u",
+    (MATRIX, SCALAR): "d(a*U + V) = d(a)*U",
+    (SCALAR, VECTOR): "d(u'*v + a) = u'*d(v)",
+    (MATRIX, VECTOR): "d(u*v' + U) = d(u)*v'",
+    (SCALAR, MATRIX): "d(tr(U*V) + a) = tr(U*d(V))",
+    (VECTOR, MATRIX): "d(U*v + w) = d(U)*v",
+    (MATRIX, MATRIX): "d(U*W*V + C) = U*d(W)*V",
+}
+"""The law of a linear expression, by its kind and that of what varies."""
+
+
 def linear_law(expr: Expr, of: Differentials) -> Law:
     """Why d moves inside of everything: what is constant."""
     constants = [n for n in walk(expr) if n.op == "name" and n.value not in of]
     shown = [to_unicode(n) for n in dict.fromkeys(constants)]
-    kinds = {n.kind for n in walk(expr) if n.op == "name" and n.value in of}
-    law = "d(a*u + b) = a*d(u)"
-    if MATRIX in kinds:
-        law = "d(U*W*V + C) = U*d(W)*V"
-    elif any(n.kind == MATRIX for n in constants):
+    kinds = [n.kind for n in walk(expr) if n.op == "name" and n.value in of]
+    law = _LINEAR.get((expr.kind, kinds[0] if kinds else SCALAR), "d(a*u + b) = a*d(u)")
+    if kinds[:1] == [VECTOR] == [expr.kind] and any(n.kind == MATRIX for n in constants):
         law = "d(U*v + w) = U*d(v)"
     if not shown or len(shown) > MOST_NAMES:
         rule = "differential of a linear expression"
