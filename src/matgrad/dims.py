@@ -11,11 +11,12 @@ Monomial = tuple[str, ...]
 class Dim:
     """An immutable size. Equal dimensions are equal polynomials, so ``m*n`` and ``n*m`` are one."""
 
-    __slots__ = ("_hash", "terms")
+    __slots__ = ("_hash", "_text", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         self.terms: tuple[tuple[Monomial, int], ...] = tuple(sorted((k, c) for k, c in terms.items() if c))
         self._hash = hash(self.terms)
+        self._text: str | None = None
 
     @staticmethod
     @lru_cache(maxsize=4096)
@@ -42,7 +43,7 @@ class Dim:
         return Dim(terms)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dim) and self.terms == other.terms
+        return self is other or (isinstance(other, Dim) and self.terms == other.terms)
 
     def __hash__(self) -> int:
         return self._hash
@@ -73,6 +74,11 @@ class Dim:
         return total
 
     def __str__(self) -> str:
+        if self._text is None:
+            self._text = self._written()
+        return self._text
+
+    def _written(self) -> str:
         pieces = []
         for key, count in sorted(self.terms, key=lambda item: (-len(item[0]), item)):
             body = "*".join(key)

@@ -59,7 +59,7 @@ def _with_multiples(order: list[Node]) -> tuple[list[Node], dict[Node, list[Edge
     alike: dict[Node, list[Einsum]] = {}
     for node in order:
         if isinstance(node, Einsum) and node.operands and node.coefficient:
-            alike.setdefault(b.scaled(node, 1 / node.coefficient), []).append(node)
+            alike.setdefault(b.primitive(node), []).append(node)
     shared = {base: nodes for base, nodes in alike.items() if len(nodes) > 1}
     if not shared:
         return order, {}

@@ -159,12 +159,10 @@ def _rewritten(network: Network) -> Network | Node | None:
     found: Network | Node | None = _count_free_labels(network) or _merge_powers(network)
     if found is not None:
         return found
-    kinds = {type(node) for node, _ in network.operands}
-    for law in NETWORK_LAWS:
-        if not kinds.isdisjoint(law.on):
-            found = law.rewrite(network)
-            if found is not None:
-                return found
+    for law in NETWORK_LAWS.about(frozenset([type(node) for node, _ in network.operands])):
+        found = law.rewrite(network)
+        if found is not None:
+            return found
     return None
 
 
@@ -175,7 +173,8 @@ def _flatten(network: Network) -> Network:
         if len(labels) != len(node.shape):
             raise IllegalNode(f"{len(node.shape)} axes labelled {tuple(labels)}")
         for label, dim in zip(labels, node.shape, strict=True):
-            if sizes.setdefault(label, dim) != dim:
+            known = sizes.setdefault(label, dim)
+            if known is not dim and known != dim:
                 raise IllegalNode(f"label {label} has the sizes {sizes[label]} and {dim}")
     if not any(isinstance(node, Einsum) for node, _ in operands):
         network.operands = [(node, tuple(labels)) for node, labels in operands]
@@ -196,7 +195,7 @@ def _flatten(network: Network) -> Network:
             continue
         coefficient = times(coefficient, node.coefficient)
         if len(node.operands) > max(1, room):
-            flat.append((_primitive_part(node), tuple(labels)))
+            flat.append((primitive(node), tuple(labels)))
             continue
         room -= len(node.operands) - 1
         inner: dict[int, int] = {}
@@ -225,8 +224,8 @@ def times(left: Fraction, right: Fraction) -> Fraction:
     return right if left is ONE else left if right is ONE else left * right
 
 
-def _primitive_part(node: Einsum) -> Node:
-    """The contraction without its coefficient; zero stays zero."""
+def primitive(node: Einsum) -> Node:
+    """A contraction without its coefficient; zero stays zero."""
     return scaled(node, 1 / node.coefficient) if node.coefficient and node.coefficient is not ONE else node
 
 
@@ -326,13 +325,15 @@ def matmul(left: Node, right: Node) -> Node:
 
 def add(nodes: Sequence[Node]) -> Node:
     """The sum of nodes of one shape; like terms are merged, and the content stands in front."""
+    if len(nodes) == 1:
+        return nodes[0]
     shape = nodes[0].shape
     terms: dict[Node, Fraction] = {}
     for node in nodes:
         if node.shape != shape:
             raise IllegalNode(f"a sum of shapes {shape} and {node.shape}")
         collect(terms, node, ONE)
-    while any(law.rewrite(terms) for law in SUM_LAWS):
+    while len(terms) > 1 and any(law.rewrite(terms) for law in SUM_LAWS):
         pass
     return _sum_of(terms, shape)
 
@@ -387,7 +388,7 @@ def collect(terms: dict[Node, Fraction], node: Node, factor: Fraction) -> None:
                 for count, term in inner.terms:
                     collect(terms, einsum([(term, labels)], node.out), times(factor, count))
                 return
-        node = _primitive_part(node)
+        node = primitive(node)
     if isinstance(node, Sum):
         for count, term in node.terms:
             collect(terms, term, times(factor, count))
@@ -537,10 +538,9 @@ def as_number(node: Node) -> Fraction | None:
 
 def is_symmetric(node: Node) -> bool:
     """Whether the two axes can be exchanged: by declaration, or because the transpose is the same node."""
-    if len(node.shape) != 2 or node.shape[0] != node.shape[1]:
-        return False
     if "symmetric" not in node.memo:
-        node.memo["symmetric"] = _symmetric(node)
+        square = len(node.shape) == 2 and node.shape[0] == node.shape[1]
+        node.memo["symmetric"] = square and _symmetric(node)
     return node.memo["symmetric"]  # type: ignore[no-any-return]
 
 

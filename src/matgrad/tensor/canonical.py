@@ -9,6 +9,7 @@ left, each member of the smallest tied class is singled out in turn and the leas
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from matgrad.tensor.nodes import Node, Shape
@@ -40,25 +41,26 @@ def canonical(
     )
 
 
-def _numbered(out: tuple[int, ...], subscripts: Iterable[tuple[int, ...]]) -> dict[int, int]:
-    """Labels numbered as they first occur."""
-    order: dict[int, int] = {}
-    for labels in (out, *subscripts):
-        for x in labels:
+def _plain_order(operands: Sequence[Operand], out: tuple[int, ...], swaps: Sequence[bool]) -> dict[int, int] | None:
+    """The numbers of the labels, where the digests alone put the operands in order."""
+    turns = {node for (node, _), swap in zip(operands, swaps, strict=True) if swap}
+    if len(operands) > 1:
+        if len({node for node, _ in operands}) < len(operands):
+            return None
+        operands = sorted(operands, key=lambda operand: operand[0].digest)
+    order = _numbered((out,))
+    for node, subscript in operands:
+        if node in turns and len(operands) > 1 and len(set(subscript) - order.keys()) == 2:
+            return None  # either of its legs could come first
+        for x in subscript:
             if x not in order:
                 order[x] = len(order)
     return order
 
 
-def _plain_order(operands: Sequence[Operand], out: tuple[int, ...], swaps: Sequence[bool]) -> dict[int, int] | None:
-    """The numbers of the labels, where the digests alone put the operands in order."""
-    if len(operands) > 1:
-        if len({node for node, _ in operands}) < len(operands):
-            return None
-        operands = sorted(operands, key=lambda operand: operand[0].digest)
-    if len(operands) > 1 and any(swaps):
-        return None
-    return _numbered(out, [subscript for _, subscript in operands])
+def _numbered(several: Iterable[tuple[int, ...]]) -> dict[int, int]:
+    """Labels numbered as they first occur."""
+    return {x: i for i, x in enumerate(dict.fromkeys(chain.from_iterable(several)))}
 
 
 def _searched_order(
@@ -68,7 +70,7 @@ def _searched_order(
     colours: dict[int, Any] = {x: (tuple(i for i, o in enumerate(out) if o == x), sizes[x].terms) for x in labels}
     ranks = _refine(_rank(colours), operands, swaps)
     _, best = _search(ranks, operands, swaps, [_BRANCHES])
-    return _numbered(out, [subscript for _, subscript in best])
+    return _numbered((out, *[subscript for _, subscript in best]))
 
 
 def _rank(colours: dict[int, Any]) -> dict[int, int]:

@@ -59,12 +59,18 @@ class Contraction:
         self.scalars: list[Expr] = []
 
     def run(self) -> tuple[list[Expr], tuple[Expr, ...]]:
-        while self.pieces and any(step(self) for step in _STEPS):
+        while not self._is_read() and any(step(self) for step in _STEPS):
             pass
         chain = self._finish()
         return self.scalars, tuple(f.straight for f in chain)
 
     # -- bookkeeping
+
+    def _is_read(self) -> bool:
+        """Whether nothing is left to join: no pieces, or one on the axes of the result."""
+        if len(self.pieces) != 1:
+            return not self.pieces
+        return self.pieces[0].legs == self.out and len(set(self.out)) == len(self.out)
 
     def count(self, label: int) -> int:
         return sum(p.legs.count(label) for p in self.pieces) + self.out.count(label)

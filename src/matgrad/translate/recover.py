@@ -275,7 +275,7 @@ class Recovery:
             except NoMatrixForm:
                 pass
         sign, expr = self.signed(node)
-        factor *= sign
+        factor = factor if sign > 0 else -factor
         if node.shape:
             return Term(factor, (), (), (expr,))
         scalars: list[Expr] = []
@@ -335,7 +335,7 @@ class Recovery:
 
     def _network(self, node: Einsum, coefficient: Fraction) -> Term:
         """An Einsum of order ≤ 2 as a term; raises NoMatrixForm."""
-        squares = b.scaled(node, 1 / node.coefficient)
+        squares = b.primitive(node)
         root = norm(squares, self.signed)
         if root is not None:
             return Term(coefficient, (squared(squares, root, self._written),), (), ())
@@ -354,7 +354,7 @@ class Recovery:
                     scalars.append(operand)
                 continue
             sign, expr = self.signed(operand)
-            coefficient *= sign
+            coefficient = coefficient if sign > 0 else -coefficient
             if isinstance(operand, Sum) and len(labels) == 2 and labels[0] == labels[1] and labels[0] not in node.out:
                 if sum(s.count(labels[0]) for s in node.subscripts) == 2:
                     scalars.append(self._trace_of_sum(operand, sign, expr))
