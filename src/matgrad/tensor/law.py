@@ -30,7 +30,6 @@ class Laws:
 
     def __init__(self) -> None:
         self.all: list[Law] = []
-        self._about: dict[frozenset[type], list[Law]] = {}
 
     def add(
         self, name: str, law: str, *, because: str, examples: tuple[tuple[str, str], ...], on: tuple[type, ...] = ()
@@ -38,17 +37,14 @@ class Laws:
         """Registers the function below as a law."""
 
         def register(rewrite: F) -> F:
-            self._about.clear()
             self.all.append(Law(name, law, because, examples, rewrite, on))
             return rewrite
 
         return register
 
-    def about(self, kinds: frozenset[type]) -> list[Law]:
-        """The laws that need operands of these kinds."""
-        if kinds not in self._about:
-            self._about[kinds] = [law for law in self.all if not kinds.isdisjoint(law.on)]
-        return self._about[kinds]
+    def about(self, kinds: set[type]) -> list[Law]:
+        """The laws that need an operand of one of these kinds."""
+        return [law for law in self.all if not kinds.isdisjoint(law.on)]
 
     def __iter__(self) -> Iterator[Law]:
         seen = _seen.get()
