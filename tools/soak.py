@@ -1,41 +1,111 @@
-"""Check many random formulas, and report what fails, shrunk: ``python tools/soak.py N [SEED]``."""
+"""Check many random formulas, and report what fails, shrunk: ``python tools/soak.py COUNT [--seed N] [--jobs K]``.
+
+Formula number N is the same in every run. With ``--resume FILE`` what has been done is written there, and a run that
+was interrupted goes on where it was. A million, on two cores:
+
+    python tools/soak.py 1000000 --jobs 2 --resume soak.json
+"""
 
 from __future__ import annotations
 
-import random
+import argparse
+import json
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from random_formulas import failure_of, random_formula, shrunk, variables_of
+from formula_properties import failure_of, outcome_of, shrunk, trials_of
+from random_formulas import random_formula
 
-LONG = 5.0
+SLOW = 2.0
 """Seconds from which a formula is reported as slow."""
+CHUNK = 200
+SHRINK = 40
+"""Failures of one kind that are shrunk, a chunk: the later ones are told as they are."""
 
 
-def main(count: int, seed: int) -> int:
-    failures: Counter[str] = Counter()
-    for number in range(seed, seed + count):
-        part, rng = random_formula(number), random.Random(number)
-        wrt, order = rng.choice(variables_of(part.text)), rng.choice([1, 1, 1, 2])
-        start = time.perf_counter()
-        found = failure_of(part.text, wrt, order, number)
-        took = time.perf_counter() - start
-        if took > LONG:
-            print(f"SLOW {took:.1f} s  {part.text}  in {wrt}, order {order}", flush=True)
-        if found is not None:
-            failures[found[0]] += 1
-            if failures[found[0]] <= 40:
-                least = shrunk(part, wrt, order, found[0], number)
-                told = failure_of(least.text, wrt, order, number) or found
-                print(f"{number}  {least.text}  in {wrt}, order {order}\n    {told[1]}", flush=True)
-    print(f"{count} formulas, {failures.total()} failures", dict(failures))
-    return 1 if failures else 0
+@dataclass
+class Found:
+    """What a run has found so far."""
+
+    done: int = 0
+    trials: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    slow: int = 0
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, other: Found) -> None:
+        self.done += other.done
+        self.trials += other.trials
+        self.slow += other.slow
+        self.failures.update(other.failures)
+        self.notes.update(other.notes)
+        self.lines += other.lines
+
+
+def run(start: int, stop: int) -> Found:
+    """The formulas from ``start`` to ``stop``, and what is wrong with them."""
+    found = Found()
+    for number in range(start, stop):
+        part = random_formula(number)
+        for wrt, order in trials_of(part, number):
+            began = time.perf_counter()
+            outcome = outcome_of(part.text, wrt, order, number)
+            took = time.perf_counter() - began
+            found.trials += 1
+            if took > SLOW:
+                found.slow += 1
+                found.lines.append(f"SLOW {took:.1f} s  {part.text}  in {wrt}, order {order}")
+            if isinstance(outcome, list):
+                found.notes.update(outcome)
+                continue
+            found.failures[outcome[0]] += 1
+            least = part
+            if found.failures[outcome[0]] <= SHRINK and took < SLOW:
+                least = shrunk(part, wrt, order, outcome[0], number)
+            told = failure_of(least.text, wrt, order, number) or outcome
+            found.lines.append(f"{number}  {least.text}  in {wrt}, order {order}\n    {told[1]}")
+        found.done += 1
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--seed", type=int, default=0, help="number of the first formula")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--resume", type=Path, help="a file that keeps what has been done")
+    options = parser.parse_args(arguments)
+    total = _loaded(options.resume)
+    first, last = options.seed + total.done, options.seed + options.count
+    chunks = ((n, min(n + CHUNK, last)) for n in range(first, last, CHUNK))
+    began = time.perf_counter()
+    with ProcessPoolExecutor(options.jobs) as pool:
+        while batch := list(islice(chunks, 2 * options.jobs)):
+            for found in pool.map(run, *zip(*batch, strict=True)):
+                print("\n".join(found.lines), end="\n" if found.lines else "", flush=True)
+                total.add(found)
+            if options.resume:
+                options.resume.write_text(json.dumps(asdict(total)))
+    print(f"{total.done} formulas, {total.trials} derivatives, {time.perf_counter() - began:.0f} s, {total.slow} slow")
+    print("failures:", dict(total.failures) or "none")
+    print("noted:", dict(total.notes))
+    return 1 if total.failures else 0
+
+
+def _loaded(path: Path | None) -> Found:
+    if path is None or not path.exists():
+        return Found()
+    known = json.loads(path.read_text())
+    return Found(**{**known, "failures": Counter(known["failures"]), "notes": Counter(known["notes"])})
 
 
 if __name__ == "__main__":
-    numbers = [int(text) for text in sys.argv[1:]]
-    sys.exit(main(numbers[0] if numbers else 400, numbers[1] if len(numbers) > 1 else 0))
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,7 @@ from matgrad.answer.formula import Formula
 from matgrad.differentiate.transpose import derivatives
 from matgrad.errors import UnknownName
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Named, Node, Symbol, topological
+from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.lower import lower
 
@@ -51,14 +51,10 @@ def _unconstrained(formula: Formula, wrt: tuple[str, ...]) -> tuple[Node, Node]:
     """The facts of the variables may be used only after differentiating: they are taken off, and put back."""
     free = {n: v for n in wrt if isinstance(v := variable_of(formula, n), Symbol) and v.traits}
     symbols = {**formula.symbols, **{name: b.symbol(v.name, v.shape) for name, v in free.items()}}
-    below = node = lower(formula.program, symbols)[0]
+    node, intermediates, _ = lower(formula.program, symbols)
+    below = node
     for name in wrt:
-        variable = symbols[name] if name in symbols else _named_in(node, name)
+        variable = symbols.get(name) or intermediates[name]
         below, node = node, derivatives(node, [variable], "ignore")[0]
     back = {symbols[name]: v for name, v in free.items()}
     return rebuild(below, back), rebuild(node, back)
-
-
-def _named_in(node: Node, name: str) -> Node:
-    """The intermediate of this name below a node."""
-    return next((n for n in topological(node) if isinstance(n, Named) and n.name == name), b.named(name, node))

@@ -11,7 +11,8 @@ from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
-from matgrad.formula.syntax import ROW, SCALAR, VECTOR, Expr, Type
+from matgrad.formula.subscripts import is_fused
+from matgrad.formula.syntax import ROW, SCALAR, VECTOR, Expr, Type, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node
 from matgrad.translate.algebra import as_row, call, scalars_outside
@@ -46,8 +47,11 @@ def _vec(node: Node, outputs: int, variables: int, recovery: Recovery, size: Cal
     if len(node.shape) <= 2 and outputs < 2 and variables < 2:
         return recovery.formula(node)
     if len(node.shape) == 2:
-        expr = recovery.formula(node)
-        return scalars_outside(expr, lambda e: call("vec", e, type=Type(VECTOR, (node.shape[0] * node.shape[1],))))
+        expr, length = recovery.formula(node), node.shape[0] * node.shape[1]
+        if any(e.op == "einsum" and is_fused(e.value) for e in walk(expr)):  # vec of what vec is taken from
+            fuse = b.constant("fuse", (length, *node.shape[::-1]))
+            return recovery.formula(b.einsum([(node, (0, 1)), (fuse, (2, 1, 0))], (2,)))
+        return scalars_outside(expr, lambda e: call("vec", e, type=Type(VECTOR, (length,))))
     found = kronecker(node, outputs, recovery.formula, size)
     if found is None:
         raise NotSupported(

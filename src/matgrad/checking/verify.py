@@ -124,7 +124,8 @@ def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
     if not np.all(np.isfinite(printed)):
         return np.inf, method
     axes = tuple(range(value.ndim, printed.ndim))
-    ours = np.array([_along(printed, d, axes, claim.symmetric) for d in directions])
+    entries = claim.symmetric == "entries" and "symmetric" in claim.wrt.traits
+    ours = np.array([_along(printed, d, axes, entries) for d in directions])
     off = max(float(np.max(np.abs(ours - numeric), initial=0)), _outside(printed, claim.wrt.traits, claim.symmetric))
     off = max([off, *(_off_form(form, printed, point) for form in claim.forms)])
     scale = max(magnitude(claim.derivative, point.arrays, point.sizes), float(np.max(np.abs(numeric), initial=0)))
@@ -234,9 +235,9 @@ def _directions(shape: tuple[int, ...], traits: frozenset[str], symmetric: str) 
         yield direction
 
 
-def _along(printed: Array, direction: Array, axes: tuple[int, ...], symmetric: str) -> Array:
-    """The printed derivative in a direction; in the convention of entries, the entry itself."""
-    if symmetric == "entries" and direction.ndim == 2:
+def _along(printed: Array, direction: Array, axes: tuple[int, ...], entries: bool) -> Array:
+    """The printed derivative in a direction; in the convention of entries, the entry of a symmetric matrix itself."""
+    if entries:
         direction = np.triu(direction)
     return np.tensordot(printed, direction, axes=(axes, tuple(range(direction.ndim))))
 

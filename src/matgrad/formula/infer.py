@@ -199,10 +199,10 @@ class _Inference:
             raise unsolved
         if shapes.sizes.later:
             pending = shapes.sizes.later[0][2]
-            assert isinstance(pending, Clash)
+            span = pending.node.span if isinstance(pending, Clash) else None
             what = "these sizes cannot be told from the formula"
             hint = "declarations with sizes, such as X: matrix(m,n)"
-            raise ShapeError(what, source=self.source, span=pending.node.span, hint=hint)
+            raise ShapeError(what, source=self.source, span=span, hint=hint)
 
     def _undecided(self, limit: Limit, shapes: Shapes) -> NoReturn:
         """The operations of a node fit, but not what a bare name must be there (a vector in ``x'``)."""

@@ -118,13 +118,12 @@ def _possible(dim: Dim) -> bool:
 
 
 def _reduced(left: Dim, right: Dim) -> tuple[Dim, Dim]:
-    """Both sides without the terms, or the factors, that they share."""
-    a, b = dict(left.terms), dict(right.terms)
-    for key in a.keys() & b.keys():
-        common = min(a[key], b[key])
-        a[key] -= common
-        b[key] -= common
-    left, right = Dim(a), Dim(b)
+    """Both sides without the terms, or the factors, that they share; what is subtracted changes sides."""
+    difference = dict(left.terms)
+    for key, count in right.terms:
+        difference[key] = difference.get(key, 0) - count
+    left = Dim({key: count for key, count in difference.items() if count > 0})
+    right = Dim({key: -count for key, count in difference.items() if count < 0})
     if len(left.terms) == len(right.terms) == 1 and left.terms[0][1] == right.terms[0][1] != 0:
         first, second = list(left.terms[0][0]), list(right.terms[0][0])
         for part in list(first):

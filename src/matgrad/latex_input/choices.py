@@ -151,7 +151,7 @@ def with_reading(node: Expr, args: list[Expr], reading: str | None, kind: str | 
         return Expr(
             "call", (args[0],), Call("abs" if kind == SCALAR else "norm1" if node.value == "1" else "norm2"), node.span
         )
-    if kind == MATRIX and node.op == "power" and _is_minus_one(node.args[1]):
+    if kind == MATRIX and node.op == "power" and node.value == "^" and _is_minus_one(node.args[1]):
         return Expr("call", (args[0],), Call("inv"), node.span)
     return node.replace(args=tuple(args)) if args else node
 

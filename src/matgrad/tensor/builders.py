@@ -462,8 +462,10 @@ def split_power(base: Einsum, exponent: Fraction) -> Node | None:
             return None  # a transpose: the Map decides where it stands
         powers = [(power(node, exponent), s) for node, s in zip(base.operands, base.subscripts, strict=True)]
         return einsum(powers, base.out, root, dict(enumerate(base.sizes)))
-    if base.coefficient != 1 and root is not None and (whole or base.coefficient > 0):
-        return scaled(power(scaled(base, 1 / base.coefficient), exponent), root)
+    size = base.coefficient if whole else abs(base.coefficient)  # a sign stays under a root
+    root = rational_power(size, exponent)
+    if size != 1 and root is not None:
+        return scaled(power(scaled(base, 1 / size), exponent), root)
     return None
 
 

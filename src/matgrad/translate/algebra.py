@@ -298,7 +298,7 @@ def as_row(expr: Expr) -> Expr:
     return scalars_outside(expr, turned_product)
 
 
-_UNSIZED = ("eye", "vector", "matrix")
+_UNSIZED = ("eye", "vector", "matrix", "unit")
 
 
 def has_inner_constants(expr: Expr) -> bool:
@@ -315,7 +315,7 @@ def is_unsized(expr: Expr) -> bool:
 
 
 def sized(expr: Expr, size: Callable[[Dim], Expr]) -> Expr:
-    """The formula with sizes given: eye(n), ones(m, n) and c*ones(n) for eye, matrix(1) and vector(c)."""
+    """The formula with sizes: eye(n), ones(m, n), c*ones(n), eye(n)[:,1] for eye, matrix(1), vector(c), unit(1)."""
 
     def visit(node: Expr, args: list[Expr]) -> Expr:
         if not is_unsized(node):
@@ -323,6 +323,9 @@ def sized(expr: Expr, size: Callable[[Dim], Expr]) -> Expr:
         assert node.type is not None
         if node.value.name == "eye":
             return call("eye", size(node.dims[0]), type=node.type)
+        if node.value.name == "unit":
+            eye = call("eye", size(node.dims[0]), type=Type(MATRIX, node.dims * 2))
+            return Expr("index", (eye,), (None, int(args[0].value)), type=node.type)
         ones = call("ones", *(size(d) for d in node.dims), type=node.type)
         (value,) = args
         return ones if value.op == "number" and value.value == 1 else times(value, ones)

@@ -7,6 +7,7 @@ F[c; g, t] kron(P, Q)·commutation; P[s, c] and q[f] are kron(P, q).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,20 @@ def read_fused(pairs: Pairs, node: Einsum, plain: Plain, size: SizeOf) -> Pairs:
         if found is None:
             return pairs
         pairs = found
+    return pairs
+
+
+def exchanged(pairs: Pairs, node: Einsum, size: SizeOf) -> Pairs:
+    """F[r; s, f] F[c; f, s] as a commutation matrix, where nothing else has s and f: an axis is regrouped."""
+    counts = Counter(x for _, labels in pairs for x in labels) + Counter(node.out)
+    fuses = [labels for operand, labels in pairs if is_fuse(operand)]
+    for row, slow, fast in fuses:
+        for col, *turned in fuses:
+            if turned == [fast, slow] and counts[slow] == counts[fast] == 2:
+                sizes = size(node.sizes[slow]), size(node.sizes[fast])
+                matrix = call("commutation", *sizes, type=Type(MATRIX, (node.sizes[row], node.sizes[col])))
+                rest = [(n, s) for n, s in pairs if not (is_fuse(n) and {slow, fast} <= {*s})]
+                return exchanged([*rest, (matrix, (row, col))], node, size)
     return pairs
 
 

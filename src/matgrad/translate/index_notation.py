@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from string import ascii_lowercase
 
 from matgrad.errors import NotSupported
 from matgrad.formula.subscripts import axes
 from matgrad.formula.syntax import MATRIX, VECTOR, Call, Expr, Type
+from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Constant, Einsum, Node
 from matgrad.translate.algebra import call, negated, number, of_order
 from matgrad.translate.factors import Ordering
-from matgrad.translate.fused import Pairs, is_fuse
+from matgrad.translate.fused import Pairs, exchanged, is_fuse
 from matgrad.translate.operands import indexed
 
 LETTERS = ascii_lowercase[8:] + ascii_lowercase[:8]
 
 
+TWICE_FUSED = "the derivative through an axis that is fused in two ways has no printable form yet"
 UNPRINTABLE = "the derivative through a slice or a stack of this kind has no printable form yet"
 
 
@@ -49,17 +51,22 @@ class _Reading:
     """The arguments, their subscripts, and the axes of the result."""
 
     def __init__(self, node: Einsum, signed: Signed) -> None:
+        def plain(part: Node) -> Expr:
+            return _with_sign(*signed(part))
+
         self.node = node
+        pairs: Pairs = list(zip(node.operands, node.subscripts, strict=True))
+        self.pairs = exchanged(indexed(pairs, node.out, plain), node, lambda dim: plain(b.size(dim)))
         self.letters = _letters(node)
-        self.fused = _fused_letters(node, self.letters)
+        self.leaves = _leaves(self.pairs)
+        self.fused = {x: f"({''.join(self.letters[y] for y in leaves)})" for x, leaves in self.leaves.items()}
         self.args: list[Expr] = []
         self.subscripts: list[str] = []
         self.scalars: list[Expr] = []
         self.out = self._diagonals()
         self._ones()
-        pairs: Pairs = list(zip(node.operands, node.subscripts, strict=True))
         self.sign = 1
-        for operand, labels in indexed(pairs, node.out, lambda n: _with_sign(*signed(n))):
+        for operand, labels in self.pairs:
             if is_fuse(operand):
                 continue
             sign, expr = signed(operand) if isinstance(operand, Node) else (1, operand)
@@ -79,7 +86,7 @@ class _Reading:
         """A repeated axis of the result: a Kronecker delta ties a letter of its own to it."""
         out: list[str] = []
         for place, x in enumerate(self.node.out):
-            if x in self.node.out[:place]:
+            if x in self.node.out[:place] and x not in self.fused:
                 out.append(LETTERS[place])
                 self._add(call("eye", type=Type(MATRIX, (self.node.sizes[x],) * 2)), self.letters[x] + out[-1])
             else:
@@ -88,15 +95,14 @@ class _Reading:
 
     def _ones(self) -> None:
         """An axis that nothing has is an axis of ones."""
-        pairs = list(zip(self.node.operands, self.node.subscripts, strict=True))
-        joined = [x for n, s in pairs if is_fuse(n) for x in s[1:]]
-        used = {x for n, s in pairs if not is_fuse(n) for x in s}
-        used |= {x for n, s in pairs if is_fuse(n) and s[0] in used for x in s[1:]} | set(self.fused)
-        used |= {x for x in self.node.out if self.node.out.count(x) > 1}
+        out, groups = self.node.out, self.leaves
+        used = {y for n, s in self.pairs if not is_fuse(n) for x in s for y in groups.get(x, [x])}
+        used |= {x for x in out if out.count(x) > 1}
         # What the result has alone and fused gets a delta of its own.
-        used |= {x for n, s in pairs if is_fuse(n) and s[0] in self.node.out for x in s[1:] if x in self.node.out}
-        for x in dict.fromkeys([*self.node.out, *joined]):
-            if x not in used:
+        used |= {y for x in out for y in groups.get(x, []) if y in out}
+        joined = [y for leaves in groups.values() for y in leaves]
+        for x in dict.fromkeys([*out, *joined]):
+            if x not in used and x not in groups:
                 self._add(call("vector", number(1), type=Type(VECTOR, (self.node.sizes[x],))), self.letters[x])
 
     def _sized(self) -> None:
@@ -113,17 +119,15 @@ class _Reading:
         sizes = {letter: self.node.sizes[x] for x, letter in self.letters.items()}
         taken = {c for text in (*self.subscripts, *out) for c in text}
         seen: set[str] = set()
-        renamed: dict[str, str] = {}
-        for axis in sorted(out, key=len):
-            renamed[axis] = axis
-            for letter in axis.strip("()"):
+        for place in sorted(range(len(out)), key=lambda place: len(out[place])):
+            for letter in out[place].strip("()"):
                 if letter in seen:
                     fresh = next(c for c in LETTERS if c not in taken)
                     taken.add(fresh)
                     self._add(call("eye", type=Type(MATRIX, (sizes[letter],) * 2)), letter + fresh)
-                    renamed[axis] = renamed[axis].replace(letter, fresh)
+                    out[place] = out[place].replace(letter, fresh)
                 seen.add(letter)
-        return [renamed[axis] for axis in out]
+        return out
 
 
 def _letters(node: Einsum) -> dict[int, str]:
@@ -137,15 +141,13 @@ def _letters(node: Einsum) -> dict[int, str]:
     return {**letters, **{x: LETTERS[len(node.out) + k] for k, x in enumerate(rest)}}
 
 
-def _fused_letters(node: Einsum, letters: Mapping[int, str]) -> dict[int, str]:
-    """A fused axis is written as the group of the axes that it joins: einsum("ij,kl->(ik)(jl)", A, B)."""
-    parts = {
-        labels[0]: labels[1:]
-        for operand, labels in zip(node.operands, node.subscripts, strict=True)
-        if is_fuse(operand)
-    }
+def _leaves(pairs: Pairs) -> dict[int, list[int]]:
+    """The axes that a fused axis joins, the slowest first; those that are fused themselves give way to theirs."""
+    joins = {labels[0]: labels[1:] for operand, labels in pairs if is_fuse(operand)}
+    if len(joins) < sum(is_fuse(operand) for operand, _ in pairs):
+        raise NotSupported(TWICE_FUSED, hint="the parts as variables of their own")
 
-    def inside(x: int) -> str:
-        return "".join(map(inside, parts[x])) if x in parts else letters[x]
+    def leaves(x: int) -> list[int]:
+        return [y for part in joins[x] for y in leaves(part)] if x in joins else [x]
 
-    return {x: f"({inside(x)})" for x in parts}
+    return {x: leaves(x) for x in joins}

@@ -76,16 +76,17 @@ def parity(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None
     examples=(
         ("abs(3*x) + relu(2*x)", "x: vector(n)"),
         ("sign(x/2) + step(4*x)", "x: vector(n)"),
+        ("relu(-2*x) + step(-x/3)", "x: vector(n)"),
     ),
 )
 def homogeneity(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None:
-    """f(c·x) = c^degree·f(x) for c > 0: numbers come out of abs and relu, and drop out of sign and step."""
+    """f(c·x) = c^degree·f(x) for c > 0: numbers come out of abs and relu, drop out of sign and step; signs stay."""
     inner = args[0]
     degree = of_function(function, "degree")
-    if degree is None or not isinstance(inner, Einsum) or inner.coefficient <= 0 or inner.coefficient == 1:
+    if degree is None or not isinstance(inner, Einsum) or inner.coefficient in (-1, 0, 1):
         return None
-    plain = map_(function, (scaled(inner, 1 / inner.coefficient),))
-    return scaled(plain, inner.coefficient ** int(degree))
+    size = abs(inner.coefficient)
+    return scaled(map_(function, (scaled(inner, 1 / size),)), size ** int(degree))
 
 
 @b.MAP_LAWS.add(
