@@ -93,7 +93,8 @@ def test_what_is_symmetric_is_known_to_be() -> None:
 
 
 def test_the_symmetric_part_has_a_line_of_its_own() -> None:
-    assert _shown(*NETWORKS["symmetric"])[1:] == ["G = A S B + Aᵀ S Bᵀ", "∂L/∂S = ½ (G + Gᵀ)"]
+    assert _shown(*NETWORKS["symmetric"])[1:] == ["G = (A S B + B S A)ᵀ", "∂L/∂S = ½ (G + Gᵀ)"]
+    assert _shown("sum(D*x)", "D", "D: diagonal(n)")[1:] == ["G = 𝟏 xᵀ", "∂L/∂D = diag(diag(G))"]
 
 
 RECURRENT = [
@@ -114,6 +115,11 @@ RECURRENT = [
 
 def test_a_recurrent_network_is_a_recursion_and_sums_over_time() -> None:
     assert _shown(*NETWORKS["recurrent"]) == RECURRENT
+
+
+def test_sums_over_layers_are_found_inside_of_products() -> None:
+    shown = _shown("for l in 1..4 { x{l} = x{l-1} - s*(A*x{l-1} - b) }; norm2(x4)^2", "b", "s: scalar")
+    assert shown[-1] == "∂L/∂b = s Σ[l=1…4] (∂L/∂x⁽ˡ⁾)"
 
 
 def test_layers_are_found_in_programs_that_are_written_out() -> None:

@@ -23,6 +23,7 @@ from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Map, Node, Symbol, topological
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import call, of_order, transposed
+from matgrad.translate.lower import lower_expression
 
 _HALF = Fraction(1, 2)
 _SEVERAL = Law(
@@ -67,6 +68,7 @@ class Backward:
         self.nodes: dict[str | None, Node] = {}
         self.values = self._values()
         self.uses = self._uses()
+        self.free: dict[str, str] = {}  # the names of signals as if their variables were free
         self.owners = {self.signal_name(name): name for name in self.varying}
 
     def _varying(self) -> list[str]:
@@ -167,7 +169,9 @@ class Backward:
         if answer is None or answer is total:
             self._add_signal(name, total)
             return [Line(part, self.signal(name), right, law, before, where, remark=remark)]
+        right = self._shown(self._as_if_free(uses, name))
         free = named(self._fresh("GHKM"), of_order(shape))
+        self.free[free.value] = name
         self.coefficients.add(free.value, of_order(shape))
         on_space, space = self._projected(self.coefficients.symbols[free.value], name)
         self._add_signal(name, answer)
@@ -199,6 +203,20 @@ class Backward:
             signal = self.coefficients.symbols[self.signal_name(use.owner)]
             node = b.einsum([(signal, axes), (node, axes)], (), Fraction(1))
         return derivatives(node, [variable], symmetric)[0]
+
+    def _as_if_free(self, uses: Sequence[Use], name: str) -> Node:
+        """The signal of a symmetric or triangular variable if all its entries were free."""
+        variable = self.coefficients.symbols[name]
+        free = b.symbol(name, variable.shape)
+        found = []
+        for use in uses:
+            node = lower_expression(use.value, {**self.coefficients.symbols, name: free})
+            if use.owner is not None:
+                axes = tuple(range(len(node.shape)))
+                signal = self.coefficients.symbols[self.signal_name(use.owner)]
+                node = b.einsum([(signal, axes), (node, axes)], (), Fraction(1))
+            found.append(derivatives(node, [free], "ignore")[0])
+        return rebuild(b.add(found), {free: variable})
 
     def _on_space(self, uses: Sequence[Use], name: str) -> Node | None:
         """The signal on the space of a variable that is symmetric, diagonal or triangular."""

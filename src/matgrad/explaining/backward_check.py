@@ -45,8 +45,11 @@ class Forward:
         traits = variable.traits if variable else symbol.traits if isinstance(symbol, Symbol) else frozenset()
         return Subject(name, self.table.types[name], frozenset(traits))
 
-    def direction(self, name: str, seed: int) -> Array:
-        return random_direction(self.subject(name), self.point.sizes, seed)
+    def direction(self, name: str, seed: int, *, free: bool = False) -> Array:
+        """A random change of a value; a ``free`` one of all entries of a symmetric or triangular matrix."""
+        subject = self.subject(name)
+        subject = Subject(name, subject.type, frozenset()) if free else subject
+        return random_direction(subject, self.point.sizes, seed)
 
 
 def check_table(table: Backward, lines: list[Line], point: Point, seed: int = 0) -> float:
@@ -56,10 +59,9 @@ def check_table(table: Backward, lines: list[Line], point: Point, seed: int = 0)
     for k, line in enumerate(signals(lines)):
         found = np.asarray(forward.evaluated(line.right, forward.values))
         forward.values[line.left.value] = found
-        name = table.owners.get(line.left.value)
-        if name is None:  # a signal as if its variable were free: the next line is checked with it
-            continue
-        error = _local_error(forward, name, found, line.right, seed + k)
+        free = line.left.value in table.free
+        name = table.free[line.left.value] if free else table.owners[line.left.value]
+        error = _local_error(forward, name, found, line.right, seed + k, free=free)
         if not error <= TOLERANCE or found.shape != np.shape(forward.values[name]):
             raise WrongLine(f"the signal of {name} failed its check (relative error {error:.0e}): {line.law.rule}")
         worst = max(worst, error)
@@ -69,10 +71,10 @@ def check_table(table: Backward, lines: list[Line], point: Point, seed: int = 0)
     return max(worst, error)
 
 
-def _local_error(forward: Forward, name: str, signal: Array, expr: Expr, seed: int) -> float:
+def _local_error(forward: Forward, name: str, signal: Array, expr: Expr, seed: int, *, free: bool = False) -> float:
     """What the line's left side is by definition: the sum over all uses of ⟨signal, change of the formula⟩."""
     table = forward.table
-    direction = forward.direction(name, seed)
+    direction = forward.direction(name, seed, free=free)
     stepped = ChainMap({name: forward.values[name] + 1j * STEP * direction}, forward.values)
     truth = 0.0
     for use in table.uses.get(name, []):

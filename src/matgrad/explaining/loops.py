@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from matgrad.dims import Dim
@@ -218,19 +217,29 @@ class _Folding:
         )
 
     def _summed(self, expr: Expr) -> Expr:
-        """A sum over layers as Σₗ of one term."""
-        if expr.op != "add" or len(expr.args) < LEAST:
-            return self._with_index(expr, None)
+        """The formula with sums over layers as Σₗ of one term."""
+
+        def visit(node: Expr, args: list[Expr]) -> Expr:
+            terms = self._one_term(node) if node.op == "add" else None
+            if terms is not None:
+                return terms
+            return self._with_index(node, None) if not args else node.replace(args=tuple(args))
+
+        found: Expr = fold(expr, visit)
+        return found
+
+    def _one_term(self, expr: Expr) -> Expr | None:
         numbers = []
         for term in expr.args:
             found = [self.number_of(node.value) for node in walk(term) if node.op == "name"]
             numbers.append(next((number for number in found if number is not None), None))
+        run = sorted(number for number in numbers if number is not None)
+        if len(run) < max(LEAST, len(expr.args)) or run != list(range(run[0], run[0] + len(run))):
+            return None
         terms = {self._with_index(term, number) for term, number in zip(expr.args, numbers, strict=True)}
-        run = [number for number in numbers if number is not None]
-        if len(terms) > 1 or len(run) < len(numbers) or any(abs(a - b) != 1 for a, b in pairwise(run)):
-            return self._with_index(expr, None)
-        over = f"{SUM}{min(run)}…{max(run)}"
-        return Expr("call", (terms.pop(),), Call(over), type=expr.type)
+        if len(terms) > 1:
+            return None
+        return Expr("call", (terms.pop(),), Call(f"{SUM}{run[0]}…{run[-1]}"), type=expr.type)
 
     def _with_index(self, expr: Expr, layer: int | None) -> Expr:
         """The formula with layers relative to this one: W8 in layer 7 is W⁽ˡ⁺¹⁾; absolute without one."""
