@@ -110,7 +110,8 @@ TANH = _elementwise(
 )
 ABS = _elementwise(
     "abs", "sign(x)", "x where x > 0, -x where x < 0",
-    lambda np, x: x * np.sign(np.real(x)), "np.abs(#1)", latex=r"\lvert #1\rvert", latex_matrix=r"\operatorname{abs}(#1)", unicode="|#1|",
+    lambda np, x: x * np.sign(np.real(x)), "np.abs(#1)",
+    latex=r"\lvert #1\rvert", latex_matrix=r"\operatorname{abs}(#1)", unicode="|#1|",
     smooth="x != 0", kink="sign(0) = 0", laws=("abs(x) = x.*sign(x)",),
     facts={"parity": "even", "convex on": "all", "range": "nonnegative", "at 0": "0", "degree": "1",
            "on nonnegative": "x"},
