@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tensor",),
     ("translate",),
     ("latex_input",),
+    ("objects",),
     ("differentiate",),
     ("codegen",),
     ("checking",),

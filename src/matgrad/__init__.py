@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from matgrad.checking.verify import Check
     from matgrad.errors import MatgradError
     from matgrad.explaining.derivation import Derivation
+    from matgrad.objects import fn
+    from matgrad.objects.array import Array
+    from matgrad.objects.declare import function, matrix, scalar, vector
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Array",
     "Check",
     "Derivation",
     "Derivative",
@@ -30,14 +34,20 @@ __all__ = [
     "MatgradError",
     "derive",
     "explain",
+    "fn",
+    "function",
     "gradient",
     "hessian",
     "jacobian",
+    "matrix",
     "parse",
     "parse_latex",
+    "scalar",
+    "vector",
 ]
 
 _HOMES = {
+    "Array": "matgrad.objects.array",
     "Check": "matgrad.checking.verify",
     "Derivation": "matgrad.explaining.derivation",
     "Derivative": "matgrad.answer.derivative",
@@ -45,18 +55,24 @@ _HOMES = {
     "MatgradError": "matgrad.errors",
     "derive": "matgrad.api",
     "explain": "matgrad.api",
+    "fn": "matgrad.objects.fn",
+    "function": "matgrad.objects.declare",
     "gradient": "matgrad.api",
     "hessian": "matgrad.api",
     "jacobian": "matgrad.api",
+    "matrix": "matgrad.objects.declare",
     "parse": "matgrad.api",
     "parse_latex": "matgrad.api",
+    "scalar": "matgrad.objects.declare",
+    "vector": "matgrad.objects.declare",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'matgrad' has no attribute {name!r}")
-    found = getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    found = home if name == "fn" else getattr(home, name)
     globals()[name] = found
     return found
 

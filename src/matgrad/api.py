@@ -1,27 +1,36 @@
-"""The public functions: each takes text and gives an answer."""
+"""The public functions: each takes text or an object, and gives an answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from matgrad.answer.derivative import Derivative, derivative_of
-from matgrad.answer.formula import Formula, Where
+from matgrad.answer.formula import Formula
 from matgrad.errors import MatgradError, NotScalar
+from matgrad.formula.declarations import Where
+from matgrad.objects.asking import Name, Text, is_one, names, text_and_declarations
+from matgrad.objects.value import Value
 
 if TYPE_CHECKING:
     from matgrad.explaining.derivation import Derivation
 
-Names = list[str] | tuple[str, ...]
+Names = list[str] | tuple[str, ...] | list[Value] | tuple[Value, ...] | list[str | Value]
 
 
 @overload
 def derive(
-    formula: str, wrt: str, *, where: Where = None, order: int = 1, layout: str = "mixed", symmetric: str = "projected"
+    formula: Text,
+    wrt: Name,
+    *,
+    where: Where = None,
+    order: int = 1,
+    layout: str = "mixed",
+    symmetric: str = "projected",
 ) -> Derivative: ...
 @overload
 def derive(
-    formula: str,
+    formula: Text,
     wrt: Names,
     *,
     where: Where = None,
@@ -30,8 +39,8 @@ def derive(
     symmetric: str = "projected",
 ) -> dict[str, Derivative]: ...
 def derive(
-    formula: str,
-    wrt: str | Names,
+    formula: Text,
+    wrt: Name | Names,
     *,
     where: Where = None,
     order: int = 1,
@@ -51,19 +60,20 @@ def derive(
     >>> {name: d.text for name, d in derive("a'*x", ["a", "x"]).items()}
     {'a': 'x', 'x': 'a'}
     """
-    names = _names(wrt)
-    found = derivative_of(_text(formula), names, where, order, layout, symmetric)
-    return found[0] if isinstance(wrt, str) else dict(zip(names, found, strict=True))
+    wanted = names(wrt)
+    text, where = text_and_declarations(formula, wrt, where)
+    found = derivative_of(text, wanted, where, order, layout, symmetric)
+    return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
 
 
 @overload
-def gradient(formula: str, wrt: str, *, where: Where = None, symmetric: str = "projected") -> Derivative: ...
+def gradient(formula: Text, wrt: Name, *, where: Where = None, symmetric: str = "projected") -> Derivative: ...
 @overload
 def gradient(
-    formula: str, wrt: Names, *, where: Where = None, symmetric: str = "projected"
+    formula: Text, wrt: Names, *, where: Where = None, symmetric: str = "projected"
 ) -> dict[str, Derivative]: ...
 def gradient(
-    formula: str, wrt: str | Names, *, where: Where = None, symmetric: str = "projected"
+    formula: Text, wrt: Name | Names, *, where: Where = None, symmetric: str = "projected"
 ) -> Derivative | dict[str, Derivative]:
     """All partial derivatives of a scalar formula, in the shape of ``wrt``: g[i, …] = ∂f/∂x[i, …].
 
@@ -72,18 +82,19 @@ def gradient(
     >>> gradient("x'*A*x", "x").text
     "(A + A')*x"
     """
-    names = _names(wrt)
-    found = derivative_of(_text(formula), names, where, 1, "mixed", symmetric)
+    wanted = names(wrt)
+    text, where = text_and_declarations(formula, wrt, where)
+    found = derivative_of(text, wanted, where, 1, "mixed", symmetric)
     _require_scalar(found[0].formula, "gradient")
-    return found[0] if isinstance(wrt, str) else dict(zip(names, found, strict=True))
+    return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
 
 
 @overload
-def jacobian(formula: str, wrt: str, *, where: Where = None, layout: str = "mixed") -> Derivative: ...
+def jacobian(formula: Text, wrt: Name, *, where: Where = None, layout: str = "mixed") -> Derivative: ...
 @overload
-def jacobian(formula: str, wrt: Names, *, where: Where = None, layout: str = "mixed") -> dict[str, Derivative]: ...
+def jacobian(formula: Text, wrt: Names, *, where: Where = None, layout: str = "mixed") -> dict[str, Derivative]: ...
 def jacobian(
-    formula: str, wrt: str | Names, *, where: Where = None, layout: str = "mixed"
+    formula: Text, wrt: Name | Names, *, where: Where = None, layout: str = "mixed"
 ) -> Derivative | dict[str, Derivative]:
     """The Jacobian of a vector or matrix formula: J[i, …, j, …] = ∂f[i, …]/∂x[j, …].
 
@@ -92,21 +103,22 @@ def jacobian(
     >>> jacobian("sin(A*x)", "x").text
     'diag(cos(A*x))*A'
     """
-    names = _names(wrt)
-    found = derivative_of(_text(formula), names, where, 1, layout, "projected")
+    wanted = names(wrt)
+    text, where = text_and_declarations(formula, wrt, where)
+    found = derivative_of(text, wanted, where, 1, layout, "projected")
     if not found[0].formula.node.shape:
         raise NotScalar("the formula is a scalar: its derivative is a gradient", hint="matgrad.gradient(…)")
-    return found[0] if isinstance(wrt, str) else dict(zip(names, found, strict=True))
+    return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
 
 
 @overload
-def hessian(formula: str, wrt: str, *, where: Where = None, symmetric: str = "projected") -> Derivative: ...
+def hessian(formula: Text, wrt: Name, *, where: Where = None, symmetric: str = "projected") -> Derivative: ...
 @overload
 def hessian(
-    formula: str, wrt: Names, *, where: Where = None, symmetric: str = "projected"
+    formula: Text, wrt: Names, *, where: Where = None, symmetric: str = "projected"
 ) -> dict[tuple[str, str], Derivative]: ...
 def hessian(
-    formula: str, wrt: str | Names, *, where: Where = None, symmetric: str = "projected"
+    formula: Text, wrt: Name | Names, *, where: Where = None, symmetric: str = "projected"
 ) -> Derivative | dict[tuple[str, str], Derivative]:
     """The second derivatives of a scalar formula; for several variables, a mapping from pairs to blocks.
 
@@ -117,17 +129,18 @@ def hessian(
     >>> {pair: block.text for pair, block in hessian("a'*x", ["a", "x"]).items()}[("a", "x")]
     'eye'
     """
-    names = _names(wrt)
-    first = derivative_of(_text(formula), names, where, 1, "mixed", symmetric)
+    wanted = names(wrt)
+    text, where = text_and_declarations(formula, wrt, where)
+    first = derivative_of(text, wanted, where, 1, "mixed", symmetric)
     _require_scalar(first[0].formula, "Hessian")
-    if isinstance(wrt, str):
-        return first[0].derive(wrt)
-    return {(a, b): d.derive(b) for a, d in zip(names, first, strict=True) for b in names}
+    if is_one(wrt):
+        return first[0].derive(wanted[0])
+    return {(a, b): d.derive(b) for a, d in zip(wanted, first, strict=True) for b in wanted}
 
 
 def explain(
-    formula: str,
-    wrt: str | Names,
+    formula: Text,
+    wrt: Name | Names,
     *,
     where: Where = None,
     order: int = 1,
@@ -152,19 +165,22 @@ def explain(
         raise MatgradError(f"at is a mapping of names to values, not {_shortly(at)}", hint='at={"x": [1, 2]}')
     if not isinstance(brief, bool):
         raise MatgradError(f"brief is True or False, not {_shortly(brief)}", hint="brief=True, for main lines only")
-    found = explained(_text(formula), _names(wrt), where, order, style, at)
+    wanted = names(wrt)
+    text, where = text_and_declarations(formula, wrt, where)
+    found = explained(text, wanted, where, order, style, at)
     return found.brief() if brief else found
 
 
-def parse(text: str, *, where: Where = None, context: Formula | Derivative | None = None) -> Formula:
+def parse(text: Text, *, where: Where = None, context: Formula | Derivative | None = None) -> Formula:
     """Read and type a formula; ``context`` gives the variables, to read printed answers back.
 
     >>> parse("A*x - b").shape
     ('m',)
     """
+    source, where = text_and_declarations(text, (), where)
     if isinstance(context, Derivative):
-        return Formula(_text(text), where, context.formula.typed, context.expr.type)
-    return Formula(_text(text), where, None if context is None else context.typed)
+        return Formula(source, where, context.formula.typed, context.expr.type)
+    return Formula(source, where, None if context is None else context.typed)
 
 
 def parse_latex(latex: str, *, where: Where = None, context: Formula | Derivative | None = None) -> Formula:
@@ -190,28 +206,10 @@ def parse_latex(latex: str, *, where: Where = None, context: Formula | Derivativ
     return Formula(reading.text, reading.where, typed, expect, reading)
 
 
-def _text(formula: object) -> str:
-    if not isinstance(formula, str):
-        raise MatgradError(f"a formula is text, not {type(formula).__name__}", hint='derive("x\'*A*x", "x")')
-    return formula
-
-
 def _shortly(value: object) -> str:
     """A value in an error message."""
     shown = repr(value)
     return shown if len(shown) <= 40 else f"{shown[:37]}…"
-
-
-def _names(wrt: object) -> list[str]:
-    if isinstance(wrt, str):
-        return [wrt]
-    if isinstance(wrt, Mapping) or not isinstance(wrt, Sequence) or not all(isinstance(n, str) for n in wrt):
-        raise MatgradError(f"wrt is a name or a sequence of names, not {wrt!r}")
-    if not wrt:
-        raise MatgradError("wrt names no variable")
-    if len(set(wrt)) != len(wrt):
-        raise MatgradError(f"wrt names a variable twice: {', '.join(wrt)}")
-    return list(wrt)
 
 
 def _require_scalar(formula: Formula, what: str) -> None:

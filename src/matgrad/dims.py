@@ -18,6 +18,9 @@ class Dim:
         self._hash = hash(self.terms)
         self._text: str | None = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Dim, (dict(self.terms),))  # hashes of strings differ between processes
+
     @staticmethod
     @lru_cache(maxsize=4096)
     def of(size: str | int) -> Dim:

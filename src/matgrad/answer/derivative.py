@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from matgrad.answer.action import Action
 from matgrad.answer.differentiation import chain, one_pass, variable_of
-from matgrad.answer.formula import Formula, Where
+from matgrad.answer.formula import Formula
 from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed, to_vec
 from matgrad.answer.reading import readable
 from matgrad.answer.signals import LONG, in_words, signals_of
 from matgrad.differentiate.conditions import conditions
 from matgrad.errors import MatgradError, NotSupported
+from matgrad.formula.declarations import Where
 from matgrad.formula.syntax import Expr, Program
 from matgrad.formula.unicode import to_unicode
 from matgrad.functions import CARDS
+from matgrad.objects.convert import to_object
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import names, of_order
@@ -26,6 +28,7 @@ from matgrad.translate.recover import Recovery, has_closed_form
 
 if TYPE_CHECKING:
     from matgrad.checking.verify import Check, Form
+    from matgrad.objects.array import Array
 
 SYMMETRIC = ("projected", "entries", "ignore")
 
@@ -223,6 +226,15 @@ class Derivative:
     def derive(self, wrt: str) -> Derivative:
         """The next derivative, or a mixed one."""
         return Derivative(self.formula, (*self.wrt, wrt), "mixed", self.symmetric, below=self._node)
+
+    def object(self) -> Array:
+        """The derivative as a Python object, in this layout.
+
+        >>> import matgrad
+        >>> matgrad.gradient("norm2(A*x - b)^2", "x").object()[0]
+        <(2*A'*(A*x - b))[1]: shape ()>
+        """
+        return to_object(self.formula.typed, self.expr, {})
 
     def program(self) -> Program:
         """The derivative in terms of the formula's intermediates, as a program."""

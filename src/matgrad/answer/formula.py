@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from matgrad.errors import DataError, MatgradError
-from matgrad.formula.declarations import Declaration
+from matgrad.formula.declarations import FUNCTION, Declaration, Where
 from matgrad.formula.infer import Typed, read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import writes_decimals
@@ -15,6 +15,7 @@ from matgrad.formula.printing import ATOM, Piece
 from matgrad.formula.syntax import Expr, Program, Type, walk
 from matgrad.formula.text import to_text, type_text
 from matgrad.formula.unicode import to_unicode
+from matgrad.objects.convert import to_object
 from matgrad.tensor import builders as b
 from matgrad.tensor import laws as _laws  # noqa: F401  (arms the normal form)
 from matgrad.tensor.nodes import Node
@@ -24,8 +25,7 @@ from matgrad.translate.recover import Recovery
 
 if TYPE_CHECKING:
     from matgrad.latex_input.reading import Reading
-
-Where = str | Mapping[str, "str | Declaration"] | None
+    from matgrad.objects.array import Array
 
 
 class Formula:
@@ -137,6 +137,22 @@ class Formula:
         return self.reading.wrt if self.reading is not None else ()
 
     # -- use
+
+    def written(self) -> tuple[str, Where]:
+        """The text as typed, and the declarations of its names as far as they are known."""
+        if self._context is None:
+            return self.source, self.where
+        known = {name: Declaration(v.type.kind, v.type.dims, v.traits) for name, v in self.typed.variables.items()}
+        return self.source, {**known, **dict.fromkeys(self.typed.functions, Declaration(FUNCTION))}
+
+    def object(self) -> Array:
+        """The same as a Python object that behaves like a NumPy array.
+
+        >>> p = Formula("softmax(A*x)").object()
+        >>> -p[0]
+        <-softmax(A*x)[1]: shape ()>
+        """
+        return to_object(self.typed, self.program.body, dict(self.program.definitions))
 
     def __call__(self, /, **arrays: Any) -> Any:
         """The value at arrays given by name."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matgrad.answer.formula import Where
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.explaining.backward_style import backward
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Line
 from matgrad.explaining.render import show_value
+from matgrad.formula.declarations import Where
 from matgrad.formula.syntax import walk
 
 _FORMATS = ("svg", "pdf", "png")

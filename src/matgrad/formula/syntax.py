@@ -88,6 +88,9 @@ class Expr:
             pairs.extend(zip(a.args, b.args, strict=True))
         return True
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Expr, (self.op, self.args, self.value, self.span, self.type))  # a digest is of one process
+
     def __repr__(self) -> str:
         inner = ", ".join([repr(self.value)] * (self.value is not None) + [repr(a) for a in self.args])
         return f"{self.op}({inner})"

@@ -1,0 +1,138 @@
+"""Indices and slices, counted from 0 and with open ends, as in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index as whole
+from types import EllipsisType
+
+from matgrad.dims import Dim
+from matgrad.errors import NotSupported, ShapeError
+from matgrad.objects.comparison import Test
+from matgrad.objects.value import Axes, Value, index, shown, squeezed
+
+Item = int | slice | None | EllipsisType
+Picked = int | tuple[int, int] | None
+"""A position or a range, counted from 1 with both ends, or everything: as the language has it."""
+
+
+def pick(value: Value, given: object) -> Value:
+    """``value[given]``.
+
+    >>> from matgrad.formula.syntax import Expr, Type
+    >>> x = Value(Expr("name", value="x", type=Type("vector", (Dim.of(5),))))
+    >>> pick(x, slice(1, -1)).expr.value
+    ((2, 4),)
+    """
+    items = _complete(value, given if isinstance(given, tuple) else (given,))
+    picked: list[Picked] = [None] * value.order
+    kept: list[int | None] = []
+    position = 0
+    for item in items:
+        if item is None:
+            kept.append(None)
+            continue
+        axis, dim = value.axes[position], value.sizes[position]
+        choice = _choice(item, dim, value)
+        if axis is None:
+            if isinstance(choice, tuple) and choice != (1, 1):
+                raise ShapeError("this range is outside of an axis of size 1", details=shown(value))
+        else:
+            picked[axis] = choice
+        if not isinstance(choice, int):
+            kept.append(axis)
+        position += 1
+    return _picked(value, picked, kept)
+
+
+def _picked(value: Value, picked: Sequence[Picked], kept: Sequence[int | None]) -> Value:
+    if all(item is None for item in picked):
+        return value.but(value.expr, tuple(kept))
+    if value.order > 2:
+        raise NotSupported("an array of three axes cannot be indexed", hint='np.einsum("ijk,k->ij", T, x)')
+    rest = [axis for axis, item in enumerate(picked) if not isinstance(item, int)]
+    axes: Axes = tuple(None if axis is None else rest.index(axis) for axis in kept)
+    return value.but(index(value.expr, picked), axes)
+
+
+def _complete(value: Value, given: Sequence[object]) -> list[Item]:
+    """The items with ``...`` and what is left out at the end as full slices."""
+    items: list[Item] = []
+    for one in given:
+        if one is None or isinstance(one, slice | EllipsisType):
+            items.append(one)
+            continue
+        if isinstance(one, bool | Value | Test) or not hasattr(one, "__index__"):
+            _no_choice(one)
+        try:
+            items.append(whole(one))  # type: ignore[arg-type]
+        except TypeError:
+            _no_choice(one)
+    count = sum(1 for item in items if item is not None and item is not Ellipsis)
+    if count > len(value.axes):
+        raise ShapeError(f"{count} indices are given for {len(value.axes)} axes", details=shown(value))
+    if sum(1 for item in items if item is Ellipsis) > 1:
+        raise ShapeError("an index can have only one ...")
+    if Ellipsis not in items:
+        items.append(Ellipsis)
+    place = items.index(Ellipsis)
+    return [*items[:place], *[slice(None)] * (len(value.axes) - count), *items[place + 1 :]]
+
+
+def _no_choice(given: object) -> int:
+    raise NotSupported(
+        f"an index is a whole number, a slice or None, not {type(given).__name__}",
+        hint="np.where(x > 0, x, 0).sum() for x[x > 0].sum(); np.stack([x[2], x[0]]) for x[[2, 0]]",
+    )
+
+
+def _choice(item: int | slice | EllipsisType, dim: Dim, value: Value) -> Picked:
+    if isinstance(item, slice):
+        return _range(item, dim, value)
+    assert isinstance(item, int)
+    number = dim.number
+    if number is None and item < 0:
+        raise NotSupported(
+            f"an index from the end needs a size that is a number, and this axis has {dim}",
+            details=shown(value),
+            hint=f'sizes as numbers, such as vector("x", 5), or the index from the start: x[{-item}]',
+        )
+    if number is not None and not -number <= item < number:
+        raise IndexOutside(f"the index {item} is outside of an axis of size {number}", details=shown(value))
+    return item + 1 + (number if number is not None and item < 0 else 0)
+
+
+class IndexOutside(ShapeError, IndexError):
+    """An index that the array does not have: an IndexError as well, which ends Python's loops."""
+
+
+def _range(item: slice, dim: Dim, value: Value) -> tuple[int, int] | None:
+    start, stop, step = (None if part is None else whole(part) for part in (item.start, item.stop, item.step))
+    if step not in (None, 1):
+        raise NotSupported("slices with a step are not supported", hint="np.stack([x[0], x[2], x[4]])")
+    if start in (None, 0) and stop is None:
+        return None
+    number = dim.number
+    if number is None:
+        if stop is None or stop < 0 or (start or 0) < 0:
+            raise NotSupported(
+                f"a slice that goes to the end needs a size that is a number, and this axis has {dim}",
+                details=shown(value),
+                hint='x[0:3], or sizes as numbers, such as vector("x", 5)',
+            )
+        first, last = (start or 0) + 1, stop
+    else:
+        first, last = slice(start, stop).indices(number)[0] + 1, slice(start, stop).indices(number)[1]
+    if first > last:
+        raise NotSupported("an empty slice has no formula", details=shown(value))
+    return (first, last) if (first, last) != (1, number) else None
+
+
+def squeeze(value: Value, axes: Sequence[int] | None = None) -> Value:
+    """Without the axes of size 1, or without these ones."""
+    positions = range(len(value.axes)) if axes is None else axes
+    found = squeezed(value, list(positions))
+    for k in positions:
+        if axes is not None and found.axes[k] is not None:
+            raise ShapeError(f"axis {k} has not size 1", details=shown(value))
+    return found.but(found.expr, tuple(a for k, a in enumerate(found.axes) if k not in positions or a is not None))

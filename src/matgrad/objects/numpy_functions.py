@@ -1,0 +1,215 @@
+"""NumPy's functions by name, and what to use for those that formulas do not have.
+
+Each takes what NumPy's takes, as far as a formula can hold it: an argument that is not listed is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from matgrad.errors import NotSupported
+from matgrad.objects import comparison, elementwise, indexing, linear, reductions, shaping, stacking
+from matgrad.objects.contraction import einsum, tensordot
+from matgrad.objects.inputs import as_test, as_value, nested, values
+from matgrad.objects.reductions import Axis
+from matgrad.objects.value import Value
+
+v = as_value
+
+
+class SlogdetResult(NamedTuple):
+    sign: Any
+    logabsdet: Any
+
+
+def reduction(name: str) -> Callable[..., Value]:
+    def reduce(a: Any, axis: Axis = None, *, keepdims: bool = False) -> Value:
+        return reductions.reduce(name, v(a), axis, keepdims)
+
+    return reduce
+
+
+def moment(function: Callable[..., Value]) -> Callable[..., Value]:
+    def of(a: Any, axis: Axis = None, *, ddof: int = 0, keepdims: bool = False) -> Value:
+        return function(v(a), axis, ddof, keepdims)
+
+    return of
+
+
+def one(function: Callable[[Value], Any]) -> Callable[[Any], Any]:
+    """A function of one array and nothing else."""
+    return lambda a: function(v(a))
+
+
+def two(function: Callable[[Value, Value], Value]) -> Callable[[Any, Any], Value]:
+    return lambda a, b: function(v(a), v(b))
+
+
+def several(function: Callable[..., Value]) -> Callable[..., Value]:
+    """A function of a list of arrays."""
+    return lambda arrays, **options: function(values(arrays), **options)
+
+
+def on_the_diagonal(function: Callable[[Value], Value], name: str) -> Callable[..., Value]:
+    """Of the main diagonal only."""
+
+    def of(a: Any, k: int = 0, *, offset: int = 0) -> Value:
+        if k or offset:
+            raise NotSupported(f"np.{name} off the main diagonal is not supported", hint=f"np.{name}(X)")
+        return function(v(a))
+
+    return of
+
+
+def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Value:
+    low, high = (min if a_min is None else a_min), (max if a_max is None else a_max)
+    found = v(a) if low is None else elementwise.maximum(v(a), v(low))
+    return found if high is None else elementwise.minimum(found, v(high))
+
+
+def where(condition: Any, *chosen: Any) -> Value:
+    if len(chosen) != 2:
+        raise NotSupported("np.where needs what to choose from", hint="np.where(x > 0, x, 0)")
+    return comparison.where(as_test(condition), v(chosen[0]), v(chosen[1]))
+
+
+def squeeze(a: Any, axis: Axis = None) -> Value:
+    return indexing.squeeze(v(a), None if axis is None else reductions.axis_numbers(v(a), axis))
+
+
+def slogdet(a: Any) -> SlogdetResult:
+    return SlogdetResult(*linear.slogdet(v(a)))
+
+
+def subscripts(pattern: Any, *operands: Any, optimize: Any = False) -> Value:
+    if not isinstance(pattern, str):
+        raise NotSupported("np.einsum takes letters here", hint='np.einsum("ij,jk->ik", A, B)')
+    return einsum(pattern, [v(a) for a in operands])
+
+
+def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Value:
+    return reductions.norm(v(x), ord, axis, keepdims)
+
+
+def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: Any = 2) -> Value:
+    return reductions.vector_norm(v(x), ord, axis, keepdims)
+
+
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Value:
+    return reductions.matrix_norm(v(x), ord, keepdims)
+
+
+def average(a: Any, axis: Axis = None, weights: Any = None) -> Value:
+    return reductions.average(v(a), axis, None if weights is None else v(weights))
+
+
+def diff(a: Any, n: int = 1) -> Value:
+    """The differences of neighbours in a vector."""
+    found = v(a)
+    for _ in range(n):
+        found = elementwise.subtract(indexing.pick(found, slice(1, None)), indexing.pick(found, slice(None, -1)))
+    return found
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{name: reduction(name) for name in ("sum", "mean", "max", "min")},
+    "amax": reduction("max"),
+    "amin": reduction("min"),
+    "ptp": lambda a, axis=None, *, keepdims=False: reductions.spread(v(a), axis, keepdims),
+    "var": moment(reductions.variance),
+    "std": moment(reductions.deviation),
+    "average": average,
+    "cumsum": lambda a, axis=None: reductions.cumulative_sum(v(a), axis),
+    "diff": diff,
+    "clip": clip,
+    "where": where,
+    "einsum": subscripts,
+    "tensordot": lambda a, b, axes=2: tensordot(v(a), v(b), axes),
+    "dot": two(linear.dot),
+    "inner": two(linear.inner),
+    "outer": two(linear.outer),
+    "vdot": lambda a, b: reductions.total(elementwise.multiply(v(a), v(b))),
+    "kron": two(linear.kron),
+    "trace": on_the_diagonal(linear.trace, "trace"),
+    "diag": on_the_diagonal(linear.diag, "diag"),
+    "diagflat": on_the_diagonal(linear.diag, "diagflat"),
+    "diagonal": on_the_diagonal(linear.diagonal, "diagonal"),
+    "tril": on_the_diagonal(lambda a: linear.triangle("tril", a), "tril"),
+    "triu": on_the_diagonal(lambda a: linear.triangle("triu", a), "triu"),
+    "concatenate": lambda arrays, axis=0: stacking.concatenate(values(arrays), axis),
+    "stack": several(stacking.stack),
+    "vstack": several(stacking.vstack),
+    "hstack": several(stacking.hstack),
+    "column_stack": several(stacking.column_stack),
+    "block": lambda arrays: stacking.block(nested(arrays)),
+    "append": lambda arr, other, axis: stacking.concatenate([v(arr), v(other)], axis),
+    "transpose": lambda a, axes=None: shaping.permuted(v(a), axes),
+    "matrix_transpose": one(linear.transpose),
+    "swapaxes": lambda a, axis1, axis2: shaping.swapped(v(a), axis1, axis2),
+    "moveaxis": lambda a, source, destination: shaping.swapped(v(a), source, destination),
+    "reshape": lambda a, /, shape, order="C": shaping.reshape(v(a), shape, order=order),
+    "ravel": lambda a, order="C": linear.ravel(v(a), order),
+    "squeeze": squeeze,
+    "expand_dims": lambda a, axis: shaping.expanded(v(a), axis),
+    "broadcast_to": lambda array, shape: shaping.broadcast_to(v(array), shape),
+    "atleast_1d": one(lambda a: shaping.at_least(a, 1)),
+    "atleast_2d": one(lambda a: shaping.at_least(a, 2)),
+    "zeros_like": one(shaping.filled_like(0)),
+    "ones_like": one(shaping.filled_like(1)),
+    "full_like": lambda a, fill_value: shaping.filled(v(a), v(fill_value)),
+    "zeros": lambda shape: shaping.full(shape, 0),
+    "ones": lambda shape: shaping.full(shape, 1),
+    "full": shaping.full,
+    "eye": shaping.identity,
+    "identity": shaping.identity,
+    "shape": one(shaping.shape),
+    "ndim": one(lambda a: len(a.axes)),
+    "size": lambda a, axis=None: reductions.count(v(a), axis),
+    "real": one(lambda a: a),
+    "copy": one(lambda a: a),
+    "linalg.inv": one(linear.inverse),
+    "linalg.det": one(linear.determinant),
+    "linalg.slogdet": slogdet,
+    "linalg.norm": norm,
+    "linalg.vector_norm": vector_norm,
+    "linalg.matrix_norm": matrix_norm,
+    "linalg.solve": two(linear.solve),
+    "linalg.trace": on_the_diagonal(linear.trace, "linalg.trace"),
+    "linalg.diagonal": on_the_diagonal(linear.diagonal, "linalg.diagonal"),
+    "linalg.matrix_power": lambda a, n: linear.matrix_power(v(a), n),
+    "linalg.multi_dot": lambda arrays: linear.multi_dot(values(arrays)),
+    "linalg.matmul": two(linear.matmul),
+    "linalg.outer": two(linear.outer),
+    "linalg.tensordot": lambda a, b, *, axes=2: tensordot(v(a), v(b), axes),
+    "linalg.matrix_transpose": one(linear.transpose),
+}
+
+_EIGEN = "np.trace(X) is the sum and np.linalg.det(X) the product of the eigenvalues"
+_BEFORE = "it has no derivative but 0"
+
+INSTEAD: dict[str, str] = {
+    "prod": "np.exp(np.log(x).sum()), for positive x",
+    "cumprod": "np.exp(np.cumsum(np.log(x))), for positive x",
+    "argmax": "x.max(): the place of the maximum is no formula",
+    "argmin": "x.min(): the place of the minimum is no formula",
+    "median": "x.mean()",
+    "sort": "x.max() and x.min()",
+    "cov": "Z = X - X.mean(0); Z.T @ Z/(X.shape[0] - 1), for observations in rows",
+    "cross": "np.stack of x[1]*y[2] - x[2]*y[1] and the like",
+    "round": _BEFORE, "around": _BEFORE, "count_nonzero": "(x > 0).sum()",
+    "nansum": "np.sum", "nanmean": "np.mean", "nanmax": "np.max", "nanmin": "np.min",
+    "repeat": "np.kron(x, np.ones(3))", "tile": "np.concatenate([x, x, x])", "flip": "np.stack([x[2], x[1], x[0]])",
+    "roll": "np.concatenate([x[2:], x[:2]])", "array_equal": "x == y", "allclose": "x == y", "any": "(x > 0).max()",
+    "all": "(x > 0).min()", "array2string": "str(x)", "array_str": "str(x)", "array_repr": "repr(x)", "imag": "0*x",
+    "linalg.pinv": "np.linalg.inv(X.T @ X) @ X.T, for full column rank",
+    "linalg.lstsq": "np.linalg.inv(A.T @ A) @ A.T @ b, for full column rank",
+    "linalg.cholesky": "np.linalg.slogdet(X) or np.linalg.inv(X), which need no factor",
+    "linalg.eig": _EIGEN, "linalg.eigh": _EIGEN, "linalg.eigvals": _EIGEN, "linalg.eigvalsh": _EIGEN,
+    "linalg.svd": 'np.linalg.norm(X, "fro") is the root of the sum of squared singular values',
+    "linalg.svdvals": 'np.linalg.norm(X, "fro") is the root of the sum of squared singular values',
+    "linalg.qr": "np.linalg.inv(A.T @ A) @ A.T @ b solves least squares",
+    "linalg.cond": 'np.linalg.norm(X, "fro")*np.linalg.norm(np.linalg.inv(X), "fro")',
+    "linalg.matrix_rank": "it has no derivative",
+}  # fmt: skip
+"""What to use for those that are not there."""
