@@ -58,6 +58,7 @@ class Entries:
     def value(self, expr: Expr, free: tuple[Index, ...], values: Mapping[str, Any] | None = None) -> Array:
         """The formula for all values of its free indices, in this order."""
         order = list(dict.fromkeys([*free, *self.table.at, *reading_order(expr), *_summed(expr)]))
+        order = [index for index in order if index not in self.table.indices.fixed]
         lengths = [int(self.table.indices.sizes[i].evaluate(self.sizes)) for i in order]
         axis = {index: k for k, index in enumerate(order)}
         found = _Evaluator(self, axis, lengths, self.values if values is None else values).of(expr)
@@ -76,8 +77,14 @@ class _Evaluator:
 
     def placed(self, array: Array, indices: Sequence[Index]) -> Array:
         """An array with its axes where the indices have theirs; an index that stands twice is a diagonal."""
+        fixed = self.entries.table.indices.fixed
+        array = np.asarray(array)
+        for k, index in reversed(list(enumerate(indices))):
+            if index in fixed:
+                array = np.take(array, fixed[index] - 1, axis=k)
+        indices = [index for index in indices if index not in fixed]
         if not indices:
-            return np.asarray(array)
+            return array
         axes = [self.axis[i] for i in indices]
         unique = sorted(set(axes))
         found = np.einsum(np.asarray(array), axes, unique)
@@ -89,7 +96,8 @@ class _Evaluator:
                 return self.placed(evaluate(expr.args[0], self.values, self.entries.sizes), expr.value)
             case "delta":
                 i, j = expr.value
-                return self.placed(np.eye(self.lengths[self.axis[i]]), (i, j)) if i != j else np.asarray(1.0)
+                size = int(self.entries.table.indices.sizes[i].evaluate(self.entries.sizes))
+                return self.placed(np.eye(size), (i, j)) if i != j else np.asarray(1.0)
             case "over":
                 return self._summed(expr)
             case "partial":

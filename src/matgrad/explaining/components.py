@@ -63,7 +63,7 @@ class Components:
         self.indices = Indices({setting.wrt, *setting.varying}, {*names, setting.function})
         self.at = tuple(self.indices.new(dim) for dim in self.variable.dims)
         self.out = tuple(self.indices.new(dim) for dim in body.dims)
-        for index, letter in zip((*self.out, *self.at), ("ij"[: len(self.out)] + "kl"[: len(self.at)]), strict=True):
+        for index, letter in zip((*self.out, *self.at), ("ijmn"[: len(self.out)] + "kl"[: len(self.at)]), strict=True):
             self.indices.write(index, letter)
         try:
             self.values = self._values()
@@ -144,6 +144,7 @@ class Components:
     def _delta_remark(self) -> str:
         """What the derivative of an entry in an entry is."""
         x = to_unicode(named(self.s.wrt, SCALAR_TYPE))
+        x = x if x.isalpha() else f"[{x}]"
         if len(self.at) == 1:
             return f"with ∂{x}ᵢ/∂{x}ₖ = δᵢₖ"
         found = "δᵢₖ δⱼₗ"

@@ -12,7 +12,7 @@ from matgrad.formula.printing import ATOM, JOINT, UNARY, Piece
 from matgrad.formula.syntax import SCALAR_TYPE, Expr
 from matgrad.formula.unicode import UnicodePrinter, to_unicode
 
-_SMALL = dict(zip("ijklmnprstuvaeh", "ᵢⱼₖₗₘₙₚᵣₛₜᵤᵥₐₑₕ", strict=True))
+_SMALL = dict(zip("ijklmnprstuvaeh0123456789", "ᵢⱼₖₗₘₙₚᵣₛₜᵤᵥₐₑₕ₀₁₂₃₄₅₆₇₈₉", strict=True))
 
 
 class IndexWords(Words):
@@ -46,9 +46,10 @@ class _Unicode(UnicodePrinter):
     def visit_entry(self, node: Expr, pieces: list[Piece]) -> Piece:
         if not node.value:
             return pieces[0]
-        shown = to_unicode(node.args[0])
-        whole = shown if node.args[0].op == "name" and shown.isalpha() else f"[{shown}]"
-        return Piece(ATOM, (whole + self.words.below(node.value, latex=False),))
+        below = self.words.below(node.value, latex=False)
+        if node.args[0].op == "name":
+            return Piece(ATOM, (_entry_of(node.args[0].value, below),))
+        return Piece(ATOM, (f"[{to_unicode(node.args[0])}]{below}",))
 
     def visit_delta(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
         return Piece(ATOM, ("δ" + self.words.below(node.value, latex=False),))
@@ -58,12 +59,12 @@ class _Unicode(UnicodePrinter):
 
     def visit_partial(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
         name, indices = node.value
-        top = to_unicode(named(name, SCALAR_TYPE)) + self.words.below(indices, latex=False)
-        below = to_unicode(named(self.words.variable, SCALAR_TYPE)) + self.words.below(self.words.at, latex=False)
+        top = _entry_of(name, self.words.below(indices, latex=False))
+        below = _entry_of(self.words.variable, self.words.below(self.words.at, latex=False))
         return Piece(JOINT, (f"∂{top}/∂{below}",))
 
     def visit_slope(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
-        below = to_unicode(named(self.words.variable, SCALAR_TYPE)) + self.words.below(self.words.at, latex=False)
+        below = _entry_of(self.words.variable, self.words.below(self.words.at, latex=False))
         return Piece(UNARY, (f"∂/∂{below} ", self.fence(pieces[0])))
 
 
@@ -98,6 +99,12 @@ class _Latex(LatexPrinter):
 
     def visit_slope(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
         return Piece(UNARY, (rf"\frac{{\partial}}{{\partial {self._variable()}}} ", self.fence(pieces[0])), tall=True)
+
+
+def _entry_of(name: str, below: str) -> str:
+    """xᵢ; a name that has a subscript of its own is put in brackets, [W₁]ᵢⱼ."""
+    shown = to_unicode(named(name, SCALAR_TYPE))
+    return shown + below if shown.isalpha() or not below else f"[{shown}]{below}"
 
 
 def _entry_name(name: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
+from matgrad.explaining.card_trees import along
 from matgrad.explaining.trees import named, varies
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, fold, walk
 from matgrad.formula.text import to_text
@@ -100,6 +101,7 @@ class Indices:
         self.taken = set(taken)
         self.sizes: dict[Index, Dim] = {}
         self.letters: dict[Index, str] = {}
+        self.fixed: dict[Index, int] = {}
         self.definitions: list[tuple[str, tuple[Index, ...], Expr]] = []
         self.values: dict[tuple[Expr, tuple[Index, ...]], str] = {}
         self._next = count()
@@ -117,7 +119,7 @@ class Indices:
         order = reading_order(expr)
         used = {self.letters[i] for i in (*order, *beside) if i in self.letters} | self.taken | {"k", "l"}
         for index in order:
-            if index not in self.letters:
+            if index not in self.letters:  # a number is its own letter
                 free = [c for c in LETTERS if c not in used]
                 if not free:
                     raise too_long()
@@ -151,7 +153,42 @@ class Indices:
                 return self._power(expr, at)
             case "call":
                 return self._call(expr, at)
+            case "index":
+                return self._part(expr, at)
+            case "einsum":
+                return self._einsum(expr, at)
         raise _unknown(expr)
+
+    def _part(self, expr: Expr, at: tuple[Index, ...]) -> Expr:
+        """x[2] and X[2,:]: an index that is a number."""
+        free, found = list(at), []
+        for item, dim in zip(expr.value, expr.args[0].dims, strict=True):
+            if isinstance(item, tuple):
+                raise _unknown(expr)
+            found.append(free.pop(0) if item is None else self.fix(item, dim))
+        return self._at(expr.args[0], tuple(found))
+
+    def fix(self, number: int, dim: Dim) -> Index:
+        """An index that is this number."""
+        index = next((i for i, n in self.fixed.items() if n == number and self.sizes[i] == dim), None)
+        if index is None:
+            index = self.new(dim)
+            self.fixed[index] = number
+            self.letters[index] = str(number)
+        return index
+
+    def _einsum(self, expr: Expr, at: tuple[Index, ...]) -> Expr:
+        """Index notation is what it is."""
+        if "(" in expr.value:
+            raise _unknown(expr)
+        inside, _, out = expr.value.partition("->")
+        names = dict(zip(out, at, strict=True))
+        patterns = inside.split(",")
+        for pattern, arg in zip(patterns, expr.args, strict=True):
+            for letter, dim in zip(pattern, arg.dims, strict=True):
+                names.setdefault(letter, self.new(dim))
+        factors = [self._at(arg, tuple(names[c] for c in p)) for p, arg in zip(patterns, expr.args, strict=True)]
+        return over(tuple(i for c, i in names.items() if c not in out), times(*factors))
 
     def _product(self, expr: Expr, at: tuple[Index, ...]) -> Expr:
         """The last factor, times the product of those before it."""
@@ -185,6 +222,8 @@ class Indices:
         if base.op == "call" and base.value.name in ("norm2", "normF") and exponent == number(2) and base.args[0].dims:
             return self._summed(base.args[0], lambda u: scalar("power", (u, number(2)), "^"))
         if base.kind == MATRIX and expr.value == "^":
+            if exponent.op == "neg" and exponent.args[0] == number(1):
+                return self._call(Expr("call", (base,), Call("inv"), type=expr.type), at)
             if exponent.op != "number" or not 2 <= exponent.value <= 3:
                 raise _unknown(expr)
             chain = Expr("product", (base,) * int(exponent.value), ("*",) * (int(exponent.value) - 1), type=expr.type)
@@ -209,6 +248,13 @@ class Indices:
         if name == "tr" and x.kind == MATRIX:
             i = self.new(x.dims[0])
             return over((i,), self._at(x, (i, i)))
+        if entry_card is not None and entry_card.definition and len(args) == 1 and not entry_card.derivative:
+            if name not in _REDUCTIONS:
+                return self._at(along(entry_card.definition, {"x": x}), at)
+        if name in ("max", "min") and len(args) == 2:
+            return self._of_two(name, args, at)
+        if name == "inv" and not x.dims:
+            return divided(number(1), self._at(x, ()))
         if entry_card is None or (entry_card.family == "elementwise" and len(args) == 1):
             return scalar("call", (self._inside(self._at(x, at), x),), expr.value)
         if name in _REDUCTIONS and x.dims:
@@ -217,6 +263,19 @@ class Indices:
             whole = expr.replace(args=(self._as_name(x),))
             return entry(whole, at)
         raise _unknown(expr)
+
+    def _of_two(self, name: str, args: tuple[Expr, ...], at: tuple[Index, ...]) -> Expr:
+        """max(u, v) = v + relu(u − v), and min(u, v) = v − relu(v − u)."""
+        u, v = (self._at(arg, at if arg.dims else ()) for arg in args)
+        gap = total([u, scalar("neg", (v,))] if name == "max" else [v, scalar("neg", (u,))])
+        if v == number(0) and name == "max":
+            gap = u
+        varying = any(varies(arg, self.varying) for arg in args)
+        inner = self._named(gap) if varying and any(node.op == "over" for node in walk(gap)) else gap
+        relu = scalar("call", (inner,), Call("relu"))
+        if v == number(0):
+            return relu if name == "max" else scalar("neg", (relu,))
+        return total([v, relu if name == "max" else scalar("neg", (relu,))])
 
     def _reduction(self, name: str, x: Expr, at: tuple[Index, ...], dim: int | None) -> Expr:
         """Sums, means, norms, logsumexp and softmax as sums over entries, along ``dim``."""
