@@ -137,7 +137,7 @@ ERRORS = [
     ("x == y", (2, 4), "comparisons"),
     ("x[0]", (2, 3), "counted from 1"),
     ("x[1.5]", (2, 5), "counted from 1"),
-    ("x[i]", (2, 3), "an index is"),
+    ("x[*]", (2, 3), "an index is"),
     ("x[3:2]", (2, 5), "upwards"),
     ("x, y", (1, 2), "comma"),
     ("sum(X, dim=3)", (7, 12), "dim is 1"),

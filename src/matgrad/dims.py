@@ -37,6 +37,9 @@ class Dim:
             terms[key] = terms.get(key, 0) + count
         return Dim(terms)
 
+    def __sub__(self, other: Dim) -> Dim:
+        return self + other * Dim.of(-1)
+
     def __mul__(self, other: Dim) -> Dim:
         terms: dict[Monomial, int] = {}
         for key, count in self.terms:
@@ -62,6 +65,15 @@ class Dim:
         if len(self.terms) == 1 and self.terms[0][0] == ():
             return self.terms[0][1]
         return None
+
+    @property
+    def is_nonnegative(self) -> bool:
+        """Whether it is at least 0 for all sizes from 1.
+
+        >>> (Dim.of("m") * Dim.of("n") - Dim.of(1)).is_nonnegative, (Dim.of("m") - Dim.of("n")).is_nonnegative
+        (True, False)
+        """
+        return all(count > 0 or not key for key, count in self.terms) and sum(count for _, count in self.terms) >= 0
 
     @property
     def names(self) -> frozenset[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from matgrad.errors import MatgradError
 from matgrad.formula.reference import evaluate
-from matgrad.formula.syntax import MATRIX, Expr, Program, Type, walk
+from matgrad.formula.syntax import AT, MATRIX, RANGE, Expr, Program, Type, walk
 
 Array = Any
 POOL = (3, 4, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
@@ -70,7 +70,8 @@ def _least_size(program: Program) -> int:
         for node in walk(part):
             if node.op == "index":
                 for item in node.value:
-                    last = max(last, item if isinstance(item, int) else item[1] if item else 0)
+                    if item not in (None, AT, RANGE):
+                        last = max(last, item if isinstance(item, int) else item[1])
             if node.op == "call" and node.value.name == "unit" and node.args[0].op == "number":
                 last = max(last, int(node.args[0].value))
     return max(0, last - 2)

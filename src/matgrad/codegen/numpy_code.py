@@ -29,11 +29,12 @@ from matgrad.codegen.python_text import (
     transposed,
     words,
 )
-from matgrad.dims import Dim
+from matgrad.dims import ONE, Dim
 from matgrad.errors import NotSupported
 from matgrad.formula.binding import VariableLike
+from matgrad.formula.sizes import size_of
 from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
-from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Call, Expr, fold, walk
+from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Call, Expr, fold, index_items, walk
 from matgrad.functions import card
 
 _TERMS_PER_LINE = 24
@@ -203,12 +204,25 @@ class _Function:
             case "call":
                 return self._call(node, args)
             case "index":
-                return suffixed(args[0], f"[{', '.join(map(_index, node.value))}]")
+                return suffixed(args[0], f"[{', '.join(self._indices(node))}]")
             case "stack":
                 return _stack(node, args)
             case "einsum":
                 return self._einsum(node, args)
         raise NotSupported(f"the code generator has no rule for {node.op!r}")
+
+    def _indices(self, node: Expr) -> list[str]:
+        """Each index, counted from 0; a range begins one earlier."""
+        bounds = [size_of(bound, lambda part: part.dims) or ONE for bound in node.args[1:]]
+        found = []
+        for item in index_items(node, bounds):
+            if isinstance(item, Dim):
+                found.append(self.size(item - ONE))
+            elif isinstance(item, tuple) and isinstance(item[0], Dim):
+                found.append(f"{self.size(item[0] - ONE)}:{self.size(item[1])}")
+            else:
+                found.append(_index(item))
+        return found
 
     def _einsum(self, node: Expr, args: list[Code]) -> Code:
         """Fused axes are split before, and joined after."""

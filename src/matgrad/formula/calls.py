@@ -22,9 +22,9 @@ def sized_names(program: Program, variables: Iterable[str], dimensions: frozense
     for value in [value for _, value in program.definitions] + [program.body]:
         for node in walk(value):
             known = card(node.value.name) if node.op == "call" and node.args else None
-            if known is None or not is_sized(known):
+            if not (known is not None and is_sized(known)) and node.op != "index":
                 continue
-            pending = list(node.args)
+            pending = list(node.args[1:] if node.op == "index" else node.args)
             while pending:
                 part = pending.pop()
                 if part.op == "name" and part.value in taken:

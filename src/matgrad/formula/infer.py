@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from matgrad.dims import Dim
+from matgrad.dims import ONE, Dim
 from matgrad.errors import MatgradError, ShapeError
 from matgrad.formula.calls import check_names, sized_names
 from matgrad.formula.clash import Scene, explain
@@ -23,7 +23,7 @@ from matgrad.formula.parser import parse_program
 from matgrad.formula.readings import Reading, first_clash, solve
 from matgrad.formula.shapes import Clash, Shapes
 from matgrad.formula.sizes import Sizes, unknowns
-from matgrad.formula.syntax import MATRIX, VECTOR, Call, Expr, Program, Type, fold, walk
+from matgrad.formula.syntax import AT, MATRIX, RANGE, VECTOR, Call, Expr, Program, Type, fold, index_items, walk
 
 _SIZE_NAMES = ("n", "m", "p", "q", "k", "r", "s", "t")
 
@@ -254,11 +254,29 @@ class _Inference:
             for dim in shapes.type_of(node).dims:
                 if any(unknown not in named for unknown in unknowns(shapes.sizes.resolve(dim))):
                     self._undetermined(node)
+            if node.op == "index" and len(node.args) > 1:
+                self._check_range(node, shapes)
             if node.op == "call" and node.value.name == "unit":
                 number = shapes.sizes.resolve(shapes.type_of(node).dims[0]).number
                 if number is not None and node.args[0].value > number:
                     raise ShapeError(f"this vector has only {number} entries", source=self.source, span=node.span)
         return named
+
+    def _check_range(self, node: Expr, shapes: Shapes) -> None:
+        """A range with names of sizes must lie within its axis for all sizes."""
+        bounds = [shapes.size(bound) for bound in node.args[1:]]
+        dims = shapes.resolved(shapes.type_of(node.args[0])).dims
+        for item, size in zip(index_items(node, bounds), dims, strict=True):
+            first, last = item if isinstance(item, tuple) else (item, item)
+            if not isinstance(first, Dim):
+                continue
+            if not all((d - c).is_nonnegative for d, c in ((first, ONE), (last, first - ONE), (size, last))):
+                raise ShapeError(
+                    f"it cannot be told that {f'{first}:{last}' if first != last else first} lies within 1:{size}",
+                    source=self.source,
+                    span=node.span,
+                    hint="declarations with sizes, such as x: vector(m+n)",
+                )
 
     def _undetermined(self, node: Expr) -> NoReturn:
         text = self.source[slice(*node.span)] if node.span else node.op
@@ -350,7 +368,10 @@ def _only_components(values: list[Expr]) -> dict[str, int]:
             if node.op == "name":
                 total[node.value] = total.get(node.value, 0) + 1
             elif (
-                node.op == "index" and node.args[0].op == "name" and len(node.value) == 1 and node.value[0] is not None
+                node.op == "index"
+                and node.args[0].op == "name"
+                and len(node.value) == 1
+                and node.value[0] not in (None, AT, RANGE)
             ):
                 name, item = node.args[0].value, node.value[0]
                 picked[name] = picked.get(name, 0) + 1

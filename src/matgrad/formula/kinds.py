@@ -209,6 +209,8 @@ class Kinds:
         if name is not None and len(node.value) == 1:
             self.picked.add(name)
         self._limit(rel.indexed(rel.picks(node.value)), node, self.of_node[id(node.args[0])], out)
+        for step, bound in enumerate(node.args[1:], 1):
+            self._limit(rel.IS_SCALAR, node, self.of_node[id(bound)], step=step)
 
     def _stack(self, node: Expr) -> None:
         position, rows, step = 0, [], 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from matgrad.formula.printing import ATOM, GREEK, POSTFIX, SPELLED, UNARY, Piece, split_name, split_number
 from matgrad.formula.syntax import MATRIX, ROW, VECTOR, Expr
-from matgrad.formula.text import index_text, stack_rows
+from matgrad.formula.text import index_parts, stack_rows
 from matgrad.formula.visual import Marks, Visual, is_matrix_argument, kind_of
 from matgrad.functions.card import Card
 
@@ -89,7 +89,7 @@ class LatexPrinter(Visual):
 
     def visit_index(self, node: Expr, pieces: list[Piece]) -> Piece:
         left, right = (r"\left[", r"\right]") if pieces[0].tall else ("[", "]")
-        inside = (left, self.signed(pieces[0]), right, "_{", index_text(node.value), "}")
+        inside = (left, self.signed(pieces[0]), right, "_{", *index_parts(node, pieces), "}")
         return Piece(ATOM, inside, tall=pieces[0].tall)
 
     def visit_stack(self, node: Expr, pieces: list[Piece]) -> Piece:

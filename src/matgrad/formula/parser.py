@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from matgrad.errors import FormulaError, MatgradError
 from matgrad.formula.subscripts import plain
-from matgrad.formula.syntax import Call, Expr, Program
+from matgrad.formula.syntax import AT, RANGE, Call, Expr, Program
 from matgrad.formula.token import Token
 from matgrad.formula.tokens import complaint, tokenize
 
@@ -161,12 +161,16 @@ def _power(base: _Piece, operator: str, exponent: _Piece) -> _Piece:
     return _made("power", [base, exponent], operator)
 
 
-def _position(token: Token) -> int:
-    if not token.value.isdigit() or int(token.value) < 1:
+def _position(piece: _Piece) -> int | None:
+    """The whole number that an index is, or None where it is a formula."""
+    inner = piece.expr.args[0] if piece.expr.op == "neg" else piece.expr
+    if inner.op != "number":
+        return None
+    if inner is not piece.expr or inner.value.denominator != 1 or inner.value < 1:
         raise FormulaError(
-            "an index is a whole number, counted from 1", span=(token.start, token.stop), hint="x[1], the first entry"
+            "an index is a whole number, counted from 1", span=(piece.start, piece.stop), hint="x[1], the first entry"
         )
-    return int(token.value)
+    return int(inner.value)
 
 
 def _einsum_subscripts(token: Token, operands: int) -> str:
@@ -246,24 +250,30 @@ class _Build:
 
     def index(self, parts: list[Any]) -> _Piece:
         base, items, stop = parts[0], parts[2], parts[3].value.stop
-        return _Piece(Expr("index", (base.expr,), items, (base.start, stop)), base.start, stop)
+        args = (base.expr, *(bound for item in items for bound in item.bounds))
+        value = tuple(item.item for item in items)
+        return _Piece(Expr("index", args, value, (base.start, stop)), base.start, stop)
 
-    def items(self, parts: list[Any]) -> tuple[Any, ...]:
-        chosen = tuple(p.item for p in parts if isinstance(p, _Item))
+    def items(self, parts: list[Any]) -> tuple[_Item, ...]:
+        chosen = tuple(p for p in parts if isinstance(p, _Item))
         if len(chosen) > 2:
             raise FormulaError("at most two indices can be given", span=parts[-1].span, hint="X[2,3]")
         return chosen
 
     def position(self, parts: list[Any]) -> _Item:
-        token = parts[0].value
-        return _Item(_position(token), (token.start, token.stop))
+        piece = _closed(parts[0])
+        span = (piece.start, piece.stop)
+        found = _position(piece)
+        return _Item(found, span) if found is not None else _Item(AT, span, (piece.expr,))
 
     def everything(self, parts: list[Any]) -> _Item:
         return _Item(None, (parts[0].value.start, parts[0].value.stop))
 
     def slice(self, parts: list[Any]) -> _Item:
-        low, high = parts[0].value, parts[2].value
+        low, high = _closed(parts[0]), _closed(parts[2])
         first, last = _position(low), _position(high)
+        if first is None or last is None:
+            return _Item(RANGE, (low.start, high.stop), (low.expr, high.expr))
         if first > last:
             raise FormulaError("a range goes upwards", span=(low.start, high.stop), hint=f"{last}:{first}")
         return _Item((first, last), (low.start, high.stop))
@@ -333,13 +343,14 @@ class _Build:
 
 
 class _Item:
-    """One index, and where it stands."""
+    """One index, where it stands, and the bounds of a range that are formulas."""
 
-    __slots__ = ("item", "span")
+    __slots__ = ("bounds", "item", "span")
 
-    def __init__(self, item: Any, span: tuple[int, int]) -> None:
+    def __init__(self, item: Any, span: tuple[int, int], bounds: tuple[Expr, ...] = ()) -> None:
         self.item = item
         self.span = span
+        self.bounds = bounds
 
 
 def _dim_of(keywords: list[tuple[Token, _Piece]]) -> int | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from matgrad.errors import DataError, NotSupported
 from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, product_kind
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, index_items, product_kind
 from matgrad.functions import card
 
 Array = Any
@@ -80,7 +80,7 @@ class _Walk:
             case "call":
                 return self._call(node, values)
             case "index":
-                return values[0][tuple(_axis_index(item) for item in node.value)]
+                return values[0][_indices(node, values)]
             case "stack":
                 return _stack(node, values)
             case "einsum":
@@ -244,6 +244,17 @@ def _axis_index(item: int | tuple[int, int] | None) -> int | slice:
     if isinstance(item, tuple):
         return slice(item[0] - 1, item[1])
     return item - 1
+
+
+def _indices(node: Expr, values: list[Array]) -> tuple[int | slice, ...]:
+    """The index of an array; a range that is a formula must lie within it."""
+    bounds = [round(float(np.real(v))) for v in values[1:]]
+    items = index_items(node, bounds)
+    for item, size in zip(items, np.shape(values[0]), strict=True):
+        first, last = item if isinstance(item, tuple) else (item, item)
+        if item is not None and not (1 <= first <= last + 1 and last <= size):
+            raise DataError(f"the index {first}{f':{last}' if last != first else ''} does not lie within 1:{size}")
+    return tuple(_axis_index(item) for item in items)
 
 
 def _stack(node: Expr, values: list[Array]) -> Array:

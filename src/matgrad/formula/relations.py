@@ -8,7 +8,7 @@ from typing import Any
 from matgrad.formula.network import Relation
 from matgrad.formula.signatures import KINDS_BY_ORDER, Side, alternatives, constructed, is_sized
 from matgrad.formula.subscripts import split
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, TENSOR, VECTOR, product_kind
+from matgrad.formula.syntax import AT, MATRIX, ROW, SCALAR, TENSOR, VECTOR, product_kind
 from matgrad.functions import Card
 
 KINDS = (SCALAR, VECTOR, ROW, MATRIX, TENSOR)
@@ -49,7 +49,8 @@ def indexed(items: tuple[bool, ...]) -> Relation:
 
 
 def picks(items: tuple[Any, ...]) -> tuple[bool, ...]:
-    return tuple(isinstance(item, int) for item in items)
+    """Of each index, whether it is one position."""
+    return tuple(isinstance(item, int) or item == AT for item in items)
 
 
 @lru_cache(maxsize=1024)

@@ -6,11 +6,11 @@ What cannot be is raised as a ``Clash``, which names the part, the step in it an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 
 from matgrad.dims import ONE, Dim
 from matgrad.errors import ShapeError
 from matgrad.formula.kinds import constant_value
+from matgrad.formula.relations import picks
 from matgrad.formula.signatures import (
     SIZES_OF,
     VALUE_CONSTRUCTORS,
@@ -20,9 +20,9 @@ from matgrad.formula.signatures import (
     constructed,
     is_sized,
 )
-from matgrad.formula.sizes import Sizes
+from matgrad.formula.sizes import Sizes, size_of
 from matgrad.formula.subscripts import split
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, TENSOR, VECTOR, Expr, Type
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, TENSOR, VECTOR, Expr, Type, index_items
 from matgrad.functions import Card, card
 
 
@@ -152,16 +152,23 @@ class Shapes:
         if len(base.dims) != len(node.value) or base.kind in (SCALAR, TENSOR):
             raise Clash(node, 0, base)
         dims = []
-        for item, size in zip(node.value, base.dims, strict=True):
-            last = item if isinstance(item, int) else item[1] if item else 0
+        bounds = [self.size(bound) for bound in node.args[1:]]
+        for item, size in zip(index_items(node, bounds), base.dims, strict=True):
+            if item is None:
+                dims.append(size)
+                continue
+            ends = item if isinstance(item, tuple) else (item, item)
+            first, last = (Dim.of(end) if isinstance(end, int) else end for end in ends)
             number = self.sizes.resolve(size).number
-            if number is not None and last > number:
+            if number is not None and last.number is not None and last.number > number:
                 raise Clash(node, 0, base)
-            if not isinstance(item, int):
-                dims.append(size if item is None else Dim.of(item[1] - item[0] + 1))
+            if first.number is not None and first.number < 1:
+                raise ShapeError("indices count from 1", span=node.span, hint="x[1:n]")
+            if isinstance(item, tuple):
+                dims.append(last - first + ONE)
         if len(dims) == len(base.dims):
             return Type(base.kind, tuple(dims))
-        return Type((SCALAR, ROW if isinstance(node.value[0], int) else VECTOR)[len(dims)], tuple(dims))
+        return Type((SCALAR, ROW if picks(node.value)[0] else VECTOR)[len(dims)], tuple(dims))
 
     def _stack(self, node: Expr, args: list[Type]) -> Type:
         rows, position = [], 0
@@ -261,6 +268,8 @@ class Shapes:
                 _whole(node.args[0])
             return Type(kind, _dims(choices[0], {letter: self.sizes.fresh() for letter in "".join(choices[0].axes)}))
         given = [self.size(arg) for arg in node.args]
+        if any(size.number is not None and size.number < 1 for size in given):
+            raise ShapeError("this is not a size", span=node.span, hint="a whole number from 1")
         letters = list(dict.fromkeys("".join(choices[0].axes)))
         if len(letters) == 1 and len(given) == 2:
             given = [given[0] * given[1]]
@@ -268,30 +277,11 @@ class Shapes:
 
     def size(self, node: Expr) -> Dim:
         """A size written as a formula: numbers, names of dimensions, rows(X), their sums and products."""
-        if node.op == "number" and node.value.denominator == 1 and node.value >= 1:
-            return Dim.of(int(node.value))
-        if node.op == "name" and self.names.get(node.value, SCALAR_TYPE) == SCALAR_TYPE:
-            return Dim.of(node.value)
-        if node.op == "call" and node.value.name in SIZES_OF:
-            dims = self.types[id(node.args[0])].dims
-            return dims[-1] if node.value.name == "cols" else dims[0]
-        if node.op == "add":
-            total = Dim({})
-            for arg in node.args:
-                total = total + (_minus_one(arg) or self.size(arg))
-            return total
-        if node.op == "product" and set(node.value) == {"*"}:
-            total = ONE
-            for arg in node.args:
-                total = total * self.size(arg)
-            return total
+        found = size_of(node, lambda part: self.types[id(part)].dims)
+        if found is not None and all(self.names.get(name, SCALAR_TYPE) == SCALAR_TYPE for name in found.names):
+            return found
         hint = "a number, a size's name, rows(X), cols(X) or length(x)"
         raise ShapeError("this is not a size", span=node.span, hint=hint)
-
-
-def _minus_one(node: Expr) -> Dim | None:
-    value = node.args[0].value if node.op == "neg" and node.args[0].op == "number" else None
-    return Dim.of(-int(value)) if isinstance(value, Fraction) and value.denominator == 1 else None
 
 
 def _whole(node: Expr) -> None:

@@ -6,7 +6,10 @@ dimensions. An equation that cannot be solved yet is kept, and tried again when 
 
 from __future__ import annotations
 
-from matgrad.dims import Dim
+from collections.abc import Callable
+
+from matgrad.dims import ONE, Dim
+from matgrad.formula.syntax import Expr
 
 
 class Sizes:
@@ -93,6 +96,32 @@ class Sizes:
                 for (_, a), (_, b) in zip(*pairs, strict=False):
                     self.unify(Dim.of(a), Dim.of(b), why)
             self.later.append((left, right, why))
+
+
+def size_of(node: Expr, dims: Callable[[Expr], tuple[Dim, ...]]) -> Dim | None:
+    """A size written as a formula: numbers, names, rows(X), their sums, differences and products; None for others.
+
+    ``dims`` gives the dimensions of the X in rows(X).
+    """
+    if node.op == "number" and node.value.denominator == 1:
+        return Dim.of(int(node.value))
+    if node.op == "name":
+        return Dim.of(node.value)
+    if node.op == "call" and node.value.name in ("rows", "cols", "length"):
+        found = dims(node.args[0])
+        return found[-1] if node.value.name == "cols" else found[0]
+    if node.op not in ("add", "neg", "product") or (node.op == "product" and set(node.value) != {"*"}):
+        return None
+    parts = [size_of(arg, dims) for arg in node.args]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    if node.op == "neg":
+        return Dim({}) - known[0]
+    total = ONE if node.op == "product" else Dim({})
+    for part in known:
+        total = total * part if node.op == "product" else total + part
+    return total
 
 
 def _alone(key: tuple[str, ...], count: int) -> bool:

@@ -15,7 +15,8 @@ product    factors (2+)    one of ``* / .* ./ ⊗`` before each factor but the f
 power      base, exponent  ``^`` or ``.^``
 transpose  x               –
 call       arguments       Call(name, dim, primes)
-index      x               one item per axis: an int (from 1), (first, last) inclusive, or None for ":"
+index      x, bounds       one item per axis: an int (from 1), (first, last) inclusive, None for ":"; or AT and
+                           RANGE, whose one or two positions are the next arguments: sizes such as m + 1
 stack      entries by rows number of entries of each row
 einsum     operands        "ij,jk->ik"
 ========== =============== ====================================================================
@@ -25,12 +26,16 @@ einsum     operands        "ij,jk->ik"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from matgrad.dims import Dim
 
 SCALAR, VECTOR, ROW, MATRIX, TENSOR = "scalar", "vector", "row", "matrix", "tensor"
+
+
+AT, RANGE = "at", "range"
+T = TypeVar("T")
 
 
 class Type(NamedTuple):
@@ -143,6 +148,12 @@ def fold(root: Expr, visit: Callable[[Expr, list[Any]], Any]) -> Any:
             stack.append((node, True))
             stack.extend((a, False) for a in reversed(node.args))
     return done[id(root)]
+
+
+def index_items(node: Expr, bounds: Sequence[T]) -> list[Any]:
+    """The items of an index, with what ``bounds`` holds for its arguments after the first in each AT and RANGE."""
+    left = iter(bounds)
+    return [(next(left), next(left)) if i == RANGE else next(left) if i == AT else i for i in node.value]
 
 
 def product_kind(left: str, operator: str, right: str) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from matgrad.formula.printing import ATOM, POSTFIX, PRODUCT, Piece, Printer, reads_alone, split_number
-from matgrad.formula.syntax import SCALAR, Call, Expr, Type
+from matgrad.formula.printing import ATOM, POSTFIX, PRODUCT, Piece, Printer, flatten, reads_alone, split_number
+from matgrad.formula.syntax import SCALAR, Call, Expr, Type, index_items
 
 
 def to_text(expr: Expr, *, decimals: bool = True) -> str:
@@ -66,7 +66,7 @@ class _Text(Printer):
         base = pieces[0]
         fenced = self._postfix_base(base)
         level = ATOM if fenced.level == ATOM else POSTFIX
-        return Piece(level, (fenced, "[", index_text(node.value), "]"))
+        return Piece(level, (fenced, "[", *index_parts(node, pieces), "]"))
 
     def visit_stack(self, node: Expr, pieces: list[Piece]) -> Piece:
         return Piece(ATOM, ("[", self.join([self.commas(row) for row in stack_rows(node, pieces)], "; "), "]"))
@@ -75,9 +75,20 @@ class _Text(Printer):
         return Piece(ATOM, (f'einsum("{node.value}", ', self.commas(pieces), ")"))
 
 
-def index_text(items: tuple[object, ...]) -> str:
-    """The items of an index, as typed: ``1,:`` or ``2:5``."""
-    return ",".join(":" if i is None else f"{i[0]}:{i[1]}" if isinstance(i, tuple) else str(i) for i in items)
+def index_parts(node: Expr, pieces: list[Piece]) -> list[str | Piece]:
+    """The items of an index, as typed: ``1,:`` or ``2:5`` or ``m + 1:m + n``."""
+    parts: list[str | Piece] = []
+    for item in index_items(node, pieces[1:]):
+        parts += [","] if parts else []
+        first, *last = item if isinstance(item, tuple) else (item,)
+        parts.append(":" if item is None else _tight(first))
+        parts += [":", _tight(last[0])] if last else []
+    return parts
+
+
+def _tight(item: int | Piece) -> str:
+    """A position without spaces: m+1."""
+    return str(item) if isinstance(item, int) else flatten(item).replace(" ", "")
 
 
 def stack_rows(node: Expr, pieces: list[Piece]) -> list[list[Piece]]:

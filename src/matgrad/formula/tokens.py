@@ -314,6 +314,17 @@ class _Tokenizer:
 _NAME_PARTS = "naming parts of it, as in r = A*x - b; r'*r"
 
 
+def _in_index(tokens: list[Token]) -> bool:
+    """Whether the innermost bracket that is still open is that of an index."""
+    opened: list[bool] = []
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if token.kind in ("LPAR", "LSQB"):
+            opened.append(token.kind == "LSQB" and before is not None and before.kind in _ENDS_OPERAND)
+        elif token.kind in ("RPAR", "RSQB") and opened:
+            opened.pop()
+    return bool(opened) and opened[-1]
+
+
 def complaint(text: str, tokens: list[Token], bad: Token | None, expected: set[str]) -> MatgradError:
     """Why the grammar cannot go on at this token (None: at the end), in plain words."""
     at = tokens.index(bad) if bad is not None else len(tokens)
@@ -325,7 +336,7 @@ def complaint(text: str, tokens: list[Token], bad: Token | None, expected: set[s
     def error(message: str, hint: str | None = None, start: int = bad.start) -> FormulaError:
         return FormulaError(message, source=text, span=(start, bad.stop), hint=hint)
 
-    if "COLON" in expected or (before is not None and before.kind == "COLON"):
+    if "COLON" in expected and _in_index(tokens[:at]):
         return error("an index is a number from 1, a range such as 2:5, or ':'", "x[1], X[2,3], X[1,:] or x[2:5]")
     if bad.kind == "STRING":
         return error("text in quotes can only be the first argument of einsum", 'einsum("ij,jk->ik", A, B)')

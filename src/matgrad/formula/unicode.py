@@ -18,7 +18,7 @@ from matgrad.formula.printing import (
     split_number,
 )
 from matgrad.formula.syntax import Expr
-from matgrad.formula.text import index_text, stack_rows
+from matgrad.formula.text import index_parts, stack_rows
 from matgrad.formula.visual import Marks, Visual, is_matrix_argument
 from matgrad.functions.card import Card
 
@@ -85,7 +85,7 @@ class UnicodePrinter(Visual):
 
     def visit_index(self, node: Expr, pieces: list[Piece]) -> Piece:
         base = self.at_least(pieces[0], POSTFIX)
-        return Piece(ATOM if base.level == ATOM else POSTFIX, (base, "[", index_text(node.value), "]"))
+        return Piece(ATOM if base.level == ATOM else POSTFIX, (base, "[", *index_parts(node, pieces), "]"))
 
     def visit_stack(self, node: Expr, pieces: list[Piece]) -> Piece:
         rows = [self.commas(row) for row in stack_rows(node, pieces)]

@@ -121,7 +121,10 @@ def identity(shape: Shape) -> Node:
     return einsum([], labels + labels, ONE, dict(zip(labels, shape, strict=True)))
 
 
-def unit(dim: Dim, index: int) -> Node:
+def unit(dim: Dim, index: int | Dim) -> Node:
+    """The unit vector with a 1 at a position, counted from 1: a number, or a size such as n."""
+    if isinstance(index, Dim) and index.number is not None:
+        index = index.number
     return constant("unit", (dim,), index)
 
 

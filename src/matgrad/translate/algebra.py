@@ -302,11 +302,9 @@ _UNSIZED = ("eye", "vector", "matrix", "unit")
 
 
 def has_inner_constants(expr: Expr) -> bool:
-    """Whether a constant sized by context stands inside of a call or an einsum."""
-    return any(
-        node.op in ("call", "einsum") and any(is_unsized(inner) for arg in node.args for inner in walk(arg))
-        for node in walk(expr)
-    )
+    """Whether a constant sized by context stands inside of a call, an einsum, a stack or an index."""
+    inside = (node for node in walk(expr) if node.op in ("call", "einsum", "stack", "index"))
+    return any(is_unsized(inner) for node in inside for arg in node.args for inner in walk(arg))
 
 
 def is_unsized(expr: Expr) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from matgrad.dims import Dim
-from matgrad.formula.syntax import Expr, Type
+from matgrad.formula.syntax import Expr, Type, walk
 from matgrad.tensor import builders as b
+from matgrad.tensor.laws.shared import span
 from matgrad.tensor.nodes import Constant, Einsum, Node, Sum, topological
 from matgrad.translate.algebra import call, number, of_order, transposed
 from matgrad.translate.operands import Plain
@@ -28,6 +29,26 @@ def written_out(node: Node, plain: Plain, size: SizeOf) -> Expr | None:
     if not any(isinstance(n, Constant) and n.name in ("unit", "shift") for n in topological(node)):
         return None
     return _entries(node, plain) or _blocks(node, plain, size)
+
+
+def has_selections(expr: Expr) -> bool:
+    """Whether a formula places entries by unit vectors or by parts of the identity, or needs indices."""
+    return any(
+        node.op == "einsum"
+        or (node.op == "call" and node.value.name == "unit")
+        or (node.op == "index" and node.args[0].op == "call" and node.args[0].value.name == "eye")
+        for node in walk(expr)
+    )
+
+
+def in_blocks(node: Sum, plain: Plain, size: SizeOf) -> Expr | None:
+    """A sum inside of a formula as a stack, if each of its terms stands in one block."""
+    if not 1 <= len(node.shape) <= 2:
+        return None
+    places = [_selection(term, axis) for _, term in node.terms for axis in range(len(node.shape))]
+    if not any(place is not None and place.name == "shift" for place in places):
+        return None
+    return _blocks(node, plain, size)
 
 
 # -- entries --------------------------------------------------------------------------------------
@@ -150,9 +171,7 @@ def _selection(term: Node, axis: int) -> Constant | None:
 
 
 def _extent(selection: Constant) -> tuple[Dim, Dim]:
-    if selection.name == "unit":
-        return Dim.of(selection.parameter - 1), Dim.of(1)
-    return selection.parameter, selection.shape[1]
+    return span(selection)
 
 
 def _block(

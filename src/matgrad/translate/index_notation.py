@@ -8,11 +8,10 @@ from string import ascii_lowercase
 from matgrad.errors import NotSupported
 from matgrad.formula.subscripts import axes
 from matgrad.formula.syntax import MATRIX, VECTOR, Call, Expr, Type
-from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Constant, Einsum, Node
+from matgrad.tensor.nodes import Einsum, Node
 from matgrad.translate.algebra import call, negated, number, of_order
 from matgrad.translate.factors import Ordering
-from matgrad.translate.fused import Pairs, exchanged, is_fuse
+from matgrad.translate.fused import Pairs, SizeOf, exchanged, is_fuse
 from matgrad.translate.operands import indexed
 
 LETTERS = ascii_lowercase[8:] + ascii_lowercase[:8]
@@ -22,19 +21,17 @@ TWICE_FUSED = "the derivative through an axis that is fused in two ways has no p
 UNPRINTABLE = "the derivative through a slice or a stack of this kind has no printable form yet"
 
 
-def index_notation(node: Einsum, signed: Signed, order: Ordering) -> Expr:
+def index_notation(node: Einsum, signed: Signed, order: Ordering, size: SizeOf) -> Expr:
     """The contraction as an einsum: i, j, k, … along the axes of the result, eye for Kronecker deltas."""
-    if any(isinstance(n, Constant) and n.name == "shift" for n in node.operands):
-        raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
-    reading = _Reading(node, signed)
+    reading = _Reading(node, signed, size)
     ranked = sorted(
         zip(reading.args, reading.subscripts, strict=True),
         key=lambda p: (p[0].value == Call("eye"), order.rank(p[0]), p[1]),
     )
     pattern = f"{','.join(s for _, s in ranked)}->{''.join(reading.out)}"
     body = Expr("einsum", tuple(a for a, _ in ranked), pattern, type=of_order(node.shape))
-    size = abs(node.coefficient)
-    front = [*([number(size)] if size != 1 else []), *reading.scalars]
+    amount = abs(node.coefficient)
+    front = [*([number(amount)] if amount != 1 else []), *reading.scalars]
     whole = Expr("product", (*front, body), ("*",) * len(front), type=body.type) if front else body
     return whole if reading.sign * node.coefficient > 0 else Expr("neg", (whole,), type=body.type)
 
@@ -50,13 +47,13 @@ def _with_sign(sign: int, expr: Expr) -> Expr:
 class _Reading:
     """The arguments, their subscripts, and the axes of the result."""
 
-    def __init__(self, node: Einsum, signed: Signed) -> None:
+    def __init__(self, node: Einsum, signed: Signed, size: SizeOf) -> None:
         def plain(part: Node) -> Expr:
             return _with_sign(*signed(part))
 
         self.node = node
         pairs: Pairs = list(zip(node.operands, node.subscripts, strict=True))
-        self.pairs = exchanged(indexed(pairs, node.out, plain), node, lambda dim: plain(b.size(dim)))
+        self.pairs = exchanged(indexed(pairs, node.out, plain, size), node, size)
         self.letters = _letters(node)
         self.leaves = _leaves(self.pairs)
         self.fused = {x: f"({''.join(self.letters[y] for y in leaves)})" for x, leaves in self.leaves.items()}

@@ -13,15 +13,18 @@ a formula in dX, as a person would write it; then each operation on the way from
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from matgrad.dims import ONE, Dim
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type, walk
+from matgrad.formula.sizes import size_of
+from matgrad.formula.syntax import AT, MATRIX, RANGE, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node
 from matgrad.translate.algebra import addition, call, number, product, times, transposed, turned_product
+from matgrad.translate.operands import block_range, sliced
 from matgrad.translate.vec_factors import (
     Factor,
     Term,
@@ -190,6 +193,36 @@ class Vectorised:
         terms = after(self.of(scaling.args[0]), eye(factor.dims[1]), ones(factor.dims[0]))
         return after(terms, None, diag(vec(factor)))
 
+    def _index(self, expr: Expr) -> Terms:
+        """L[rows, cols] = E'·L·F with E and F parts of the identity."""
+        inner = expr.args[0]
+        parts = []
+        places = iter(expr.args[1:])
+        for item, dim in zip(expr.value, inner.dims, strict=True):
+            taken = {AT: 1, RANGE: 2}.get(item, 0) if isinstance(item, str) else 0
+            rows = _rows_of_eye(dim, self.size, item, [next(places) for _ in range(taken)])
+            parts.append(rows)
+        terms = self.of(inner)
+        return after(terms, *parts[::-1]) if len(parts) == 2 else after(terms, None, parts[0])
+
+    def _stack(self, expr: Expr) -> Terms:
+        """Each block is E·L·F' with E and F parts of the identity; the blocks are added."""
+        found: Terms = []
+        tall, wide = sides(expr)
+        entries = iter(expr.args)
+        at = Dim({})
+        for length in expr.value:
+            across, height = Dim({}), ONE
+            for _ in range(length):
+                entry = next(entries)
+                height, width = sides(entry)
+                if _varies(entry):
+                    rows, cols = (_place(self.size, *where) for where in ((tall, at, height), (wide, across, width)))
+                    found += after(self.of(entry), cols, rows)
+                across = across + width
+            at = at + height
+        return found
+
     # -- functions
 
     def _call(self, expr: Expr) -> Terms:
@@ -273,6 +306,29 @@ class Vectorised:
 
     def _of_vec(self, expr: Expr) -> Terms:
         return self.of(expr.args[0])
+
+
+def _rows_of_eye(dim: Dim, size: SizeOf, item: Any, places: Sequence[Expr]) -> Expr:
+    """The rows of the identity that an index takes."""
+    if item is None:
+        return eye(dim)
+    whole = call("eye", size(dim), type=Type(MATRIX, (dim, dim)))
+    if isinstance(item, int) or item == AT:
+        return Expr("index", (whole, *places), (item, None), type=Type(ROW, (dim,)))
+    ends = item if isinstance(item, tuple) else [size_of(place, lambda part: part.dims) or ONE for place in places]
+    first, last = (Dim.of(end) if isinstance(end, int) else end for end in ends)
+    return Expr("index", (whole, *places), (item, None), type=Type(MATRIX, (last - first + ONE, dim)))
+
+
+def _place(size: SizeOf, whole: Dim, offset: Dim, length: Dim) -> Expr | None:
+    """The columns of the identity that put a block where it stands; None for the number 1."""
+    if whole == length:
+        return None if whole == ONE else eye(whole)
+    base = call("eye", size(whole), type=Type(MATRIX, (whole, whole)))
+    if length == ONE:
+        first = (offset + ONE).number or size(offset + ONE)
+        return sliced(base, (None, first), Type(VECTOR, (whole,)))
+    return sliced(base, (None, block_range(offset, length, size)), Type(MATRIX, (whole, length)))
 
 
 def _is_chain(expr: Expr) -> bool:

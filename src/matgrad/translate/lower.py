@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from matgrad.dims import Dim
+from matgrad.dims import ONE, Dim
 from matgrad.errors import FormulaError, NotSupported
+from matgrad.formula.sizes import size_of
 from matgrad.formula.subscripts import letter_sizes, split
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, product_kind
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, index_items, product_kind
 from matgrad.functions import Card, card
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Shape
@@ -23,7 +24,7 @@ UNROLLED = 64
 Written = dict[Node, Expr]
 """How the parts of a formula were typed."""
 
-_NOTED = ("add", "product", "power", "call")
+_NOTED = ("add", "product", "power", "call", "stack")
 
 
 def lower(program: Program, symbols: Mapping[str, Node]) -> tuple[Node, dict[str, Node], Written]:
@@ -174,17 +175,18 @@ def _matrix_power(expr: Expr, base: Node, exponent: Node) -> Node:
 
 def _index(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
     """Components by unit vectors, slices by shifts: both are constants, so their adjoints come for free."""
-    (node,) = args
+    node = args[0]
     operands: list[tuple[Node, tuple[int, ...]]] = [(node, tuple(range(len(node.shape))))]
     out: list[int] = []
-    for axis, (item, dim) in enumerate(zip(expr.value, node.shape, strict=True)):
+    bounds = [_as_dim(bound) for bound in expr.args[1:]]
+    for axis, (item, dim) in enumerate(zip(index_items(expr, bounds), node.shape, strict=True)):
         if item is None:
             out.append(axis)
-        elif isinstance(item, int):
+        elif not isinstance(item, tuple):
             operands.append((b.unit(dim, item), (axis,)))
         else:
-            first, last = item
-            block = b.constant("shift", (dim, Dim.of(last - first + 1)), Dim.of(first - 1))
+            first, last = (Dim.of(i) if isinstance(i, int) else i for i in item)
+            block = b.constant("shift", (dim, last - first + ONE), first - ONE)
             operands.append((block, (axis, axis + 10)))
             out.append(axis + 10)
     return b.einsum(operands, out)
@@ -216,20 +218,12 @@ def _stack(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
                     if has:
                         operands.append((b.constant("shift", (total, part), offset), (label, axes.pop(0))))
                     else:
-                        operands.append((_placed_unit(total, offset, expr), (label,)))
+                        operands.append((b.unit(total, offset + ONE), (label,)))
                     out.append(label)
             placed.append(b.einsum(operands, out))
             col, height = col + wide, tall
         row = row + height
     return b.add(placed)
-
-
-def _placed_unit(total: Dim, offset: Dim, expr: Expr) -> Node:
-    if offset.number is None:
-        one = Dim.of(1)
-        block = b.constant("shift", (total, one), offset)
-        return b.einsum([(block, (0, 1)), (b.unit(one, 1), (1,))], (0,))
-    return b.unit(total, offset.number + 1)
 
 
 def _einsum(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
@@ -367,12 +361,9 @@ def _commutation(expr: Expr, args: list[Node]) -> Node:
 
 
 def _as_dim(expr: Expr) -> Dim:
-    if expr.op == "number":
-        return Dim.of(int(expr.value))
-    if expr.op == "name":
-        return Dim.of(expr.value)
-    if expr.op == "call" and expr.value.name in ("rows", "cols", "length"):
-        return expr.args[0].dims[-1 if expr.value.name == "cols" else 0]
+    found = size_of(expr, lambda part: part.dims)
+    if found is not None:
+        return found
     raise NotSupported("a size that is not a number, a name or rows(X)", span=expr.span)
 
 

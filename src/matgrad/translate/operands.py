@@ -7,11 +7,11 @@ x[1], x[2:5] and vec(X).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from matgrad.dims import Dim
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Type
+from matgrad.dims import ONE, Dim
+from matgrad.formula.syntax import AT, MATRIX, RANGE, ROW, SCALAR, VECTOR, Expr, Type
 from matgrad.tensor.nodes import Constant, Einsum, Node
 from matgrad.translate.algebra import transposed
 from matgrad.translate.fused import Pairs, read_fused
@@ -23,10 +23,10 @@ SizeOf = Callable[[Dim], Expr]
 def read_operands(node: Einsum, plain: Plain, size: SizeOf) -> Pairs:
     """The operands with their labels, those with a notation of their own as expressions."""
     pairs: Pairs = list(zip(node.operands, node.subscripts, strict=True))
-    return read_fused(indexed(pairs, node.out, plain), node, plain, size)
+    return read_fused(indexed(pairs, node.out, plain, size), node, plain, size)
 
 
-def indexed(pairs: Pairs, out: tuple[int, ...], plain: Plain) -> Pairs:
+def indexed(pairs: Pairs, out: tuple[int, ...], plain: Plain, size: SizeOf) -> Pairs:
     """Units and shifts on the axes of an array are indices: Σ e₁[i]·x[i] is x[1], and S'x is x[2:5]."""
     if not any(isinstance(node, Constant) and node.name in ("unit", "shift") for node, _ in pairs):
         return pairs
@@ -34,9 +34,8 @@ def indexed(pairs: Pairs, out: tuple[int, ...], plain: Plain) -> Pairs:
     picks: dict[int, tuple[Any, int | None, Dim | None]] = {}
     for node, labels in pairs:
         if isinstance(node, Constant) and node.name in ("unit", "shift"):
-            item = _item(node)
-            if item is not None and counts[labels[0]] == 2 and labels[0] not in out:
-                picks[labels[0]] = (item, labels[1] if len(labels) == 2 else None, node.shape[-1])
+            if counts[labels[0]] == 2 and labels[0] not in out:
+                picks[labels[0]] = (_item(node, size), labels[1] if len(labels) == 2 else None, node.shape[-1])
     found: Pairs = []
     used: set[int] = set()
     for node, labels in pairs:
@@ -51,12 +50,31 @@ def indexed(pairs: Pairs, out: tuple[int, ...], plain: Plain) -> Pairs:
     return [(n, s) for n, s in pairs if not (set(s) & used)] + found
 
 
-def _item(node: Constant) -> Any:
-    """The index that a unit or a shift stands for: a position, or first and last; None where it has no number."""
+def _item(node: Constant, size: SizeOf) -> Any:
+    """The index that a unit or a shift stands for: a position, or first and last, as formulas where they have names."""
     if node.name == "unit":
-        return node.parameter
-    offset, part = node.parameter.number, node.shape[1].number
-    return None if offset is None or part is None else (offset + 1, offset + part)
+        return size(node.parameter) if isinstance(node.parameter, Dim) else node.parameter
+    return block_range(node.parameter, node.shape[1], size)
+
+
+def block_range(offset: Dim, length: Dim, size: SizeOf) -> tuple[Any, Any]:
+    """First and last position of a block, as numbers or as formulas."""
+    first, last = offset + ONE, offset + length
+    if first.number is not None and last.number is not None:
+        return first.number, last.number
+    return size(first), size(last)
+
+
+def sliced(base: Expr, items: Sequence[Any], type_: Type) -> Expr:
+    """An index, whose ranges are numbers or formulas."""
+    bounds: list[Expr] = []
+    value: list[Any] = []
+    for item in items:
+        ends = item if isinstance(item, tuple) else (item,)
+        symbolic = isinstance(ends[0], Expr)
+        bounds += ends if symbolic else ()
+        value.append((RANGE if isinstance(item, tuple) else AT) if symbolic else item)
+    return Expr("index", (base, *bounds), tuple(value), type=type_)
 
 
 def _index(
@@ -71,5 +89,5 @@ def _index(
             dims.append(part)
             axes.append(axis)
     kind = SCALAR if not kept else MATRIX if len(kept) == 2 else ROW if axes == [1] else VECTOR
-    whole = Expr("index", (base,), tuple(items), type=Type(kind, tuple(dims)))
+    whole = sliced(base, items, Type(kind, tuple(dims)))
     return transposed(whole) if kind == ROW else whole, tuple(kept)

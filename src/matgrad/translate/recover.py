@@ -30,7 +30,7 @@ from matgrad.translate.algebra import (
     turned_kron,
     turned_product,
 )
-from matgrad.translate.blocks import written_out
+from matgrad.translate.blocks import has_selections, in_blocks, written_out
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
 from matgrad.translate.factors import (
     EXHAUSTIVE,
@@ -43,9 +43,10 @@ from matgrad.translate.factors import (
     joined,
     total,
 )
+from matgrad.translate.fused import is_fuse
 from matgrad.translate.index_notation import LETTERS, UNPRINTABLE, index_notation
 from matgrad.translate.norms import norm, norm_of_rows, squared
-from matgrad.translate.operands import read_operands
+from matgrad.translate.operands import block_range, read_operands, sliced
 from matgrad.translate.splitting import split_scalar
 
 
@@ -67,7 +68,10 @@ class Recovery:
 
     def formula(self, root: Node) -> Expr:
         """The node as a formula."""
-        found = written_out(root, self.plain, self.size) or self.plain(root)
+        found = written_out(root, self.plain, self.size)
+        plain = self.plain(root)
+        if found is None or (not has_selections(plain) and cost(plain) < cost(found)):
+            found = plain
         if any(e.op == "name" and e.value.startswith("<") for e in walk(found)):
             raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
         return found
@@ -129,15 +133,26 @@ class Recovery:
         if node.name == "size":
             return self.sizes[node.parameter]
         if node.name == "unit":
+            if isinstance(node.parameter, Dim):
+                return sliced(self._eye(node.shape[0]), (None, self.size(node.parameter)), of_order(node.shape))
             return call("unit", number(node.parameter), type=of_order(node.shape))
         if node.name in ("tril", "triu"):
             type_ = of_order(node.shape)
             return call(node.name, call("matrix", number(1), type=type_), type=type_)
+        if node.name == "shift":
+            return sliced(
+                self._eye(node.shape[0]),
+                (None, block_range(node.parameter, node.shape[1], self.size)),
+                of_order(node.shape),
+            )
         if node.name == "fuse":
             _, slow, fast = node.shape
             ties = [call("eye", type=Type(MATRIX, (dim, dim))) for dim in (slow, fast)]
             return Expr("einsum", tuple(ties), "ik,jl->(ij)kl", type=of_order(node.shape))
         return Expr("name", value=f"<{node.name}>", type=of_order(node.shape))  # see formula: never in an answer
+
+    def _eye(self, dim: Dim) -> Expr:
+        return call("eye", self.size(dim), type=Type(MATRIX, (dim, dim)))
 
     def _map(self, node: Map) -> Expr:
         type_ = of_order(node.shape)
@@ -225,7 +240,7 @@ class Recovery:
     # -- sums
 
     def _sum(self, node: Sum) -> Expr:
-        found = self._read_sum(node.terms, node.shape)
+        found = in_blocks(node, self.plain, self.size) or self._read_sum(node.terms, node.shape)
         for factor in (1, -1):
             typed = self._sum_as_typed(b.scaled(node, factor))
             if typed is not None and cost(typed) <= cost(found) + 1:
@@ -246,7 +261,7 @@ class Recovery:
 
     def _sum_as_typed(self, node: Node) -> Expr | None:
         typed = self._written.get(node)
-        return typed if typed is not None and typed.op == "add" else None
+        return typed if typed is not None and typed.op in ("add", "stack") else None
 
     def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False) -> Expr:
         if len(shape) > 2:
@@ -322,7 +337,7 @@ class Recovery:
                 return joined(term, self.order, of_order(node.shape))
             except NoMatrixForm:
                 pass
-        return index_notation(node, self.signed, self.order)
+        return index_notation(node, self.signed, self.order, self.size)
 
     def _zero(self, shape: tuple[Dim, ...]) -> Expr:
         if not shape:
@@ -361,7 +376,7 @@ class Recovery:
                     continue
             if not labels:
                 coefficient *= split_scalar(expr, scalars, below)
-            elif len(labels) > 2 or (isinstance(operand, Constant) and operand.name in ("shift", "fuse")):
+            elif len(labels) > 2 or is_fuse(operand):
                 raise NoMatrixForm
             else:
                 pieces.append(Piece((self._factor(operand, sign, expr),), labels))

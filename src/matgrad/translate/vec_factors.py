@@ -74,7 +74,7 @@ def _hadamard(u: Expr, v: Expr) -> Expr:
 
 def sides(expr: Expr | None) -> tuple[Dim, Dim]:
     """Rows and columns."""
-    if expr is None:
+    if expr is None or expr.kind == SCALAR:
         return ONE, ONE
     if expr.kind == MATRIX:
         return expr.dims[0], expr.dims[1]

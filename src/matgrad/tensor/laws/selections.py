@@ -9,11 +9,11 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from matgrad.dims import Dim
+from matgrad.dims import ONE, Dim
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, einsum, map_, power, scaled
 from matgrad.tensor.facts import of_function
-from matgrad.tensor.laws.shared import disjoint, placed, span
+from matgrad.tensor.laws.shared import block_on, disjoint, placed, position, span
 from matgrad.tensor.nodes import Constant, Node, Sum
 
 
@@ -72,7 +72,7 @@ def _selected(
         return _component(net, places, nodes, labels)
     if a.name != b_.name:
         return None
-    if a.name == "unit" and s == t:
+    if a.name == "unit" and s == t and disjoint(a, b_):
         return Network([], net.out, Fraction(0), net.sizes)  # different units: equal ones were merged as a power
     if a.name == "fuse" and a is b_:
         if s[0] == t[0]:
@@ -95,14 +95,17 @@ def _component(
 ) -> Network | Node | None:
     """A unit vector through a shift is a unit vector of the other size, or 0 outside of the block."""
     (shift, (large, small)), (unit, (at,)) = sorted(zip(nodes, labels, strict=True), key=lambda p: p[0].name)
-    offset, part = shift.parameter.number, shift.shape[1].number
-    if offset is None or part is None or at not in (large, small) or net.count(at) != 2:
+    if at not in (large, small) or net.count(at) != 2:
         return None
+    offset, place = shift.parameter, position(unit)
     if at == small:
-        return net.replaced(places, [(b.unit(shift.shape[0], unit.parameter + offset), (large,))], drop=[at])
-    if not offset < unit.parameter <= offset + part:
+        return net.replaced(places, [(b.unit(shift.shape[0], place + offset), (large,))], drop=[at])
+    if disjoint(shift, unit):
         return Network([], net.out, Fraction(0), net.sizes)
-    return net.replaced(places, [(b.unit(shift.shape[1], unit.parameter - offset), (small,))], drop=[at])
+    inside = place - offset
+    if not ((inside - ONE).is_nonnegative and (shift.shape[1] - inside).is_nonnegative):
+        return None
+    return net.replaced(places, [(b.unit(shift.shape[1], inside), (small,))], drop=[at])
 
 
 @b.NETWORK_LAWS.add(
@@ -132,14 +135,6 @@ def _contracts(net: Network, labels: tuple[int, ...]) -> bool:
     return any(x not in net.out for x in labels)
 
 
-def _cover(blocks: list[Constant], dim: Dim) -> bool:
-    """Whether blocks that do not overlap make up the whole axis."""
-    total = Dim.of(0)
-    for block in blocks:
-        total = total + span(block)[1]
-    return total == dim
-
-
 @b.MAP_LAWS.add(
     "blocks",
     "f([u; v]) = [f(u); f(v)]; where a block is missing, f(0) must be 0",
@@ -147,29 +142,58 @@ def _cover(blocks: list[Constant], dim: Dim) -> bool:
     examples=(
         ("sum(exp([x; y]))", "x: vector(n); y: vector(m)"),
         ("norm2([x; y])^2", "x: vector(n); y: vector(m)"),
+        ("sum(exp([A, B; C, D]))", "A: matrix(m,m); B: matrix(m,n); C: matrix(n,m); D: matrix(n,n)"),
     ),
 )
 def blockwise(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None:
     """f([u; v]) = [f(u); f(v)] for elementwise functions; where a block is missing, f(0) must be 0."""
-    if len(args) != 1 or len(args[0].shape) != 1:
+    if len(args) != 1 or not 1 <= len(args[0].shape) <= 2 or not isinstance(args[0], Sum):
         return None
     inner = args[0]
-    blocks = placed(inner)
-    vanishes = parameter > 0 if function == "power" else of_function(function, "at 0") == "0"
-    if (
-        blocks is None
-        or not (vanishes or _cover(blocks, inner.shape[0]))
-        or len(set(blocks)) < len(blocks)
-        or not isinstance(inner, Sum)
-    ):
+    places = [tuple(block_on(term, axis) for axis in range(len(inner.shape))) for _, term in inner.terms]
+    if not all(any(place) for place in places) or not _all_apart(places):
         return None
-    if any(not disjoint(a, other) for k, a in enumerate(blocks) for other in blocks[:k]):
+    vanishes = parameter > 0 if function == "power" else of_function(function, "at 0") == "0"
+    if not (vanishes or _cover(places, inner.shape)):
         return None
     parts = []
-    for (factor, term), block in zip(inner.terms, blocks, strict=True):
-        value = scaled(
-            einsum([(term, (0,)), (block, (0, 1)[: len(block.shape)])], (1,)[: len(block.shape) - 1]), factor
-        )
+    for (factor, term), place in zip(inner.terms, places, strict=True):
+        value = scaled(_moved(term, place, out=True), factor)
         mapped = power(value, parameter) if function == "power" else map_(function, (value,), parameter)
-        parts.append(einsum([(block, (0, 1)[: len(block.shape)]), (mapped, (1,)[: len(block.shape) - 1])], (0,)))
+        parts.append(_moved(mapped, place, out=False))
     return b.add(parts)
+
+
+Place = tuple[Constant | None, ...]
+"""The block that a term stands in: a selection for each axis, or None for the whole axis."""
+
+
+def _all_apart(places: list[Place]) -> bool:
+    """Whether no two blocks overlap: on some axis they are apart."""
+    return all(
+        any(s is not None and t is not None and disjoint(s, t) for s, t in zip(one, other, strict=True))
+        for k, one in enumerate(places)
+        for other in places[:k]
+    )
+
+
+def _cover(places: list[Place], shape: tuple[Dim, ...]) -> bool:
+    """Whether blocks that do not overlap make up the whole."""
+    total = Dim.of(0)
+    for place in places:
+        area = ONE
+        for selection, dim in zip(place, shape, strict=True):
+            area = area * (dim if selection is None else span(selection)[1])
+        total = total + area
+    whole = ONE
+    for dim in shape:
+        whole = whole * dim
+    return total == whole
+
+
+def _moved(node: Node, place: Place, *, out: bool) -> Node:
+    """A block taken out of the whole, or put back."""
+    large = tuple(range(len(place)))
+    small = tuple(k if s is None else k + 10 for k, s in enumerate(place) if s is None or s.name == "shift")
+    selections = [(s, (k, k + 10)[: len(s.shape)]) for k, s in enumerate(place) if s is not None]
+    return einsum([(node, large if out else small), *selections], small if out else large)

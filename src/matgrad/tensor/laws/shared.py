@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from fractions import Fraction
 
+from matgrad.dims import ONE as ONE_LONG
 from matgrad.dims import Dim
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum
@@ -31,13 +32,18 @@ def disjoint(a: Constant, other: Constant) -> bool:
 
 def _gap(low: Constant, high: Constant) -> bool:
     (start, length), (end, _) = span(low), span(high)
-    return all(count >= 0 for _, count in (end + Dim({k: -c for k, c in (start + length).terms})).terms)
+    return (end - start - length).is_nonnegative
+
+
+def position(unit: Constant) -> Dim:
+    """Where a unit vector has its 1, as a size."""
+    return unit.parameter if isinstance(unit.parameter, Dim) else Dim.of(unit.parameter)
 
 
 def span(block: Constant) -> tuple[Dim, Dim]:
     """Where a unit or a shift begins on its large axis, and how long it is."""
     if block.name == "unit":
-        return Dim.of(block.parameter - 1), Dim.of(1)
+        return position(block) - ONE_LONG, ONE_LONG
     return block.parameter, block.shape[1]
 
 
@@ -46,13 +52,14 @@ def placed(node: Node) -> list[Constant] | None:
     if not isinstance(node, Sum):
         return None
     for axis in range(len(node.shape)):
-        blocks = [_block_on(term, axis) for _, term in node.terms]
+        blocks = [block_on(term, axis) for _, term in node.terms]
         if all(block is not None for block in blocks):
             return [block for block in blocks if block is not None]
     return None
 
 
-def _block_on(term: Node, axis: int) -> Constant | None:
+def block_on(term: Node, axis: int) -> Constant | None:
+    """The unit or shift by which a term stands in a part of an axis."""
     if isinstance(term, Constant) and (term.name == "unit" or (term.name == "shift" and axis == 0)):
         return term
     if isinstance(term, Einsum) and term.out.count(term.out[axis]) == 1:

@@ -1,0 +1,145 @@
+# ruff: noqa: PLW0108 (the names of the arguments are read)
+"""Components, slices, stacks and block matrices with symbolic sizes, against JAX; what is printed is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import matgrad
+from matgrad.errors import MatgradError
+from matgrad.formula.infer import read
+from matgrad.formula.reference import evaluate
+
+jax = pytest.importorskip("jax")
+jnp = jax.numpy
+jax.config.update("jax_enable_x64", True)
+
+SIZES = {"m": 3, "n": 4, "p": 5}
+WHERE = {
+    "a": "vector(m)", "b": "vector(n)", "C": "matrix(m+n,m+n)", "P": "matrix(p,m+n)", "v": "vector(m+n)",
+    "A": "matrix(m,m)", "B": "matrix(m,n)", "E": "matrix(n,m)", "D": "matrix(n,n)", "c": "scalar", "w": "vector(2*n)",
+    "G": "matrix(n+1,n+1)", "W": "matrix(m,m+n)", "X": "matrix(m,p)", "Y": "matrix(p,n)", "F": "matrix(m+n,n)",
+}  # fmt: skip
+
+
+def _blocks(A: Any, B: Any, E: Any, D: Any) -> Any:
+    return jnp.block([[A, B], [E, D]])
+
+
+def _cat(*parts: Any) -> Any:
+    return jnp.concatenate([jnp.atleast_1d(p) for p in parts])
+
+
+CASES: list[tuple[str, str, Callable[..., Any]]] = [
+    ("[a; b]'*C*[a; b]", "a", lambda a, b, C: _cat(a, b) @ C @ _cat(a, b)),
+    ("[a; b]'*C*[a; b]", "b", lambda a, b, C: _cat(a, b) @ C @ _cat(a, b)),
+    ("norm2(P*[a; b])", "b", lambda P, a, b: jnp.linalg.norm(P @ _cat(a, b))),
+    ("sum(sin(P*[a; b]))", "a", lambda P, a, b: jnp.sum(jnp.sin(P @ _cat(a, b)))),
+    ("[b; 1]'*G*[b; 1]", "b", lambda b, G: _cat(b, 1.0) @ G @ _cat(b, 1.0)),
+    ("[b; exp(b)]'*w", "b", lambda b, w: _cat(b, jnp.exp(b)) @ w),
+    ("tanh(W*[a; b])'*a", "W", lambda W, a, b: jnp.tanh(W @ _cat(a, b)) @ a),
+    ("tanh(W*[a; b])'*a", "a", lambda W, a, b: jnp.tanh(W @ _cat(a, b)) @ a),
+    ("det([A, B; E, D])", "B", lambda A, B, E, D: jnp.linalg.det(_blocks(A, B, E, D))),
+    ("logdet([A, B; E, D])", "E", lambda A, B, E, D: jnp.linalg.slogdet(_blocks(A, B, E, D))[1]),
+    ("tr(inv([A, B; E, D]))", "D", lambda A, B, E, D: jnp.trace(jnp.linalg.inv(_blocks(A, B, E, D)))),
+    ("v'*[A, B; E, D]*v", "B", lambda v, A, B, E, D: v @ _blocks(A, B, E, D) @ v),
+    ("v'*inv([A, B; E, D])*v", "A", lambda v, A, B, E, D: v @ jnp.linalg.inv(_blocks(A, B, E, D)) @ v),
+    ("logdet([D, b; b', c])", "b", lambda D, b, c: jnp.linalg.slogdet(jnp.block([[D, b[:, None]], [b[None], c]]))[1]),
+    ("logdet([D, b; b', c])", "c", lambda D, b, c: jnp.linalg.slogdet(jnp.block([[D, b[:, None]], [b[None], c]]))[1]),
+    ("sum(exp([A, B; E, D]))", "B", lambda A, B, E, D: jnp.sum(jnp.exp(_blocks(A, B, E, D)))),
+    ("sum(v[1:m].*v[n+1:m+n])", "v", lambda v: jnp.sum(v[:3] * v[4:7])),
+    ("tr(F[m+1:m+n,:])", "F", lambda F: jnp.trace(F[3:])),
+    ("det(F[1:n,:])", "F", lambda F: jnp.linalg.det(F[:4])),
+    ("v[m+n]^2*v[1]", "v", lambda v: v[6] ** 2 * v[0]),
+    ("sum((X*Y)[1:2,2:3])", "X", lambda X, Y: jnp.sum((X @ Y)[:2, 1:3])),
+    ("inv(D)[1,2]", "D", lambda D: jnp.linalg.inv(D)[0, 1]),
+    ("logsumexp([a; b])", "a", lambda a, b: jax.nn.logsumexp(_cat(a, b))),
+]  # fmt: skip
+
+
+def _at(function: Callable[..., Any], seed: int = 3) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    names = function.__code__.co_varnames
+    typed = matgrad.parse(" + ".join(f"0*sum({n})" for n in names), where={n: WHERE[n] for n in names}).typed
+    return {
+        n: np.asarray(rng.uniform(0.4, 1.6, tuple(d.evaluate(SIZES) for d in typed.variables[n].type.dims)))
+        for n in names
+    }
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize(("text", "wrt", "function"), CASES, ids=[f"{c[0]} in {c[1]}" for c in CASES])
+def test_against_jax(text: str, wrt: str, function: Callable[..., Any], order: int) -> None:
+    names = function.__code__.co_varnames
+    d = matgrad.derive(text, wrt, where={n: WHERE[n] for n in names}, order=order)
+    at = _at(function)
+    take = jax.grad if order == 1 else jax.hessian
+    wanted = np.asarray(take(function, names.index(wrt))(*(jnp.asarray(at[n]) for n in names)))
+    sizes = {"m": 3, "n": 4} if "vector(m+n)" in d.formula.variables.get(wrt, "").replace(" ", "") else {}
+    np.testing.assert_allclose(d(**at, **sizes), wanted, rtol=1e-8, atol=1e-9)
+    again = read(d.text, context=d.formula.typed, expect=d.expr.type)
+    np.testing.assert_allclose(evaluate(again.program, at, SIZES), wanted, rtol=1e-8, atol=1e-9)
+    if order == 1:
+        assert d.verify(points=3).passed is True
+        assert d.closed_form
+
+
+JACOBIANS: list[tuple[str, str, Callable[..., Any]]] = [
+    ("P*[a; b]", "b", lambda P, a, b: P @ _cat(a, b)),
+    ("[A, B; E, D]*v", "B", lambda A, B, E, D, v: _blocks(A, B, E, D) @ v),
+    ("inv([A, B; E, D])", "A", lambda A, B, E, D: jnp.linalg.inv(_blocks(A, B, E, D))),
+    ("exp([A, B; E, D])", "E", lambda A, B, E, D: jnp.exp(_blocks(A, B, E, D))),
+    ("[a; b]*[a; b]'", "a", lambda a, b: jnp.outer(_cat(a, b), _cat(a, b))),
+    ("(X*Y)[1:2,2:3]", "X", lambda X, Y: (X @ Y)[:2, 1:3]),
+    ("F[m+1:m+n,:]*D", "F", lambda F, D: F[3:] @ D),
+    ("F[:,2]", "F", lambda F: F[:, 1]),
+    ("[a', c]", "a", lambda a, c: _cat(a, c)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wrt", "function"), JACOBIANS, ids=[c[0] for c in JACOBIANS])
+def test_jacobians_against_jax(text: str, wrt: str, function: Callable[..., Any]) -> None:
+    names = function.__code__.co_varnames
+    d = matgrad.derive(text, wrt, where={n: WHERE[n] for n in names})
+    at = _at(function)
+    wanted = np.asarray(jax.jacobian(function, names.index(wrt))(*(jnp.asarray(at[n]) for n in names)))
+    np.testing.assert_allclose(d(**at), wanted, rtol=1e-8, atol=1e-9)
+    assert (d.kronecker is not None) == (wanted.ndim > 2)
+    assert d.verify(points=3).passed is True  # looks at the vec form and the action too
+
+
+def test_what_is_printed() -> None:
+    where = "a: vector(m); b: vector(n); C: matrix(m+n,m+n)"
+    expected = "(C[1:m,1:m] + C[1:m,1:m]')*a + (C[1:m,m+1:m+n] + C[m+1:m+n,1:m]')*b"
+    assert matgrad.derive("[a; b]'*C*[a; b]", "a", where=where).text == expected
+    where = "A: matrix(m,m); B: matrix(m,n); C: matrix(n,m); D: matrix(n,n)"
+    assert matgrad.derive("logdet([A, B; C, D])", "B", where=where).text == "inv([A, B; C, D])[m+1:m+n,1:m]'"
+    assert matgrad.derive("sum(exp([A, B; C, D]))", "B", where=where).text == "exp(B)"
+
+
+REFUSED = [
+    ("x[1:n]'*y", "x: vector(m); y: vector(n)", "it cannot be told that 1:n lies within 1:m"),
+    ("x[m]", "x: vector(n); y: vector(m)", "declared"),
+    ("x[0:n]", "x: vector(n)", "counted from 1"),
+    ("x[1.5]", "x: vector(n)", "a whole number"),
+    ("x[y]", "x: vector(n); y: scalar", "y is a variable and cannot be a size"),
+    ("x[n+1]", "x: vector(n)", "it cannot be told that n + 1 lies within 1:n"),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "says"), REFUSED)
+def test_refused(text: str, where: str, says: str) -> None:
+    with pytest.raises(MatgradError) as caught:
+        matgrad.parse(text, where=where)
+    assert says in str(caught.value)
+
+
+def test_a_range_is_checked_against_the_arrays() -> None:
+    f = matgrad.parse("sum(x[2:n])", where="x: vector(n)")
+    assert f(x=[1.0, 2.0, 3.0]) == 5.0
+    with pytest.raises(MatgradError):
+        matgrad.parse("sum(x[2:n])", where="x: vector(m)")
