@@ -149,3 +149,63 @@ def test_symmetric_variables_in_vec_form() -> None:
     c, s = rng.standard_normal((2, 3, 3))
     s = s + s.T
     np.testing.assert_allclose(entries.matvec(s, C=c, S=s), np.trace(c @ s))
+
+
+def _orthogonal(n: int) -> np.ndarray:
+    return np.linalg.qr(np.random.default_rng(5).standard_normal((n, n)))[0]
+
+
+def test_riemannian_gradient_on_orthogonal_matrices() -> None:
+    """Against the derivative along geodesics X·expm(t·Ω), with the tangent space as the truth."""
+    from scipy.linalg import expm
+
+    d = matgrad.gradient("norm2(A*O - B)^2", "O", where="O: orthogonal(n)", riemannian=True)
+    rng = np.random.default_rng(2)
+    a, b, o = rng.standard_normal((4, 3)), rng.standard_normal((4, 3)), _orthogonal(3)
+    g = d(A=a, B=b, O=o)
+    np.testing.assert_allclose(o.T @ g + g.T @ o, 0, atol=1e-12)
+    for k in range(3):
+        omega = rng.standard_normal((3, 3))
+        omega = omega - omega.T
+        f = [np.sum((a @ o @ expm(t * omega) - b) ** 2) for t in (1e-5, -1e-5)]
+        np.testing.assert_allclose(np.sum(g * (o @ omega)), (f[0] - f[1]) / 2e-5, rtol=1e-6, err_msg=str(k))
+    assert d.verify(points=3).passed is True
+    assert "tr(U'*V)" in d.conditions[0]
+
+
+def test_riemannian_gradient_on_positive_definite_matrices() -> None:
+    """⟨grad, V⟩ in the affine-invariant metric is the derivative along every symmetric V."""
+    d = matgrad.gradient("tr(A*S) - logdet(S)", "S", where="S: spd(n)", riemannian=True)
+    rng = np.random.default_rng(4)
+    a, root, v = rng.standard_normal((3, 3, 3))
+    s, v = root @ root.T + np.eye(3), v + v.T
+    inverse = np.linalg.inv(s)
+    found = np.trace(inverse @ d(A=a, S=s) @ inverse @ v)
+    np.testing.assert_allclose(found, np.trace(a @ v) - np.trace(inverse @ v))
+    assert d.verify(points=3).passed is True
+
+
+@pytest.mark.parametrize("options", [{"order": 2}, {"symmetric": "ignore"}, {"symmetric": "entries"}])
+def test_what_riemannian_does_not_go_with(options: dict[str, Any]) -> None:
+    with pytest.raises(matgrad.MatgradError):
+        matgrad.derive("logdet(S)", "S", where="S: spd(n)", riemannian=True, **options)
+
+
+@pytest.mark.parametrize("options", [{"symmetric": "entries"}, {"riemannian": True}])
+def test_first_derivatives_only(options: dict[str, Any]) -> None:
+    d = matgrad.derive("logdet(S)", "S", where="S: spd(n)", **options)
+    with pytest.raises(matgrad.MatgradError, match="gradients only"):
+        d.derive("S")
+
+
+def test_code_takes_the_subgradient_at_the_kink_of_a_norm() -> None:
+    d = matgrad.derive("norm2(A*x - b)", "x")
+    at = {"A": np.ones((3, 2)), "x": np.zeros(2), "b": np.zeros(3)}
+    source: dict[str, Any] = {}
+    exec(d.code(), source)
+    np.testing.assert_array_equal(source["gradient"](**at), 0)
+    np.testing.assert_array_equal(d(**at), 0)
+    # what is not 0/0 stays what it is
+    other = matgrad.derive("a'*x/norm2(y)", "x")
+    with np.errstate(divide="ignore"):
+        assert np.all(np.isinf(other(a=np.ones(2), x=np.ones(2), y=np.zeros(3))))

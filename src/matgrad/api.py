@@ -27,6 +27,7 @@ def derive(
     order: int = 1,
     layout: str = "mixed",
     symmetric: str = "projected",
+    riemannian: bool = False,
 ) -> Derivative: ...
 @overload
 def derive(
@@ -37,6 +38,7 @@ def derive(
     order: int = 1,
     layout: str = "mixed",
     symmetric: str = "projected",
+    riemannian: bool = False,
 ) -> dict[str, Derivative]: ...
 def derive(
     formula: Text,
@@ -46,12 +48,14 @@ def derive(
     order: int = 1,
     layout: str = "mixed",
     symmetric: str = "projected",
+    riemannian: bool = False,
 ) -> Derivative | dict[str, Derivative]:
     """The derivative of a formula in a variable or a named intermediate, in closed matrix notation.
 
     A scalar's derivative has the variable's shape; otherwise output axes come first, then variable axes
     (``layout="mixed"``; or ``"numerator"``, ``"denominator"``, ``"vec"``). A sequence of names gives a mapping.
-    Raises MatgradError for what cannot be read, typed or derived.
+    ``riemannian`` asks for the Riemannian gradient in a variable that is declared orthogonal or spd; the conditions
+    name its metric. Raises MatgradError for what cannot be read, typed or derived.
 
     >>> derive("norm2(A*x - b)^2", "x").text
     "2*A'*(A*x - b)"
@@ -59,21 +63,25 @@ def derive(
     "A*X*B + A'*X*B'"
     >>> {name: d.text for name, d in derive("a'*x", ["a", "x"]).items()}
     {'a': 'x', 'x': 'a'}
+    >>> derive("tr(A*O)", "O", where="O: orthogonal(n)", riemannian=True).text
+    "0.5*(A' - O*A*O)"
     """
     wanted = names(wrt)
     text, where = text_and_declarations(formula, wrt, where)
-    found = derivative_of(text, wanted, where, order, layout, symmetric)
+    found = derivative_of(text, wanted, where, order, layout, _convention(symmetric, riemannian))
     return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
 
 
 @overload
-def gradient(formula: Text, wrt: Name, *, where: Where = None, symmetric: str = "projected") -> Derivative: ...
+def gradient(
+    formula: Text, wrt: Name, *, where: Where = None, symmetric: str = "projected", riemannian: bool = False
+) -> Derivative: ...
 @overload
 def gradient(
-    formula: Text, wrt: Names, *, where: Where = None, symmetric: str = "projected"
+    formula: Text, wrt: Names, *, where: Where = None, symmetric: str = "projected", riemannian: bool = False
 ) -> dict[str, Derivative]: ...
 def gradient(
-    formula: Text, wrt: Name | Names, *, where: Where = None, symmetric: str = "projected"
+    formula: Text, wrt: Name | Names, *, where: Where = None, symmetric: str = "projected", riemannian: bool = False
 ) -> Derivative | dict[str, Derivative]:
     """All partial derivatives of a scalar formula, in the shape of ``wrt``: g[i, …] = ∂f/∂x[i, …].
 
@@ -84,7 +92,7 @@ def gradient(
     """
     wanted = names(wrt)
     text, where = text_and_declarations(formula, wrt, where)
-    found = derivative_of(text, wanted, where, 1, "mixed", symmetric)
+    found = derivative_of(text, wanted, where, 1, "mixed", _convention(symmetric, riemannian))
     _require_scalar(found[0].formula, "gradient")
     return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
 
@@ -210,6 +218,14 @@ def _shortly(value: object) -> str:
     """A value in an error message."""
     shown = repr(value)
     return shown if len(shown) <= 40 else f"{shown[:37]}…"
+
+
+def _convention(symmetric: str, riemannian: bool) -> str:
+    if not riemannian:
+        return symmetric
+    if symmetric != "projected":
+        raise MatgradError("riemannian=True and another convention cannot be had at once", hint='symmetric="projected"')
+    return "riemannian"
 
 
 def _require_scalar(formula: Formula, what: str) -> None:

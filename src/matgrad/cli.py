@@ -94,6 +94,7 @@ def _derive(options: argparse.Namespace) -> int:
         order=options.order,
         layout=options.layout,
         symmetric=options.symmetric,
+        riemannian=options.riemannian,
     )
     derivatives = list(found.values())
     formula = derivatives[0].formula

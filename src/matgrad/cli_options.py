@@ -73,6 +73,7 @@ exit status: 0 fine, 2 bad input, 3 the check failed, 4 the check was undecided"
         default="projected",
         help="the convention for symmetric variables (default projected)",
     )
+    parser.add_argument("--riemannian", action="store_true", help="the gradient on orthogonal(n) or spd(n) matrices")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print everything as JSON")
     form.add_argument("--latex", action="store_true", help="print LaTeX only")

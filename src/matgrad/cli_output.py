@@ -215,7 +215,7 @@ def remark_on(d: Derivative) -> str:
     elif d.layout != "mixed":
         said.append(f"{d.layout} layout")
     variable = d.formula.typed.variables.get(d.wrt[0])
-    if variable is not None and "symmetric" in variable.traits and d.symmetric != "projected":
+    if variable is not None and "symmetric" in variable.traits and d.symmetric in ("entries", "ignore"):
         how = {"entries": "each free entry counted once", "ignore": f"as if {d.wrt[0]} were not symmetric"}
         said.append(how[d.symmetric])
     return ", ".join(said)

@@ -11,6 +11,8 @@ from matgrad.answer.differentiation import chain, one_pass, variable_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed, to_vec
 from matgrad.answer.reading import readable
+from matgrad.answer.riemannian import RIEMANNIAN
+from matgrad.answer.riemannian import in_words as in_metric
 from matgrad.answer.signals import LONG, in_words, signals_of
 from matgrad.differentiate.conditions import conditions
 from matgrad.errors import MatgradError, NotSupported
@@ -173,7 +175,11 @@ class Derivative:
     def conditions(self) -> tuple[str, ...]:
         """Under which the derivative holds, from the formula as typed."""
         below = [self.below_program.body, self.expr] if self.order > 1 else []
-        return conditions(self.formula.program, self.wrt, self.formula.node_of, self.formula.print, below)
+        found = conditions(self.formula.program, self.wrt, self.formula.node_of, self.formula.print, below)
+        variable = variable_of(self.formula, self.wrt[-1])
+        if self.symmetric == RIEMANNIAN and isinstance(variable, Symbol):
+            return (in_metric(variable), *found)
+        return found
 
     @property
     def assumed(self) -> tuple[str, ...]:
@@ -217,7 +223,7 @@ class Derivative:
     def matvec(self) -> Action:
         """The action on a direction, as a formula that never forms the derivative."""
         node = self._node
-        if self.symmetric == "entries":  # counts an entry once, a direction has it twice
+        if self.symmetric in ("entries", RIEMANNIAN):  # the differential is that of the projected derivative
             node = chain(self.formula, self.wrt, "projected")[1]
         return Action(self.formula, node, self.outputs, self.wrt[-1], free=self.symmetric == "ignore")
 
@@ -225,6 +231,7 @@ class Derivative:
 
     def derive(self, wrt: str) -> Derivative:
         """The next derivative, or a mixed one."""
+        _once(self.symmetric, self.order + 1)
         return Derivative(self.formula, (*self.wrt, wrt), "mixed", self.symmetric, below=self._node)
 
     def object(self) -> Array:
@@ -254,6 +261,7 @@ class Derivative:
             definitions=self._definitions(),
             variables=typed.variables.values(),
             functions=typed.functions,
+            subgradient=self.order == 1,
         )
 
     @cached_property
@@ -293,7 +301,7 @@ class Derivative:
         definitions = self.formula.program.definitions
         if self._kronecker_expr is not None:
             found.append(Form(Program(definitions, self._kronecker_expr), to_vec(self.outputs)))
-        if self.symmetric != "entries" and self.matvec.available:
+        if self.symmetric not in ("entries", RIEMANNIAN) and self.matvec.available:
             axes = len(self._node.shape) - self.outputs
             action = Program(definitions, self.matvec.expr)
             found.append(Form(action, lambda array, d: np.tensordot(array, d, axes), self.matvec.subject))
@@ -340,12 +348,19 @@ def check_options(layout: str, symmetric: str, order: int) -> None:
     """Refuse unknown options, naming the known ones."""
     if layout not in LAYOUTS:
         raise MatgradError(f"unknown layout {layout!r}", hint=", ".join(LAYOUTS))
-    if symmetric not in SYMMETRIC:
+    if symmetric not in (*SYMMETRIC, RIEMANNIAN):
         raise MatgradError(f"unknown convention {symmetric!r} for symmetric variables", hint=", ".join(SYMMETRIC))
     if not isinstance(order, int) or isinstance(order, bool) or not 1 <= order <= 4:
         raise MatgradError(f"the order of a derivative is 1, 2, 3 or 4, not {order!r}")
-    if symmetric == "entries" and order > 1:
+    _once(symmetric, order)
+
+
+def _once(symmetric: str, order: int) -> None:
+    """Refuse conventions that are defined for first derivatives only."""
+    if order > 1 and symmetric == "entries":
         raise NotSupported('symmetric="entries" is defined for gradients only', hint='symmetric="projected"')
+    if order > 1 and symmetric == RIEMANNIAN:
+        raise NotSupported("riemannian=True is defined for gradients only", hint="riemannian=False")
 
 
 def derivative_of(

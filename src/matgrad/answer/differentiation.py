@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from matgrad.answer.formula import Formula
+from matgrad.answer.riemannian import RIEMANNIAN, riemannian, structure
 from matgrad.differentiate.transpose import derivatives
 from matgrad.errors import UnknownName
 from matgrad.tensor import builders as b
@@ -34,7 +35,13 @@ def variable_of(formula: Formula, name: str) -> Node:
 
 def one_pass(formula: Formula, node: Node, wrt: Sequence[str], symmetric: str) -> list[Node]:
     """The derivatives of a node in several variables, from one backward pass."""
-    return derivatives(node, [variable_of(formula, name) for name in wrt], symmetric)
+    variables = [variable_of(formula, name) for name in wrt]
+    if symmetric != RIEMANNIAN:
+        return derivatives(node, variables, symmetric)
+    for variable in variables:
+        structure(variable)
+    found = derivatives(node, variables, "projected")
+    return [riemannian(gradient, variable) for gradient, variable in zip(found, variables, strict=True)]
 
 
 def chain(formula: Formula, wrt: tuple[str, ...], symmetric: str) -> tuple[Node, Node]:

@@ -117,7 +117,7 @@ def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
     printed = claim.to_mixed(printed, shape)
     if printed.shape != shape:
         raise ValueError(f"the derivative has the shape {printed.shape}, not {shape}")
-    directions = list(_directions(at.shape, claim.wrt.traits, claim.symmetric))
+    directions = list(_directions(at, claim.wrt.traits, claim.symmetric))
     numeric, method = _numeric(function, at, directions)
     if not np.all(np.isfinite(value)) or not np.all(np.isfinite(numeric)):
         return None, method
@@ -125,8 +125,9 @@ def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
         return np.inf, method
     axes = tuple(range(value.ndim, printed.ndim))
     entries = claim.symmetric == "entries" and "symmetric" in claim.wrt.traits
-    ours = np.array([_along(printed, d, axes, entries) for d in directions])
-    off = max(float(np.max(np.abs(ours - numeric), initial=0)), _outside(printed, claim.wrt.traits, claim.symmetric))
+    ours = np.array([_along(_lowered(printed, at, claim), d, axes, entries) for d in directions])
+    outside = _outside(printed, at, claim.wrt.traits, claim.symmetric)
+    off = max(float(np.max(np.abs(ours - numeric), initial=0)), outside)
     off = max([off, *(_off_form(form, printed, point) for form in claim.forms)])
     scale = max(magnitude(claim.derivative, point.arrays, point.sizes), float(np.max(np.abs(numeric), initial=0)))
     if off > TOLERANCE[method] * scale:
@@ -217,12 +218,16 @@ def _differences(function: Callable[[Array], Array], at: Array, direction: Array
     return table[0]
 
 
-def _directions(shape: tuple[int, ...], traits: frozenset[str], symmetric: str) -> Iterator[Array]:
-    """A basis of the space that the variable lives in."""
-    for index in np.ndindex(*shape):
-        direction = np.zeros(shape)
+def _directions(at: Array, traits: frozenset[str], symmetric: str) -> Iterator[Array]:
+    """A basis of the space that the variable lives in; of the tangent space for a Riemannian gradient."""
+    for index in np.ndindex(*at.shape):
+        direction = np.zeros(at.shape)
         direction[index] = 1
-        if len(shape) == 2 and symmetric != "ignore":
+        if symmetric == "riemannian" and "orthogonal" in traits:
+            if index[0] < index[1]:
+                yield at @ (direction - direction.T)
+            continue
+        if at.ndim == 2 and symmetric != "ignore":
             row, col = index
             if ("diagonal" in traits and row != col) or ("lower" in traits and row < col):
                 continue
@@ -235,6 +240,14 @@ def _directions(shape: tuple[int, ...], traits: frozenset[str], symmetric: str) 
         yield direction
 
 
+def _lowered(printed: Array, at: Array, claim: Claim) -> Array:
+    """What pairs with a direction entry by entry: a gradient in the affine-invariant metric, between inverses."""
+    if claim.symmetric != "riemannian" or "spd" not in claim.wrt.traits:
+        return printed
+    inverse = np.linalg.inv(at)
+    return inverse @ printed @ inverse
+
+
 def _along(printed: Array, direction: Array, axes: tuple[int, ...], entries: bool) -> Array:
     """The printed derivative in a direction; in the convention of entries, the entry of a symmetric matrix itself."""
     if entries:
@@ -242,8 +255,10 @@ def _along(printed: Array, direction: Array, axes: tuple[int, ...], entries: boo
     return np.tensordot(printed, direction, axes=(axes, tuple(range(direction.ndim))))
 
 
-def _outside(printed: Array, traits: frozenset[str], symmetric: str) -> float:
+def _outside(printed: Array, at: Array, traits: frozenset[str], symmetric: str) -> float:
     """How far the derivative leaves the space of the variable."""
+    if symmetric == "riemannian" and "orthogonal" in traits:
+        return float(np.max(np.abs(at.T @ printed + printed.T @ at), initial=0))
     if symmetric == "ignore" or printed.ndim < 2:
         return 0.0
     if "diagonal" in traits:

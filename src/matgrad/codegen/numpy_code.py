@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from matgrad.codegen.numpy_products import block, kron, product, trace
+from matgrad.codegen.numpy_products import OVER_NORM, block, kron, product, trace
 from matgrad.codegen.python_text import (
     ADD,
     ATOM,
@@ -48,13 +48,17 @@ def to_numpy(
     *,
     functions: Iterable[str] = (),
     docstring: str = "",
+    subgradient: bool = False,
 ) -> str:
     """The source of a function of keyword arrays that computes the formula.
 
     ``definitions`` are intermediates, in order; ``variables`` are the arguments; ``functions`` are the unspecified
-    functions among them, given as tuples of callables. A size that no argument shows becomes an argument.
+    functions among them, given as tuples of callables. A size that no argument shows becomes an argument. With
+    ``subgradient``, for derivatives, 0/norm2(x) is 0 at the kink of the norm.
     """
-    return _Function(function_name, expr, definitions, list(variables), list(functions)).source(docstring)
+    function = _Function(function_name, expr, definitions, list(variables), list(functions))
+    function.subgradient = subgradient
+    return function.source(docstring)
 
 
 def compile_source(source: str) -> Callable[..., Any]:
@@ -103,7 +107,8 @@ class _Function:
         self.names = python_names(words, reserved={self.name})
         self.arguments = [*(v.name for v in self.variables), *functions]
         self.dims = dims
-        self.helpers: dict[str, str] = {}
+        self.helpers: dict[str, str] = {"over_norm": OVER_NORM}
+        self.subgradient = False
         self.statements = Statements(set(self.names.values()))
         self.codes: dict[int, Code] = {}
 
@@ -255,8 +260,8 @@ class _Function:
 
     def _product(self, node: Expr) -> Code:
         if len(node.args) <= _TERMS_PER_LINE:
-            return product(node, self.code)
-        result = product(node, self.code)
+            return product(node, self.code, self.subgradient)
+        result = product(node, self.code, self.subgradient)
         return self.statements.name(result)
 
     def _call(self, node: Expr, args: list[Code]) -> Code:

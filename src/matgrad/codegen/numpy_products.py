@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from matgrad.codegen.python_text import ATOM, MUL, Code, binary, call, suffixed, transposed
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, product_kind
+from matgrad.functions import card
 
 Emit = Callable[[Expr], Code]
 
@@ -26,8 +27,10 @@ class Factor(NamedTuple):
 class Chain:
     """A product that grows to the right: a coefficient, a divisor and a chain of ``*``."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: Emit, subgradient: bool = False) -> None:
         self.emit = emit
+        self.subgradient = subgradient
+        self.over_norm = False
         self.numerator: list[Code] = []
         self.denominator: list[Code] = []
         self.factors: list[Factor] = []
@@ -41,6 +44,8 @@ class Chain:
 
     def divide(self, expr: Expr) -> None:
         self.denominator.append(self.emit(expr))
+        known = card(expr.value.name) if expr.op == "call" else None
+        self.over_norm |= self.subgradient and known is not None and known.facts.get("0 over it") == "0"
 
     def close(self) -> Code:
         """The code of the whole."""
@@ -50,6 +55,8 @@ class Chain:
             value = binary(number, "*", Code(f"({value.text})", ATOM, value.depth + 1) if value.matmul else value)
         value = value or number or Code("1.0")
         below = _joined(self.denominator)
+        if below is not None and self.over_norm:
+            return call("over_norm", value, below)
         return value if below is None else binary(value, "/", below)
 
     def _arrays(self) -> Code | None:
@@ -155,9 +162,16 @@ def _oriented(matrix: tuple[Expr, bool], emit: Emit) -> Code:
     return transposed(code) if matrix[1] else code
 
 
-def product(node: Expr, emit: Emit) -> Code:
-    """The code of a product of the formula tree."""
-    chain = Chain(emit)
+OVER_NORM = '''\
+def over_norm(x, norm):
+    """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
+    return np.divide(x, norm, out=np.zeros(np.shape(x)), where=(norm != 0) | (np.asarray(x) != 0))
+'''
+
+
+def product(node: Expr, emit: Emit, subgradient: bool = False) -> Code:
+    """The code of a product of the formula tree; a derivative takes 0/norm2(x) as 0 at the kink of a norm."""
+    chain = Chain(emit, subgradient)
     chain.times(node.args[0])
     kind = node.args[0].kind
     for operator, factor in zip(node.value, node.args[1:], strict=True):
@@ -171,7 +185,7 @@ def product(node: Expr, emit: Emit) -> Code:
             chain.divide(factor)
         else:
             joined = _entrywise(operator, chain.close(), kind, emit(factor), factor.kind)
-            chain = Chain(emit)
+            chain = Chain(emit, subgradient)
             chain.factors.append(Factor(joined, combined))
         kind = combined
     return chain.close()

@@ -179,14 +179,16 @@ def _product(node: Expr, values: list[Array], subgradient: bool) -> Array:
             result = _kron(combined, kind, result, factor.kind, value)
         else:
             result = _multiply(operator, kind, result, factor.kind, value)
-            if subgradient and operator in ("/", "./") and _is_norm(factor):
+            if subgradient and operator in ("/", "./") and is_norm(factor):
                 result = np.where((value == 0) & np.isnan(result), 0, result)
         kind = combined
     return result
 
 
-def _is_norm(expr: Expr) -> bool:
-    return expr.op == "call" and expr.value.name in ("norm2", "normF")
+def is_norm(expr: Expr) -> bool:
+    """Whether 0 over it is taken as 0 in a derivative."""
+    known = card(expr.value.name) if expr.op == "call" else None
+    return known is not None and known.facts.get("0 over it") == "0"
 
 
 def _multiply(operator: str, left: str, a: Array, right: str, b: Array) -> Array:

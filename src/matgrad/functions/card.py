@@ -45,6 +45,8 @@ class Card:
     * ``on positive``, ``on nonnegative`` – what f(x) is for such x: ``x``, or a number;
     * ``undoes`` – the function g with f(g(x)) = x wherever g(x) is defined;
     * ``quotient`` – ``sin/cos``: f(x) = sin(x)/cos(x);
+    * ``0 over it`` – what 0/f(x) is taken as where f(x) = 0, in a derivative: the subgradient x/norm2(x) at 0;
+    * ``linear`` – ``yes``: f is linear in its argument;
     * ``of a scalar`` – what a reduction or a function of a matrix is of a single number, as a law in ``x``;
     * ``convex on``, ``concave on`` – where; nothing uses these yet.
     """
