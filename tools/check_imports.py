@@ -30,6 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("deciding",),
     ("answer",),
     ("explaining",),
+    ("diagnosing",),
     ("api",),
     ("",),
     ("cli_data", "cli_options", "cli_output"),

@@ -229,6 +229,11 @@ class Derivative:
 
     # -- what can be done with it
 
+    def in_layout(self, layout: str) -> Derivative:
+        """The same derivative in another layout."""
+        check_options(layout, self.symmetric, self.order)
+        return Derivative(self.formula, self.wrt, layout, self.symmetric, node=self._node, below=self._below)
+
     def derive(self, wrt: str) -> Derivative:
         """The next derivative, or a mixed one."""
         _once(self.symmetric, self.order + 1)

@@ -1,0 +1,132 @@
+"""Checking an answer: is it the derivative, and if not, what went wrong?
+
+>>> verdict = check_answer("norm2(A*x - b)^2", "x", "A'*(A*x - b)")
+>>> verdict.correct, verdict.kind, verdict.value
+(False, 'constant-factor', '2')
+"""
+
+from __future__ import annotations
+
+from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.formula import Where
+from matgrad.checking.sampling import Subject
+from matgrad.deciding.equality import equal
+from matgrad.diagnosing import trees
+from matgrad.diagnosing.reading import Answer, other_layouts, read_answer, same_type
+from matgrad.diagnosing.repairs import DIAGNOSES, Fault, Wrong, only_under_a_sign
+from matgrad.diagnosing.teaching import Lesson, lesson
+from matgrad.diagnosing.testing import Bench
+from matgrad.diagnosing.verdict import KINDS, Verdict
+from matgrad.formula.syntax import MATRIX, Expr
+
+MOST_OTHERS = 2
+
+
+def check_answer(
+    formula: str,
+    wrt: str,
+    answer: str,
+    *,
+    where: Where = None,
+    order: int = 1,
+    layout: str = "mixed",
+    symmetric: str = "projected",
+) -> Verdict:
+    """Whether ``answer`` is the derivative of ``formula`` in ``wrt``, and what is wrong with it if not.
+
+    The answer is text or LaTeX, in any equivalent form. Raises MatgradError for what cannot be read.
+    """
+    derivative = derivative_of(formula, [wrt], where, order, layout, symmetric)[0]
+    subjects = [Subject(v.name, v.type, frozenset(v.traits)) for v in derivative.formula.typed.variables.values()]
+    bench = Bench(derivative.formula.typed, derivative.expr, subjects)
+    given = read_answer(answer, derivative, bench)
+    return _judged(derivative, bench, given)
+
+
+def _judged(derivative: Derivative, bench: Bench, given: Answer) -> Verdict:
+    truth = derivative.expr
+    if given.typed is not None and same_type(given.typed, truth):
+        same = bench.equals(given.typed)
+        if same:
+            return _right(derivative, bench, given)
+        if same is None:
+            return Verdict(None, None, lesson(Lesson(derivative, bench, given, None)), derivative.text)
+        symmetrised = _symmetrised(derivative, bench, given.typed)
+        if symmetrised is not None:
+            return symmetrised
+    faults = _faults(derivative, bench, given)
+    chosen = faults[0] if faults else Fault("unknown")
+    if chosen.kind == "unknown" and given.typed is not None and same_type(given.typed, truth):
+        condition = only_under_a_sign(_wrong(derivative, bench, given))
+        chosen = chosen._replace(condition=condition)
+    also = tuple(dict.fromkeys(f.kind for f in faults[1:] if f.kind != chosen.kind))[:MOST_OTHERS]
+    correction = derivative.text
+    if chosen.repaired is not None:
+        typed = bench.typed_as(chosen.repaired, truth.type)
+        correction = derivative.formula.print(typed) if typed is not None else correction
+    return Verdict(
+        False, chosen.kind, lesson(Lesson(derivative, bench, given, chosen)), correction, also, chosen.condition,
+        "" if chosen.value is None else str(chosen.value),
+    )  # fmt: skip
+
+
+def _right(derivative: Derivative, bench: Bench, given: Answer) -> Verdict:
+    assert given.typed is not None
+    forms = {derivative.text, derivative.short}
+    printed = derivative.formula.print(given.typed) in forms or given.text.replace(" ", "") in {
+        f.replace(" ", "") for f in forms
+    }
+    kind = None if printed else "unusual-form"
+    return Verdict(True, kind, lesson(Lesson(derivative, bench, given, None, right=True)), derivative.text)
+
+
+def _symmetrised(derivative: Derivative, bench: Bench, typed: Expr) -> Verdict | None:
+    """In a symmetric variable, an answer whose symmetric part is right counts as right."""
+    variable = derivative.formula.typed.variables.get(derivative.wrt[-1])
+    if variable is None or "symmetric" not in variable.traits or derivative.symmetric != "projected":
+        return None
+    if derivative.order > 1 or typed.kind != MATRIX or typed.dims[0] != typed.dims[1]:
+        return None
+    half = trees.times(trees.number(1), trees.total([typed, trees.transposed(typed)]))
+    doubled = trees.times(trees.number(2), derivative.expr)
+    left, right = bench.typed_as(half, derivative.expr.type), bench.typed_as(doubled, derivative.expr.type)
+    if left is None or right is None or equal(left, right, bench.subjects, bench.functions) is not True:
+        return None
+    message = (
+        f"Right, as the symmetric part of your answer is the derivative: {variable.name} is symmetric, so only the "
+        f"symmetric part of a gradient G in tr(G'*d{variable.name}) counts. Symmetrised, (G + G')/2, it reads\n"
+        f"    {derivative.text}"
+    )
+    return Verdict(True, "unusual-form", message, derivative.text)
+
+
+def _wrong(derivative: Derivative, bench: Bench, given: Answer) -> Wrong:
+    values = None if given.typed is None else bench.values(given.typed)
+    scalar = not derivative.formula.node.shape
+    truth = derivative.expr
+    square = scalar and truth.kind == MATRIX and truth.dims[0] == truth.dims[1] and derivative.order == 1
+    return Wrong(bench, given.tree, given.typed, values, square)
+
+
+def _faults(derivative: Derivative, bench: Bench, given: Answer) -> list[Fault]:
+    """Every kind of mistake that explains the answer, in the order of ``KINDS``."""
+    wrong = _wrong(derivative, bench, given)
+    found = [fault for diagnose in DIAGNOSES if (fault := diagnose(wrong)) is not None]
+    layout = _layout(derivative, wrong)
+    if layout is not None:
+        found.append(layout)
+    elif given.typed is None or not same_type(given.typed, derivative.expr):
+        found.append(Fault("shape-mismatch"))
+    return sorted(found, key=lambda fault: KINDS.index(fault.kind))
+
+
+def _layout(derivative: Derivative, wrong: Wrong) -> Fault | None:
+    if wrong.typed is None:
+        return None
+    for layout in other_layouts(derivative):
+        if layout.name == "transposed" and wrong.square_gradient:
+            continue  # a missing transpose
+        if same_type(layout.expr, wrong.typed) and equal(layout.expr, wrong.typed, wrong.bench.subjects):
+            repaired = trees.transposed(wrong.tree) if layout.name != "the vec layout" else None
+            return Fault("wrong-layout", None, repaired, layout=layout.name)
+    return None
