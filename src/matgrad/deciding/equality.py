@@ -35,9 +35,14 @@ def equal(left: Expr, right: Expr, subjects: Sequence[Subject], functions: Itera
     try:
         return _verdict(_modular(left, right, subjects), ENOUGH)
     except NotRational:
-        branches = any(e.op == "call" and e.value.name in _BRANCHES for side in (left, right) for e in walk(side))
-        outcomes = _with_digits(left, right, subjects, list(functions), branches)
-        return _verdict(outcomes, ENOUGH_OF_BRANCHES if branches else ENOUGH)
+        branching = branches(left) or branches(right)
+        outcomes = _with_digits(left, right, subjects, list(functions), branching)
+        return _verdict(outcomes, ENOUGH_OF_BRANCHES if branching else ENOUGH)
+
+
+def branches(expr: Expr) -> bool:
+    """Whether the formula has functions that are defined piece by piece."""
+    return any(e.op == "call" and e.value.name in _BRANCHES for e in walk(expr))
 
 
 def _verdict(outcomes: Iterator[bool | None], enough: int) -> bool | None:
@@ -95,7 +100,7 @@ def _residues(subject: Subject, sizes: Mapping[str, int], rng: np.random.Generat
 
 
 def _with_digits(
-    left: Expr, right: Expr, subjects: Sequence[Subject], functions: Sequence[str], branches: bool
+    left: Expr, right: Expr, subjects: Sequence[Subject], functions: Sequence[str], branching: bool
 ) -> Iterator[bool | None]:
     """At random points, and where there are branches at their mirror images too, so that every sign occurs."""
     field = Digits()
@@ -103,7 +108,7 @@ def _with_digits(
     free = [s.name for s in subjects if not s.traits & {"positive", "nonnegative", "psd", "spd"}]
     for drawn, point in enumerate(points(Program((), left), subjects, functions, seed=11, attempts=60)):
         arrays = {s.name: convert(point.arrays[s.name]) for s in subjects}
-        for sign in (1, -1) if branches else (1,):
+        for sign in (1, -1) if branching else (1,):
             signed = {name: sign * value if name in free else value for name, value in arrays.items()}
             try:
                 a, b = (np.asarray(exact_value(e, signed, point.sizes, field), dtype=object) for e in (left, right))

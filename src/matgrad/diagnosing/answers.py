@@ -7,10 +7,12 @@
 
 from __future__ import annotations
 
+import time
+
 from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.formula import Where
 from matgrad.checking.sampling import Subject
-from matgrad.deciding.equality import equal
+from matgrad.deciding.equality import branches, equal
 from matgrad.diagnosing import trees
 from matgrad.diagnosing.reading import Answer, other_layouts, read_answer, same_type
 from matgrad.diagnosing.repairs import DIAGNOSES, Fault, Wrong, only_under_a_sign
@@ -36,14 +38,15 @@ def check_answer(
 
     The answer is text or LaTeX, in any equivalent form. Raises MatgradError for what cannot be read.
     """
+    start = time.process_time()
     derivative = derivative_of(formula, [wrt], where, order, layout, symmetric)[0]
     subjects = [Subject(v.name, v.type, frozenset(v.traits)) for v in derivative.formula.typed.variables.values()]
     bench = Bench(derivative.formula.typed, derivative.expr, subjects)
-    given = read_answer(answer, derivative, bench)
-    return _judged(derivative, bench, given)
+    given = read_answer(answer, derivative)
+    return _judged(derivative, bench, given, start)
 
 
-def _judged(derivative: Derivative, bench: Bench, given: Answer) -> Verdict:
+def _judged(derivative: Derivative, bench: Bench, given: Answer, start: float) -> Verdict:
     truth = derivative.expr
     if given.typed is not None and same_type(given.typed, truth):
         same = bench.equals(given.typed)
@@ -54,10 +57,11 @@ def _judged(derivative: Derivative, bench: Bench, given: Answer) -> Verdict:
         symmetrised = _symmetrised(derivative, bench, given.typed)
         if symmetrised is not None:
             return symmetrised
-    faults = _faults(derivative, bench, given)
+    wrong = _wrong(derivative, bench, given, start)
+    faults = _faults(derivative, wrong, given)
     chosen = faults[0] if faults else Fault("unknown")
-    if chosen.kind == "unknown" and given.typed is not None and same_type(given.typed, truth):
-        condition = only_under_a_sign(_wrong(derivative, bench, given))
+    if not chosen.condition and given.typed is not None and same_type(given.typed, truth) and branches(truth):
+        condition = only_under_a_sign(wrong)
         chosen = chosen._replace(condition=condition)
     also = tuple(dict.fromkeys(f.kind for f in faults[1:] if f.kind != chosen.kind))[:MOST_OTHERS]
     correction = derivative.text
@@ -100,23 +104,28 @@ def _symmetrised(derivative: Derivative, bench: Bench, typed: Expr) -> Verdict |
     return Verdict(True, "unusual-form", message, derivative.text)
 
 
-def _wrong(derivative: Derivative, bench: Bench, given: Answer) -> Wrong:
+def _wrong(derivative: Derivative, bench: Bench, given: Answer, start: float) -> Wrong:
     values = None if given.typed is None else bench.values(given.typed)
     scalar = not derivative.formula.node.shape
     truth = derivative.expr
     square = scalar and truth.kind == MATRIX and truth.dims[0] == truth.dims[1] and derivative.order == 1
-    return Wrong(bench, given.tree, given.typed, values, square)
+    return Wrong(bench, given.tree, given.typed, values, square, start)
 
 
-def _faults(derivative: Derivative, bench: Bench, given: Answer) -> list[Fault]:
-    """Every kind of mistake that explains the answer, in the order of ``KINDS``."""
-    wrong = _wrong(derivative, bench, given)
-    found = [fault for diagnose in DIAGNOSES if (fault := diagnose(wrong)) is not None]
+def _faults(derivative: Derivative, wrong: Wrong, given: Answer) -> list[Fault]:
+    """The first kinds of mistakes that explain the answer, in the order of ``KINDS``."""
+    found: list[Fault] = []
     layout = _layout(derivative, wrong)
     if layout is not None:
         found.append(layout)
     elif given.typed is None or not same_type(given.typed, derivative.expr):
         found.append(Fault("shape-mismatch"))
+    for diagnose in DIAGNOSES:
+        fault = diagnose(wrong)
+        if fault is not None:
+            found.append(fault)
+        if len(found) > MOST_OTHERS:
+            break
     return sorted(found, key=lambda fault: KINDS.index(fault.kind))
 
 
@@ -127,6 +136,5 @@ def _layout(derivative: Derivative, wrong: Wrong) -> Fault | None:
         if layout.name == "transposed" and wrong.square_gradient:
             continue  # a missing transpose
         if same_type(layout.expr, wrong.typed) and equal(layout.expr, wrong.typed, wrong.bench.subjects):
-            repaired = trees.transposed(wrong.tree) if layout.name != "the vec layout" else None
-            return Fault("wrong-layout", None, repaired, layout=layout.name)
+            return Fault("wrong-layout", layout=layout.name)
     return None

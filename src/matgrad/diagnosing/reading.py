@@ -32,7 +32,7 @@ class Layout(NamedTuple):
     expr: Expr
 
 
-def read_answer(text: str, derivative: Derivative, bench: Bench) -> Answer:
+def read_answer(text: str, derivative: Derivative) -> Answer:
     """The answer, with the types of the truth where it can have them, else with its own.
 
     Raises MatgradError for what is no formula, and for names that the formula does not have.
@@ -54,13 +54,18 @@ def read_answer(text: str, derivative: Derivative, bench: Bench) -> Answer:
 def _parsed(text: str, derivative: Derivative) -> tuple[str, Expr]:
     if not isinstance(text, str):
         raise FormulaError(f"an answer is text, not {type(text).__name__}", hint='"2*A\'*(A*x - b)"')
-    formula = derivative.formula
-    if "\\" in text:
+    try:
+        program = parse_program(text)
+    except MatgradError:
+        formula = derivative.formula
         spelled = formula.reading.spelled if formula.reading is not None else {}
-        text = read_latex(text, context=formula.typed, spelled=spelled).text
-    program = parse_program(text)
-    bench = Bench.inlining(program, formula.typed)
-    return text, bench(program.body)
+        try:
+            text = read_latex(text, context=formula.typed, spelled=spelled).text
+        except MatgradError:
+            if "\\" in text:
+                raise
+        program = parse_program(text)
+    return text, Bench.inlining(program, derivative.formula.typed)(program.body)
 
 
 def _known_names(source: str, tree: Expr, derivative: Derivative) -> None:

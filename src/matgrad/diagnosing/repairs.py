@@ -18,8 +18,8 @@ from matgrad.diagnosing import trees
 from matgrad.diagnosing.testing import Bench, Values, close
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, walk
 
-BUDGET = 0.25
-"""Seconds for all proposals of one kind."""
+BUDGET, TOTAL = 0.12, 0.35
+"""Seconds for the proposals of one kind, and for all."""
 
 
 class Fault(NamedTuple):
@@ -45,11 +45,16 @@ class Wrong(NamedTuple):
     typed: Expr | None
     values: Values | None
     square_gradient: bool
+    start: float
+
+    def deadline(self) -> float:
+        """Until when the kind that begins now may try."""
+        return min(time.process_time() + BUDGET, self.start + TOTAL)
 
 
 def proposals(wrong: Wrong, changes: Iterator[tuple[Expr, Expr | None]]) -> Iterator[tuple[Expr, Expr | None]]:
     """The changed trees that give the truth, within the budget of time."""
-    stop = time.perf_counter() + BUDGET
+    stop = wrong.deadline()
     seen: set[Expr] = set()
     for tree, part in changes:
         if tree in seen:
@@ -57,7 +62,7 @@ def proposals(wrong: Wrong, changes: Iterator[tuple[Expr, Expr | None]]) -> Iter
         seen.add(tree)
         if wrong.bench.matches(wrong.bench.values_of(tree)):
             yield tree, part
-        if time.perf_counter() > stop:
+        if time.process_time() > stop:
             return
 
 
@@ -91,6 +96,8 @@ def constant_factor(wrong: Wrong) -> Fault | None:
         return Fault("constant-factor", None, trees.times(trees.number(value), wrong.tree), value)
     for name in wrong.bench.points[0].sizes:
         for count, shown in ((1, name), (-1, f"1/{name}")):
+            if len(ratios) < len(wrong.bench.points):
+                return None
             scaled = [r / p.sizes[name] ** count for r, p in zip(ratios, wrong.bench.points, strict=True)]
             fraction = Fraction(scaled[0]).limit_denominator(100)
             if fraction and all(abs(s - float(fraction)) <= 1e-7 * abs(s) for s in scaled):
@@ -107,13 +114,15 @@ def _scalar_ratios(wrong: Wrong) -> list[float] | None:
         if np.shape(value) != np.shape(target):
             return None
         norm = float(np.sum(value * value))
+        if norm == 0 and not np.any(target):
+            continue  # nothing is told here
         if norm == 0:
             return None
         ratio = float(np.sum(value * target)) / norm
         if not close(ratio * value, target):
             return None
         found.append(ratio)
-    return found
+    return found or None
 
 
 # -- transposes and inverses
@@ -148,7 +157,9 @@ def missing_transpose(wrong: Wrong) -> Fault | None:
     """One transpose added or removed, at one place, or wherever the same part stands."""
 
     def changes() -> Iterator[tuple[Expr, Expr | None]]:
-        nodes = [(p, n) for p, n in _typed_nodes(wrong) if not trees.is_scalar(n) and n.op not in ("number", "constant")]
+        nodes = [
+            (p, n) for p, n in _typed_nodes(wrong) if not trees.is_scalar(n) and n.op not in ("number", "constant")
+        ]
         nodes.sort(key=lambda pair: (pair[1].op not in ("name", "transpose"), len(pair[0])))
         for path, node in nodes:
             if not _under_transpose(wrong.tree, path):
@@ -208,9 +219,7 @@ def wrong_order(wrong: Wrong) -> Fault | None:
             if node.op != "product" or set(node.value) != {"*"}:
                 continue
             movable = [k for k, arg in enumerate(node.args) if not trees.is_scalar(arg)]
-            if not 2 <= len(movable) <= 5:
-                continue
-            for order in permutations(movable):
+            for order in _orders(movable):
                 if list(order) != movable:
                     args = list(node.args)
                     for place, k in zip(movable, order, strict=True):
@@ -218,6 +227,17 @@ def wrong_order(wrong: Wrong) -> Fault | None:
                     yield trees.replaced(root, path, node.replace(args=tuple(args), type=None)), node
 
     return _first(wrong, "wrong-order-of-matrix-product", changes())
+
+
+def _orders(places: list[int]) -> Iterator[tuple[int, ...]]:
+    """All orders of a few factors; of many, those with two exchanged."""
+    if len(places) <= 5:
+        yield from permutations(places)
+        return
+    for a, b in combinations(range(len(places)), 2):
+        order = list(places)
+        order[a], order[b] = order[b], order[a]
+        yield tuple(order)
 
 
 _OTHER = {"*": ".*", ".*": "*", "/": "./", "./": "/", "⊗": "*"}
@@ -230,12 +250,17 @@ def elementwise_or_matrix(wrong: Wrong) -> Fault | None:
         root = trees.flat(wrong.tree)
         for path, node in trees.paths(root):
             if node.op == "power":
-                yield trees.replaced(root, path, node.replace(value=".^" if node.value == "^" else "^", type=None)), node
+                yield (
+                    trees.replaced(root, path, node.replace(value=".^" if node.value == "^" else "^", type=None)),
+                    node,
+                )
             if node.op != "product":
                 continue
-            flips = [{k} for k in range(len(node.value))] + [set(range(len(node.value)))] + [
-                set(pair) for pair in combinations(range(len(node.value)), 2)
-            ]
+            flips = (
+                [{k} for k in range(len(node.value))]
+                + [set(range(len(node.value)))]
+                + [set(pair) for pair in combinations(range(len(node.value)), 2)]
+            )
             for flip in flips:
                 operators = tuple(_OTHER[o] if k in flip else o for k, o in enumerate(node.value))
                 for args in _turned(node.args):
@@ -254,29 +279,50 @@ def _turned(args: tuple[Expr, ...]) -> Iterator[tuple[Expr, ...]]:
 
 def forgotten_factor(wrong: Wrong) -> Fault | None:
     """A factor of the truth without which it is the answer; or one of the parts of the truth by which they differ."""
+    stop = wrong.deadline()
     for part, tree in _dropped(wrong.bench.truth):
-        values = wrong.bench.values_of(tree)
-        if wrong.values is not None and wrong.bench.matches(values, wrong.values):
+        if wrong.values is None:
+            same = tree == wrong.tree
+        else:
+            same = wrong.bench.matches(wrong.bench.values_of(tree), wrong.values)
+        if same:
             return Fault("forgot-chain-rule-factor", part)
-    return _by_ratio(wrong) or _by_multiplying(wrong)
+        if time.process_time() > stop:
+            break
+    return _by_ratio(wrong) or _by_multiplying(wrong) or _by_inserting(wrong)
 
 
 def _dropped(truth: Expr) -> Iterator[tuple[Expr, Expr]]:
-    """Each factor of each product, with the truth that lacks it; and those that all terms share."""
-    stop = time.perf_counter() + BUDGET
+    """Each factor of each product, with the truth that lacks it."""
     for path, node in trees.paths(truth):
         if node.op == "product":
             for k, factor in enumerate(node.args):
                 rest = None if factor.op == "number" else trees.without_factor(node, k)
                 if rest is not None:
                     yield factor, trees.replaced(truth, path, rest)
-                if time.perf_counter() > stop:
-                    return
+
+
+def _by_inserting(wrong: Wrong) -> Fault | None:
+    """A name of the formula, or an inverse of the truth, that is missing next to some part of the answer."""
+
+    def changes() -> Iterator[tuple[Expr, Expr | None]]:
+        factors = [p for p in _parts(wrong.bench) if p.op == "name" or trees.is_inverse(p)]
+        for path, node in trees.paths(trees.flat(wrong.tree)):
+            if node.op in ("number", "constant"):
+                continue
+            for factor in factors:
+                for turned in (factor, trees.transposed(factor)) if not trees.is_scalar(factor) else (factor,):
+                    for tree in (trees.times(node, turned), trees.times(turned, node)):
+                        yield trees.replaced(trees.flat(wrong.tree), path, trees.flat(tree)), turned
+
+    return _first(wrong, "forgot-chain-rule-factor", changes())
 
 
 def _by_ratio(wrong: Wrong) -> Fault | None:
     """The truth is the answer times a scalar or, entry by entry, an array, that the truth or the formula contains."""
-    if wrong.values is None or any(np.shape(v) != np.shape(t) for v, t in zip(wrong.values, wrong.bench.target, strict=True)):
+    if wrong.values is None or any(
+        np.shape(v) != np.shape(t) for v, t in zip(wrong.values, wrong.bench.target, strict=True)
+    ):
         return None
     with np.errstate(all="ignore"):
         ratios = [t / v for v, t in zip(wrong.values, wrong.bench.target, strict=True)]
@@ -321,7 +367,7 @@ def _parts(bench: Bench) -> Iterator[Expr]:
 
 def _by_multiplying(wrong: Wrong) -> Fault | None:
     """The answer lacks a matrix on its left or on its right."""
-    stop = time.perf_counter() + BUDGET
+    stop = wrong.deadline()
     for part in _parts(wrong.bench):
         if part.kind not in (MATRIX, ROW, VECTOR):
             continue
@@ -329,7 +375,7 @@ def _by_multiplying(wrong: Wrong) -> Fault | None:
             for tree in (trees.times(factor, wrong.tree), trees.times(wrong.tree, factor)):
                 if wrong.bench.matches(wrong.bench.values_of(tree)):
                     return Fault("forgot-chain-rule-factor", factor, tree)
-        if time.perf_counter() > stop:
+        if time.process_time() > stop:
             return None
     return None
 
@@ -340,18 +386,20 @@ def _by_multiplying(wrong: Wrong) -> Fault | None:
 def missing_symmetric_term(wrong: Wrong) -> Fault | None:
     """What is missing is a term of the answer over again, with something in it transposed."""
     rest = _difference(wrong)
-    if rest is None:
-        return None
+    if rest is None or wrong.bench.matches(rest, wrong.values):
+        return None  # half of the truth: a factor 2, no other term
 
     def changes() -> Iterator[Expr]:
         for term in [wrong.tree, *(trees.expanded(wrong.tree) if wrong.tree.op != "name" else [])]:
             yield from _mirrors(wrong, term)
 
-    stop = time.perf_counter() + BUDGET
+    stop = wrong.deadline()
     for mirror in changes():
+        if mirror == wrong.tree:
+            continue
         if wrong.bench.matches(wrong.bench.values_of(mirror), rest):
             return Fault("missing-symmetric-term", mirror, trees.total([wrong.tree, mirror]))
-        if time.perf_counter() > stop:
+        if time.process_time() > stop:
             return None
     return None
 
@@ -373,36 +421,54 @@ def _mirrors(wrong: Wrong, term: Expr) -> Iterator[Expr]:
 
 
 def _difference(wrong: Wrong) -> Values | None:
-    if wrong.values is None or any(np.shape(v) != np.shape(t) for v, t in zip(wrong.values, wrong.bench.target, strict=True)):
+    if wrong.values is None or any(
+        np.shape(v) != np.shape(t) for v, t in zip(wrong.values, wrong.bench.target, strict=True)
+    ):
         return None
     return [t - v for v, t in zip(wrong.values, wrong.bench.target, strict=True)]
 
 
 def missing_term(wrong: Wrong) -> Fault | None:
-    """The answer is the truth without some of its terms."""
+    """The answer is the truth without some of its terms, at the top or in one of its sums."""
     missing = _left_out(wrong.bench, trees.expanded(wrong.bench.truth), wrong.values)
-    if missing is None:
-        return None
-    part = trees.total(missing)
-    return Fault("missing-term", part, trees.total([wrong.tree, part]))
+    if missing is not None:
+        part = trees.total(missing)
+        return Fault("missing-term", part, trees.total([wrong.tree, part]))
+    stop = wrong.deadline()
+    for part, tree in _without_a_term(wrong.bench.truth):
+        if wrong.values is not None and wrong.bench.matches(
+            wrong.bench.values_of(tree, wrong.bench.truth.type), wrong.values
+        ):
+            return Fault("missing-term", part)
+        if time.process_time() > stop:
+            break
+    return None
 
 
 def extra_term(wrong: Wrong) -> Fault | None:
-    """The truth is the answer without some of its terms."""
-    if wrong.typed is None:
-        return None
-    extra = _left_out(wrong.bench, trees.expanded(wrong.typed), wrong.bench.target)
-    if extra is None:
-        return None
-    kept = [t for t in trees.expanded(wrong.typed) if t not in extra]
-    return Fault("extra-term", trees.total(extra), trees.total(kept) if kept else None)
+    """The truth is the answer without some of its terms, at the top or in one of its sums."""
+    if wrong.typed is not None:
+        extra = _left_out(wrong.bench, trees.expanded(wrong.typed), wrong.bench.target)
+        if extra is not None:
+            kept = [t for t in trees.expanded(wrong.typed) if t not in extra]
+            return Fault("extra-term", trees.total(extra), trees.total(kept) if kept else None)
+    return _first(wrong, "extra-term", ((tree, part) for part, tree in _without_a_term(wrong.tree)))
+
+
+def _without_a_term(root: Expr) -> Iterator[tuple[Expr, Expr]]:
+    """Each term of each sum, with the tree that lacks it."""
+    for path, node in trees.paths(root):
+        if node.op == "add":
+            for k, term in enumerate(node.args):
+                rest = [*node.args[:k], *node.args[k + 1 :]]
+                yield term, trees.replaced(root, path, trees.total(rest))
 
 
 def _left_out(bench: Bench, terms: list[Expr], target: Values | None) -> list[Expr] | None:
     """The fewest terms without which the rest adds up to the target."""
     if target is None or not 2 <= len(terms) <= 10:
         return None
-    values = [bench.values_of(term) for term in terms]
+    values = [bench.values_of(term, bench.truth.type) for term in terms]
     if any(v is None for v in values):
         return None
     for count in range(1, len(terms)):

@@ -39,7 +39,7 @@ def lesson(about: Lesson) -> str:
             "Undecided: no point was found at which your answer could be compared with the derivative.\n"
             f"    {derivative.text}"
         )
-    parts = [_WHAT[about.fault.kind](about), _rule(about), _worked(about)]
+    parts = [_WHAT[about.fault.kind](about), _condition(about), _rule(about), _worked(about)]
     return "\n".join(part for part in parts if part)
 
 
@@ -61,7 +61,7 @@ def _show(about: Lesson, expr: Expr | None) -> str:
     return about.derivative.formula.print(typed) if typed is not None else to_text(expr)
 
 
-def _sign(about: Lesson) -> str:  # noqa: ARG001
+def _sign(about: Lesson) -> str:
     return "All is right but the sign: the derivative is the negative of your answer."
 
 
@@ -104,15 +104,23 @@ def _shape(expr: Expr) -> str:
 
 
 def _inverse(about: Lesson) -> str:
-    assert about.fault is not None
-    part = _show(about, about.fault.part)
-    return f"All is right but one inverse: {part} has to be transposed, {_turned(about)} (or, where it is, must not be)."
+    return f"All is right but one inverse: {_change(about)}."
 
 
 def _transpose(about: Lesson) -> str:
+    return f"A transpose is off: {_change(about)}."
+
+
+def _change(about: Lesson) -> str:
+    """Which transpose to add or to remove, and what it is then."""
     assert about.fault is not None
-    part = _show(about, about.fault.part)
-    return f"A transpose is off: with {part} transposed where it is not (or the other way round) it is right, as {_turned(about)}."
+    part, repaired = about.fault.part, about.fault.repaired
+    if part is None or repaired is None:
+        return about.derivative.text
+    before = sum(node.op == "transpose" and node.args[0] == part for node in walk(about.given.tree))
+    after = sum(node.op == "transpose" and node.args[0] == part for node in walk(repaired))
+    what = "must not be transposed" if after < before else "has to be transposed"
+    return f"{_show(about, part)} {what}, as in {_turned(about)}"
 
 
 def _turned(about: Lesson) -> str:
@@ -127,7 +135,8 @@ def _symmetric(about: Lesson) -> str:
 
 def _mirror(about: Lesson) -> str:
     assert about.fault is not None
-    return f"Half of it is there: the variable occurs on both sides of a product, and the other side gives {_show(about, about.fault.part)}."
+    other = _show(about, about.fault.part)
+    return f"Half of it is there: the variable occurs on both sides of a product, and the other side gives {other}."
 
 
 def _order(about: Lesson) -> str:
@@ -154,9 +163,14 @@ def _extra(about: Lesson) -> str:
 
 
 def _unknown(about: Lesson) -> str:
+    return "This is not the derivative, and no single mistake explains it."
+
+
+def _condition(about: Lesson) -> str:
     assert about.fault is not None
-    condition = f" It is right where {about.fault.condition}." if about.fault.condition else ""
-    return f"This is not the derivative, and no single mistake explains it.{condition}"
+    if not about.fault.condition or about.fault.kind == "only-valid-if-symmetric":
+        return ""
+    return f"It is right where {about.fault.condition}."
 
 
 _WHAT: dict[str, Any] = {
@@ -238,4 +252,3 @@ def _worked(about: Lesson) -> str:
         f"At a random point, entry {where or 'd'} of the derivative is {target[place]:.4g} (so is the slope of the "
         f"function there), and yours is {value[place]:.4g}."
     )
-

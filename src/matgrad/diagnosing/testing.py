@@ -17,6 +17,7 @@ from matgrad.formula.syntax import Expr, Program, Type, fold
 Values = list[Any]
 POINTS = 3
 _CLOSE = 1e-8
+_TINY, _MOST_SPARE = 1e-100, 8
 
 
 class Bench:
@@ -30,17 +31,27 @@ class Bench:
         drawn = points(typed.program, subjects, self.functions, seed)
         self.points: list[Point] = []
         self.target: Values = []
+        spare: list[tuple[Point, Any]] = []  # where the truth vanishes, little can be told apart
         for point in drawn:
             value = self._at(truth, point)
-            if value is not None:
-                self.points.append(point)
-                self.target.append(value)
+            if value is None:
+                continue
+            if np.max(np.abs(value), initial=0) < _TINY and len(spare) < _MOST_SPARE:
+                spare.append((point, value))
+                continue
+            self.points.append(point)
+            self.target.append(value)
             if len(self.points) == POINTS:
                 break
+        for point, value in spare[: POINTS - len(self.points)]:
+            self.points.append(point)
+            self.target.append(value)
 
     def constrained(self, traits: Mapping[str, frozenset[str]]) -> Bench:
         """The same with further facts about some variables."""
-        subjects = [s if s.name not in traits else Subject(s.name, s.type, s.traits | traits[s.name]) for s in self.subjects]
+        subjects = [
+            s if s.name not in traits else Subject(s.name, s.type, s.traits | traits[s.name]) for s in self.subjects
+        ]
         return Bench(self.typed, self.truth, subjects)
 
     @staticmethod
@@ -74,9 +85,9 @@ class Bench:
         found = [self._at(expr, point) for point in self.points]
         return None if any(value is None for value in found) else found
 
-    def values_of(self, expr: Expr) -> Values | None:
+    def values_of(self, expr: Expr, expect: Type | None = None) -> Values | None:
         """The values of a formula without types, or None."""
-        typed = self.typed_as(expr)
+        typed = self.typed_as(expr, expect)
         return None if typed is None else self.values(typed)
 
     def _at(self, expr: Expr, point: Point) -> Any:

@@ -104,8 +104,7 @@ def expanded(root: Expr) -> list[Expr]:
         if node.op == "transpose":
             return [_signed(term, transposed) for term in args[0]]
         if node.op == "product" and all(
-            len(terms) == 1 or operator in ("*", ".*")
-            for operator, terms in zip(("*", *node.value), args, strict=True)
+            len(terms) == 1 or operator in ("*", ".*") for operator, terms in zip(("*", *node.value), args, strict=True)
         ):
             count = 1
             for terms in args:

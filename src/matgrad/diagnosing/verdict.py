@@ -17,10 +17,10 @@ KINDS = (
 class Verdict:
     """Whether an answer is right, and what is wrong with it.
 
-    ``correct`` is None where it could not be decided. ``kind`` is one of ``KINDS``, ``"unusual-form"`` for a right answer
-    in another form than the printed one, or None; ``also`` holds other kinds that fit as well. ``condition`` is what
-    makes the answer right, where something does; ``message`` explains, and ``correction`` is the right answer, as near to
-    the one given as possible.
+    ``correct`` is None where it could not be decided. ``kind`` is one of ``KINDS``, ``"unusual-form"`` for a right
+    answer in another form than the printed one, or None; ``also`` holds other kinds that fit as well. ``condition`` is
+    what makes the answer right, where something does; ``message`` explains, and ``correction`` is the right answer, as
+    near to the one given as possible. ``value`` is a constant factor, or the coefficient of a missing term.
     """
 
     correct: bool | None
