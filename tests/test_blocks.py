@@ -143,3 +143,9 @@ def test_a_range_is_checked_against_the_arrays() -> None:
     assert f(x=[1.0, 2.0, 3.0]) == 5.0
     with pytest.raises(MatgradError):
         matgrad.parse("sum(x[2:n])", where="x: vector(m)")
+
+
+def test_positions_are_not_magnitudes() -> None:
+    """The check takes sums inside at their absolute values, but not the ends of a range."""
+    assert matgrad.derive("norm2(C*x[1:n-1])^2", "C", where="C: matrix(m,n-1); x: vector(n)").verify().passed is True
+    assert matgrad.derive("sum(exp(x[n+1]*x))", "x", where="x: vector(n+2)").verify(points=3).passed is True

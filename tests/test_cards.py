@@ -198,6 +198,13 @@ def test_facts(entry: Card, fact: str) -> None:
     elif fact == "of a scalar":
         claimed = evaluate(typed(f"0*x + {said}", "x: scalar"), {"x": np.float64(-0.3)}, {})
         assert call_of(entry, np.array(-0.3)) == pytest.approx(claimed)
+    elif fact == "even powers":  # a kink at 0 whose square is flat there
+        slopes = [np.abs(call_of(entry, h * x) - call_of(entry, 0 * x)) / h for h in (1e-6, -1e-6)]
+        assert np.all(np.abs(slopes) > 0.05)
+        assert np.all(np.abs(call_of(entry, 1e-6 * x) ** 2 - call_of(entry, 0 * x) ** 2) < 1e-11)
+    elif fact == "0 over it":  # 0 is a subgradient: the function is least at 0
+        assert call_of(entry, 0 * x) == 0
+        assert call_of(entry, signed) > 0
     else:
         assert fact in ("convex on", "concave on")
 

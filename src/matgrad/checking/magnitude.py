@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from matgrad.formula.reference import evaluate, operate
+from matgrad.formula.signatures import VALUE_CONSTRUCTORS
 from matgrad.formula.syntax import Expr, Program, fold
+from matgrad.functions import card
 
 Array = Any
-_LINEAR = frozenset({"sum", "mean", "tr", "diag", "vec", "kron", "tril", "triu", "vector", "matrix"})
 
 
 def magnitude(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> float:
@@ -38,7 +39,9 @@ def _size(
     magnitudes = [m for _, m in args]
     if node.op == "neg":
         return magnitudes[0]
-    if node.op in ("add", "transpose", "index", "stack", "einsum"):
+    if node.op == "index":  # positions are what they are
+        return operate(node, [magnitudes[0], *(v for v, _ in args[1:])], arrays, sizes)
+    if node.op in ("add", "transpose", "stack", "einsum"):
         return operate(node, magnitudes, arrays, sizes)
     if node.op == "product":
         divided = [
@@ -46,9 +49,19 @@ def _size(
             for operator, (v, m) in zip(("*", *node.value), args, strict=True)
         ]
         return np.abs(operate(node, divided, arrays, sizes))
-    if node.op == "call" and node.value.name in _LINEAR:
+    if node.op == "call" and _is_linear(node.value.name):
         return operate(node, magnitudes, arrays, sizes)
     return np.abs(value)
+
+
+def _is_linear(name: str) -> bool:
+    known = card(name)
+    if known is None:
+        return False
+    filled = known.family == "constructor" and name in VALUE_CONSTRUCTORS
+    return (
+        filled or known.family == "structural" or known.facts.get("convex on") == known.facts.get("concave on") == "all"
+    )
 
 
 def peak_slope(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, int], fixed: str, step: float) -> float:

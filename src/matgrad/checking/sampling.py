@@ -11,6 +11,7 @@ import numpy as np
 from matgrad.errors import MatgradError
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import AT, MATRIX, RANGE, Expr, Program, Type, walk
+from matgrad.functions import card
 
 Array = Any
 POOL = (3, 4, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
@@ -78,10 +79,12 @@ def _least_size(program: Program) -> int:
 
 
 def _inverted(part: Expr) -> Iterator[Expr]:
+    """The matrices that must not be near singular: arguments of functions of a matrix, bases of negative powers."""
     for node in walk(part):
-        if (
-            node.op == "call" and node.value.name in ("inv", "logdet", "det", "adj") and node.args[0].kind == MATRIX
-        ) or (node.op == "power" and node.value == "^" and node.args[0].kind == MATRIX and node.args[1].op == "neg"):
+        known = card(node.value.name) if node.op == "call" else None
+        if (known is not None and known.family == "matrix" and node.args[0].kind == MATRIX) or (
+            node.op == "power" and node.value == "^" and node.args[0].kind == MATRIX and node.args[1].op == "neg"
+        ):
             yield node.args[0]
 
 

@@ -221,7 +221,9 @@ def _kinks(expr: Expr, parent: Expr | None, varying: set[str], node_of: NodeOf) 
 
 def _is_smoothed(expr: Expr, parent: Expr | None) -> bool:
     """Whether an even power takes the kink away: norm2(x)^2, abs(x).^4."""
-    if expr.value.name not in ("norm2", "normF", "abs") or parent is None or parent.op != "power":
+    known = card(expr.value.name)
+    smooth = known is not None and known.facts.get("even powers") == "smooth"
+    if not smooth or parent is None or parent.op != "power":
         return False
     exponent = _literal(parent.args[1])
     return exponent is not None and exponent.denominator == 1 and exponent > 1 and exponent.numerator % 2 == 0

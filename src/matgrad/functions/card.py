@@ -46,7 +46,7 @@ class Card:
     * ``undoes`` – the function g with f(g(x)) = x wherever g(x) is defined;
     * ``quotient`` – ``sin/cos``: f(x) = sin(x)/cos(x);
     * ``0 over it`` – what 0/f(x) is taken as where f(x) = 0, in a derivative: the subgradient x/norm2(x) at 0;
-    * ``linear`` – ``yes``: f is linear in its argument;
+    * ``even powers`` – ``smooth``: f(x)^2, f(x)^4, … have derivatives where f has a kink;
     * ``of a scalar`` – what a reduction or a function of a matrix is of a single number, as a law in ``x``;
     * ``convex on``, ``concave on`` – where; nothing uses these yet.
     """

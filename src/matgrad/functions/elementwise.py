@@ -114,7 +114,7 @@ ABS = _elementwise(
     latex=r"\lvert #1\rvert", latex_matrix=r"\operatorname{abs}(#1)", unicode="|#1|",
     smooth="x != 0", kink="sign(0) = 0", laws=("abs(x) = x.*sign(x)",),
     facts={"parity": "even", "convex on": "all", "range": "nonnegative", "at 0": "0", "degree": "1",
-           "on nonnegative": "x"},
+           "on nonnegative": "x", "even powers": "smooth"},
 )
 SIGN = _elementwise(
     "sign", "0", "constant on either side of 0",

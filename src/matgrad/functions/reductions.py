@@ -84,7 +84,7 @@ NORM2 = Card(
     definition="sqrt(sum(x.^2))", latex=r"\lVert #1\rVert_{2}", unicode="‖#1‖₂",
     latex_matrix=r"\lVert #1\rVert_{F}", unicode_matrix="‖#1‖_F",
     smooth="norm2(x) != 0", kink="norm2'(0) = 0, a subgradient", laws=("norm2(x)^2 = sum(x.^2)",),
-    facts={"convex on": "all", "range": "nonnegative", "0 over it": "0"},
+    facts={"convex on": "all", "range": "nonnegative", "0 over it": "0", "even powers": "smooth"},
 )  # fmt: skip
 NORMF = Card(
     "normF", "defined", OVER, "another name of norm2",
