@@ -83,8 +83,9 @@ def sign(wrong: Wrong) -> Fault | None:
 
 def constant_factor(wrong: Wrong) -> Fault | None:
     """The truth is a number times the answer, the same number at every point; or a size, for a mean taken as a sum."""
-    ratios = _scalar_ratios(wrong)
-    if ratios is None or max(map(abs, ratios)) == 0:
+    every = _scalar_ratios(wrong)
+    ratios = [r for r in every or () if np.isfinite(r)]
+    if not ratios or max(map(abs, ratios)) == 0:
         return None
     if all(abs(r - ratios[0]) <= 1e-8 * abs(ratios[0]) for r in ratios):
         value = Fraction(ratios[0]).limit_denominator(1000)
@@ -106,7 +107,7 @@ def constant_factor(wrong: Wrong) -> Fault | None:
 
 
 def _scalar_ratios(wrong: Wrong) -> list[float] | None:
-    """At each point the number that takes the answer to the truth, where there is one."""
+    """At each point the number that takes the answer to the truth, where there is one; nan where both vanish."""
     if wrong.values is None:
         return None
     found = []
@@ -115,14 +116,15 @@ def _scalar_ratios(wrong: Wrong) -> list[float] | None:
             return None
         norm = float(np.sum(value * value))
         if norm == 0 and not np.any(target):
-            continue  # nothing is told here
+            found.append(float("nan"))
+            continue
         if norm == 0:
             return None
         ratio = float(np.sum(value * target)) / norm
         if not close(ratio * value, target):
             return None
         found.append(ratio)
-    return found or None
+    return found if any(np.isfinite(found)) else None
 
 
 # -- transposes and inverses
@@ -353,7 +355,7 @@ def _proportional(left: list[float], right: list[float]) -> bool:
     """Whether the ratio is one simple number at all points."""
     if not all(np.isfinite(right)) or not all(right):
         return False
-    ratios = [a / b for a, b in zip(left, right, strict=True)]
+    ratios = [a / b for a, b in zip(left, right, strict=True) if np.isfinite(a)]
     simple = Fraction(ratios[0]).limit_denominator(20)
     return simple != 0 and all(abs(r - float(simple)) <= 1e-7 * abs(r) for r in ratios)
 
