@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 
 from matgrad.answer.derivative import Derivative, derivative_of
-from matgrad.answer.formula import Where
 from matgrad.checking.sampling import Subject
 from matgrad.deciding.equality import branches, equal
 from matgrad.diagnosing import trees
@@ -19,6 +18,7 @@ from matgrad.diagnosing.repairs import DIAGNOSES, Fault, Wrong, only_under_a_sig
 from matgrad.diagnosing.teaching import Lesson, lesson
 from matgrad.diagnosing.testing import Bench
 from matgrad.diagnosing.verdict import KINDS, Verdict
+from matgrad.formula.declarations import Where
 from matgrad.formula.syntax import MATRIX, Expr
 
 MOST_OTHERS = 2
