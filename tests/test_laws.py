@@ -17,7 +17,14 @@ from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.recover import Recovery
 
 assert laws
-KINDS = (builders.NETWORK_LAWS, builders.MAP_LAWS, builders.APPLY_LAWS, builders.SUM_LAWS, builders.READING_LAWS)
+KINDS = (
+    builders.NETWORK_LAWS,
+    builders.MAP_LAWS,
+    builders.APPLY_LAWS,
+    builders.SUM_LAWS,
+    builders.READING_LAWS,
+    builders.UPDATE_LAWS,
+)
 ALL = [law for kind in KINDS for law in kind]
 EXAMPLES = [(law, formula, where) for law in ALL for formula, where in law.examples]
 

@@ -81,8 +81,9 @@ class Network:
 NETWORK_LAWS, MAP_LAWS, APPLY_LAWS, SUM_LAWS = Laws(), Laws(), Laws(), Laws()
 """Laws of contractions, of elementwise functions, of matrix functions and reductions, and of sums."""
 
-READING_LAWS = Laws()
-"""Laws of sums that serve the reader only: the graph stays as it is, and ``recover`` takes what is shorter to print."""
+READING_LAWS, UPDATE_LAWS = Laws(), Laws()
+"""Laws of sums, and of contractions throughout a graph, that serve the reader only: the graph stays as it is, and
+``recover`` takes what is shorter to print."""
 
 
 # -- leaves ---------------------------------------------------------------------------------------

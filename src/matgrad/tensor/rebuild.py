@@ -16,11 +16,12 @@ def rebuild(root: Node, replace: Mapping[Node, Node], *, expand: bool = False) -
     """
     done = replace if isinstance(replace, dict) else dict(replace)
     for node in topological(root, skip=done):
-        done[node] = _rebuilt(node, done, expand)
+        done[node] = rebuilt(node, done, expand)
     return done[root]
 
 
-def _rebuilt(node: Node, done: Mapping[Node, Node], expand: bool) -> Node:
+def rebuilt(node: Node, done: Mapping[Node, Node], expand: bool) -> Node:
+    """One node made anew from its children as they are now."""
     if isinstance(node, Named):
         value = done[node.value]
         return value if expand else node if value is node.value else named(node.name, value)

@@ -88,12 +88,13 @@ def power(base: Expr, exponent: Fraction) -> Expr:
 def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
     """Factors with the operator before each; the first operator is ignored. Products inside are joined."""
     flat: list[tuple[str, Expr]] = []
-    for operator, factor in factors:
+    for k, (operator, factor) in enumerate(factors):
+        last = all(o == "/" for o, _ in factors[k + 1 :])
         if factor.op == "product" and (
-            reads_alone(factor, factors[1:]) if not flat else operator == "*" and _joins(factor, flat)
+            reads_alone(factor, factors[1:]) if not flat else operator == "*" and _joins(factor, flat, last)
         ):
             inner = ("*", *factor.value)
-            flat += [(operator if k == 0 else o, a) for k, (o, a) in enumerate(zip(inner, factor.args, strict=True))]
+            flat += [(operator if j == 0 else o, a) for j, (o, a) in enumerate(zip(inner, factor.args, strict=True))]
         else:
             flat.append((operator, factor))
     if len(flat) == 1:
@@ -105,8 +106,13 @@ def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
     return Expr("product", tuple(f for _, f in flat), tuple(o for o, _ in flat[1:]), type=type_)
 
 
-def _joins(factor: Expr, before: Sequence[tuple[str, Expr]]) -> bool:
-    """Whether a*(b*c) may be written a*b*c: the matrix product is associative, scalars keep their brackets."""
+def _joins(factor: Expr, before: Sequence[tuple[str, Expr]], last: bool) -> bool:
+    """Whether a*(b*c) may be written a*b*c: the matrix product is associative, scalars keep their brackets.
+
+    Only 2*x'*A*x needs none, with nothing after it.
+    """
+    if factor.kind == SCALAR and last and set(factor.value) == {"*"}:
+        return all(o == "*" and f.op in ("number", "name") and f.kind == SCALAR for o, f in before)
     if factor.kind == SCALAR or any(o != "*" for o in factor.value):
         scalars = all(f.kind == SCALAR for _, f in before) and all(o == "*" for o, _ in before)
         return scalars and factor.kind != SCALAR

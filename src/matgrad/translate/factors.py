@@ -158,10 +158,7 @@ def flattened(term: Term) -> Term:
     """Products among the factors of a chain joined to it: what is associative is kept flat, so that ends compare."""
     coefficient, scalars, below, chain = term.coefficient, list[Expr](), list(term.below), list[Expr]()
     for scalar in term.scalars:
-        if scalar.op == "number":
-            coefficient *= scalar.value
-        else:
-            scalars.append(scalar)
+        coefficient *= split_scalar(scalar, scalars, below)
     for factor in term.chain:
         if factor.op == "neg":
             coefficient, factor = -coefficient, factor.args[0]
@@ -255,9 +252,9 @@ def _plain(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
 
 
 def _numbers_last(terms: list[Term]) -> list[Term]:
-    """3*x^2 + 2, but 2 - 3*x^2."""
+    """3*x^2 + 2 and log(x) + 1, but 2 - 3*x^2 and 1 + x'*A*x."""
     named = [t for t in terms if t.scalars or t.below or t.chain]
-    if not named or named[0].coefficient < 0:
+    if not named or named[0].coefficient < 0 or any(_split_power(e)[0].op == "product" for e in named[0].scalars):
         return terms
     return [*named, *(t for t in terms if not (t.scalars or t.below or t.chain))]
 
@@ -454,6 +451,8 @@ def _left_over(term: Term, left: bool, type_: Type) -> Type | None:
     if left:
         if end.kind == "matrix":
             return Type(type_.kind, (end.dims[1], *type_.dims[1:]))
+        if end.kind == "row" and type_.kind == "row":
+            return Type("matrix", (end.dims[0], type_.dims[0]))
         return Type("row", type_.dims[1:]) if end.kind == "vector" and type_.kind == "matrix" else None
     if end.kind == "matrix":
         return Type(type_.kind, (*type_.dims[:-1], end.dims[0]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from matgrad.formula.syntax import SCALAR_TYPE, VECTOR, Expr, Type
+from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Type
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Einsum, Map, Node
-from matgrad.translate.algebra import call, cost, power, times, transposed, turned_kron
+from matgrad.translate.algebra import call, cost, number, power, times, transposed, turned_kron
 
 Signed = Callable[[Node], tuple[int, Expr]]
 
@@ -49,10 +49,21 @@ def norm_of_rows(node: Node, signed: Signed) -> Expr | None:
     return transposed(found) if by_column else found
 
 
+def _of_symmetric(node: Node) -> bool:
+    """Whether the squares are those of the entries of a symmetric matrix, whose sum is tr(S^2)."""
+    squares = node.operands[0] if isinstance(node, Einsum) else node
+    return isinstance(squares, Map) and squares.parameter == 2 and b.is_symmetric(squares.args[0])
+
+
 def squared(node: Node, root: Expr, written: Mapping[Node, Expr]) -> Expr:
     """The square of a norm: norm2(x)^2 or x'*x, in the words of the formula; else the shorter."""
     square = power(root, Fraction(2))
     (inside,) = root.args
+    typed = written.get(node)
+    if typed is not None and typed.op == "call" and inside.op == "power":
+        return typed  # sum(x.^4), not norm2(x.^2)^2
+    if inside.kind == MATRIX and _of_symmetric(node) and b.power(node, Fraction(1, 2)) not in written:
+        return call("tr", Expr("power", (inside, number(2)), "^", type=inside.type), type=SCALAR_TYPE)
     if inside.kind != VECTOR or b.power(node, Fraction(1, 2)) in written:
         return square
     inner = times(transposed(inside), inside)

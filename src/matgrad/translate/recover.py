@@ -15,6 +15,7 @@ from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Ex
 from matgrad.functions import card
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol, topological
+from matgrad.tensor.reading import updated
 from matgrad.translate.algebra import (
     addition,
     call,
@@ -62,7 +63,7 @@ class Recovery:
         self.sizes = sizes
         self._written = written
         self._typed = frozenset(e for e in written.values() if e.op == "add")
-        self.order.typed = frozenset(e for e in written.values() if e.op == "call")
+        self.order.typed = frozenset(e for e in written.values() if e.op in ("call", "product"))
         self._done: dict[Node, tuple[int, Expr]] = {}
         self._turned: dict[Node, Expr] = {}
 
@@ -72,6 +73,9 @@ class Recovery:
         plain = self.plain(root)
         if found is None or (not has_selections(plain) and cost(plain) < cost(found)):
             found = plain
+        other = updated(root)
+        if other is not None:
+            found = min(found, self.plain(other), key=cost)
         if any(e.op == "name" and e.value.startswith("<") for e in walk(found)):
             raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
         return found
@@ -190,7 +194,8 @@ class Recovery:
     def _power(self, node: Map) -> Expr:
         exponent: Fraction = node.parameter
         sign, base = self.signed(node.args[0])
-        root = norm(node.args[0], self.signed)
+        typed = self._written.get(node.args[0])
+        root = norm(node.args[0], self.signed) if typed is None or typed.op != "call" else None
         if root is not None and exponent.denominator == 1:
             whole = squared(node.args[0], root, self._written)
             root, base, sign = (root, base, sign) if whole.op == "power" else (None, whole, 1)

@@ -6,8 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from matgrad.tensor import builders as b
-from matgrad.tensor.builders import Network, einsum, map_, power, scaled
-from matgrad.tensor.laws.shared import is_apply, is_map, power_of
+from matgrad.tensor.builders import Network, einsum, map_, number, power, scaled
+from matgrad.tensor.laws.shared import is_apply, is_map, power_of, weight
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
 
 
@@ -164,3 +164,29 @@ def hyperbolic(terms: dict[Node, Fraction]) -> bool:
             b.collect(terms, map_(name, (argument,)), 2 * factor)
             return True
     return False
+
+
+@b.NETWORK_LAWS.add(
+    "powers of one base",
+    "x*x^(p - 1) = x^p",
+    on=(Map,),
+    because="exponents add up",
+    examples=(
+        ("c*c^(a - 1)", "c: positive; a: scalar"),
+        ("x.^2.*x.^(y - 2)", "x: positive vector(n); y: vector(n)"),
+    ),
+)
+def powers_of_one_base(net: Network) -> Network | None:
+    """x^k·x^p = x^(p + k), where the exponent gets shorter."""
+    for i, (node, labels) in enumerate(net.operands):
+        if not is_map(node, "pow"):
+            continue
+        assert isinstance(node, Map)
+        base, exponent = node.args
+        for j, (other, others) in enumerate(net.operands):
+            factor, count = power_of(other)
+            if factor is base and labels == others:
+                total = b.add([exponent, number(count, exponent.shape)])
+                if weight(total) < weight(exponent):
+                    return net.replaced([i, j], [(map_("pow", (base, total)), labels)])
+    return None

@@ -174,7 +174,7 @@ def _without_complement(terms: Terms, kept: Node, group: list[Node]) -> bool:
     because="distributivity",
     examples=(
         ("1/(c*(1 + x'*x/c))", "x: vector(n); c: scalar"),
-        ("x./(y.^2.*(1 + x./y))", "x: vector(n); y: vector(n)"),
+        ("x./(y.^2.*(1 + x./y.^2))", "x: vector(n); y: vector(n)"),
     ),
 )
 def quotient_in_denominator(net: Network) -> Network | None:
@@ -187,15 +187,16 @@ def quotient_in_denominator(net: Network) -> Network | None:
         if not isinstance(total, Sum) or count.denominator != 1:
             continue
         for j, factor, other, axes in below:
-            if j == i or axes not in ((), labels) or other > count or isinstance(factor, Sum):
+            times = other / count
+            if j == i or axes not in ((), labels) or times.denominator != 1 or isinstance(factor, Sum):
                 continue
             inner = tuple(range(len(total.shape)))
-            joint = [(factor, inner if axes == labels else ()), (total, inner)]
+            joint = [(power(factor, times), inner if axes == labels else ()), (total, inner)]
             grown = multiplied_out(joint, inner, Fraction(1), dict(enumerate(total.shape)), {inner, ()})
             if grown is not None:
                 found = b.add(grown)
                 if weight(found) < weight(total):
-                    return net.replaced([i, j], [(power(found, count), labels), (power(factor, other - count), axes)])
+                    return net.replaced([i, j], [(power(found, count), labels)])
     return None
 
 

@@ -254,16 +254,17 @@ def quotients(net: Network) -> Network | None:
 
 @b.NETWORK_LAWS.add(
     "absolute value",
-    "abs(z)*sign(z) = z, sign(z)/abs(z) = 1/z",
+    "abs(z)*sign(z) = z, sign(z)/abs(z) = 1/z, z*sign(z) = abs(z)",
     on=(Map,),
     because="z = sign(z)*abs(z)",
     examples=(
         ("abs(x).*sign(x).*y", "x: vector(n); y: vector(n)"),
         ("sign(c)/abs(c)", "c: scalar"),
+        ("x.^3.*sign(x)", "x: vector(n)"),
     ),
 )
 def absolute_values(net: Network) -> Network | None:
-    """abs(z)*sign(z) = z, and sign(z)/abs(z) = 1/z."""
+    """abs(z)*sign(z) = z, sign(z)/abs(z) = 1/z, and z*sign(z) = abs(z)."""
     for i, (above, labels) in enumerate(net.operands):
         signs, times = power_of(above)
         if not is_map(signs, "sign") or times.denominator != 1 or times < 1:
@@ -271,6 +272,9 @@ def absolute_values(net: Network) -> Network | None:
         assert isinstance(signs, Map)
         for j, (other, others) in enumerate(net.operands):
             base, exponent = power_of(other)
+            if base is signs.args[0] and labels == others and exponent.denominator == 1 and exponent >= 1:
+                left = [(power(signs, times - 1), labels), (power(base, exponent - 1), labels)]
+                return net.replaced([i, j], [(map_("abs", signs.args), labels), *left])
             if not (is_map(base, "abs") and labels == others and exponent.denominator == 1):
                 continue
             assert isinstance(base, Map)
