@@ -109,7 +109,7 @@ LITERATURE = [
     ("log(sum(exp(z))) - y'*z", "z", None, 1, "softmax(z) - y"),
     ("logsumexp(z) - y'*z", "z", None, 2, "diag(softmax(z)) - softmax(z)*softmax(z)'"),
     ("logsumexp(W*x) - y'*W*x", "W", None, 1, "(softmax(W*x) - y)*x'"),
-    ("log(det(eye + u*v'))", "v", "u: vector(n); v: vector(n)", 1, "inv(eye + u*v')*u"),
+    ("log(det(eye + u*v'))", "v", "u: vector(n); v: vector(n)", 1, "u/(1 + u'*v)"),
     ("log(det(X))", "X", None, 1, "inv(X)'"),
     ("det(X)", "X", None, 1, "adj(X)'"),
 ]  # fmt: skip
