@@ -318,8 +318,10 @@ class Recovery:
         """The same with a sum among its factors multiplied out and factored anew: A'*(u + v)*A for (A'*u + A'*v)*A."""
         pairs = list(zip(node.operands, node.subscripts, strict=True))
         for k, (operand, labels) in enumerate(pairs):
-            if isinstance(operand, Sum) and len(labels) == 2 and len(pairs) > 1 and len(operand.terms) <= EXHAUSTIVE:
+            if isinstance(operand, Sum) and len(labels) == 2 and len(operand.terms) <= EXHAUSTIVE:
                 rest = pairs[:k] + pairs[k + 1 :]
+                if not any(len(s) == 2 and all(n in term.children for _, term in operand.terms) for n, s in rest):
+                    continue  # no A that stands in every term, too
                 sizes = dict(enumerate(node.sizes))
                 terms = [
                     (f, b.einsum([(t, labels), *rest], node.out, node.coefficient, sizes)) for f, t in operand.terms
