@@ -153,3 +153,40 @@ def test_a_hessian_in_a_matrix_is_one_of_vec() -> None:
     shown = _lines("norm2(A*X - B)^2", "X", order=2)
     lines = [line for line, _ in shown]
     assert lines[-5:-1] == ["d²f = tr(dGᵀ dX)", "d²f = vec(dX)ᵀ vec(dG)", "d²f = vec(dX)ᵀ H vec(dX)", "Hᵀ = H"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt", "where", "rule", "line"),
+    [
+        ("norm2(x - mean(x))^2", "x", None, "the definition of mean", "df = 2 rᵀ dx − 2 (rᵀ 𝟏) Σ(dx)/n"),
+        ("sum(X*X')", "X", None, "a sum of all entries", "df = 𝟏ᵀ dX Xᵀ 𝟏 + 𝟏ᵀ X dXᵀ 𝟏"),
+        ("tr(exp(X))", "X", None, "the trace of an entrywise product", "df = tr(diag(diag(exp(X))) dX)"),
+        (
+            "tr(c*X*A)", "c", "X: matrix(n,n); A: matrix(n,n); c: scalar",
+            "a number comes out of a trace", "df = tr(X A) dc",
+        ),
+            "tr(c*X*A)",
+            "c",
+            "X: matrix(n,n); A: matrix(n,n); c: scalar",
+            "a number comes out of a trace",
+            "df = tr(X A) dc",
+        ),
+        ("(w'*S*w)/(w'*w)", "w", "S: symmetric(n)", "quotient rule", "df = d(wᵀ S w)/(wᵀ w) − wᵀ S w d(wᵀ w)/(wᵀ w)²"),
+        ("log(sum(exp(A*x)))", "x", None, "the definition of softmax", "∇f = Aᵀ softmax(A x)"),
+        ("x/norm2(x)", "x", None, "a number moves behind a vector", "df = dx/‖x‖₂ − x xᵀ dx/‖x‖₂³"),
+    ],
+)
+def test_a_law_has_a_line(formula: str, wrt: str, where: str | None, rule: str, line: str) -> None:
+    assert (line, rule) in _lines(formula, wrt, where)
+
+
+def test_the_number_of_intermediates_is_limited_and_the_refusal_says_what_to_try() -> None:
+    steps = "; ".join(f"a{k} = tanh(W{k}*a{k - 1})" for k in range(1, 27))
+    with pytest.raises(matgrad.MatgradError, match='style="backward"'):
+        matgrad.explain(f"{steps}; norm2(a26)^2", "W1", where="a0: vector(n)")
+
+
+def test_brief_keeps_main_lines() -> None:
+    assert [str(n.law.rule) for n in matgrad.explain("norm2(A*x - b)^2", "x", brief=True)][2:] == [
+        "differential of a squared norm", "A and b are constant", "move a matrix across", "read off the gradient",
+    ]  # fmt: skip

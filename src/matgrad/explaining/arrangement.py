@@ -17,7 +17,7 @@ from matgrad.formula.text import to_text
 MOST = 400
 """Terms above which nothing is compared."""
 Scalars = tuple[tuple[str, Fraction], ...]
-Entries = tuple[tuple[tuple["Atom", ...], int], ...]
+Entries = tuple[tuple[tuple["Atom", ...], Fraction], ...]
 
 
 class Atom(NamedTuple):
@@ -144,10 +144,10 @@ def _turned_atom(atom: Atom) -> Atom:
     return atom._replace(kind=kind, turned=not (same_ or atom.turned))
 
 
-def _sorted(entries: Iterable[tuple[tuple[Atom, ...], int]]) -> Entries:
-    counts: Counter[tuple[Atom, ...]] = Counter()
+def _sorted(entries: Iterable[tuple[tuple[Atom, ...], Fraction]]) -> Entries:
+    counts: dict[tuple[Atom, ...], Fraction] = {}
     for chain, count in entries:
-        counts[chain] += count
+        counts[chain] = counts.get(chain, Fraction(0)) + count
     return tuple(sorted(counts.items(), key=repr))  # v with the exponent 0 stays: cancelling is a law
 
 
@@ -230,7 +230,7 @@ def _entries(chain: tuple[Atom, ...]) -> Entries:
         return chain[0].entries
     if len(chain) == 1 and chain[0].text == "1":
         return ()
-    return ((chain, 1),)
+    return ((chain, Fraction(1)),)
 
 
 def _kind_of(chain: tuple[Atom, ...]) -> str:
@@ -246,7 +246,7 @@ def _inverted(terms: Terms, arg: Expr) -> Terms:
         text = repr(sorted(terms.items(), key=repr))
         if arg.kind == SCALAR:
             return {Term(((text, Fraction(-1)),), ()): Fraction(1)}
-        return {Term((), (Atom(arg.kind, "", False, (((Atom(arg.kind, text),), -1),)),)): Fraction(1)}
+        return {Term((), (Atom(arg.kind, "", False, (((Atom(arg.kind, text),), Fraction(-1)),)),)): Fraction(1)}
     ((term, factor),) = terms.items()
     scalars = tuple((text, -e) for text, e in term.scalars)
     if arg.kind == SCALAR:
@@ -256,24 +256,46 @@ def _inverted(terms: Terms, arg: Expr) -> Terms:
 
 
 def _power(node: Expr, args: list[Terms]) -> Terms:
-    base, exponent = args[0], node.args[1]
+    exponent = node.args[1]
     count = exponent.value if exponent.op == "number" else None
     if exponent.op == "neg" and exponent.args[0].op == "number":
         count = -exponent.args[0].value
-    whole = isinstance(count, (int, Fraction)) and Fraction(count).denominator == 1
-    if count is None or len(base) != 1:
-        return _atom(node, f"power({_text(base)},{_text(args[1])},{node.value})")
-    ((term, factor),) = base.items()
-    if node.kind == SCALAR and (whole or factor == 1):
-        scalars = tuple((text, e * Fraction(count)) for text, e in term.scalars)
-        return {Term(scalars, ()): factor ** int(count) if whole else factor}
-    if whole and node.value == ".^":
-        entries = tuple((chain, n * int(count)) for chain, n in _entries(term.chain))
-        return {Term(term.scalars, (Atom(node.kind, "", False, entries),)): factor ** int(count)} if not term.scalars \
-            else _atom(node, f"power({_text(base)},{count})")  # fmt: skip
-    if whole and count > 0 and not term.scalars:
-        return {Term((), term.chain * int(count)): factor ** int(count)}
+    if count is None:
+        return _atom(node, f"power({_text(args[0])},{_text(args[1])},{node.value})")
+    return _raised(node, args[0], Fraction(count), entrywise=node.value == ".^")
+
+
+def _raised(node: Expr, base: Terms, count: Fraction, *, entrywise: bool) -> Terms:
+    """base^count; a root is of the whole base, since (x^2)^(1/2) is not x."""
+    whole = count.denominator == 1
+    if len(base) == 1 and whole:
+        ((term, factor),) = base.items()
+        scalars = tuple((text, e * count) for text, e in term.scalars)
+        if node.kind == SCALAR:
+            return {Term(scalars, ()): factor ** int(count)}
+        if entrywise:
+            entries = tuple((chain, n * count) for chain, n in _entries(term.chain))
+            return {Term(scalars, (Atom(node.kind, "", False, entries),)): factor ** int(count)}
+        if count > 0:
+            return {Term(scalars, term.chain * int(count)): factor ** int(count)}
+    if node.kind == SCALAR:
+        ((inner, one),) = _single(base)
+        return {Term(_exponents([(text, e * count) for text, e in inner]), ()): one}
+    if entrywise:
+        only = next(iter(base)) if len(base) == 1 else None
+        plain = only is not None and not only.scalars and base[only] == 1 and not any(a.entries for a in only.chain)
+        chain = only.chain if only is not None and plain else (Atom(node.kind, _text(base)),)
+        return {Term((), (Atom(node.kind, "", False, ((chain, count),)),)): Fraction(1)}
     return _atom(node, f"power({_text(base)},{count},{node.value})")
+
+
+def _single(base: Terms) -> tuple[tuple[Scalars, Fraction]]:
+    """The base of a root as one scalar."""
+    if len(base) == 1:
+        ((term, factor),) = base.items()
+        if factor == 1 and len(term.scalars) == 1 and term.scalars[0][1] == 1:
+            return ((term.scalars, Fraction(1)),)
+    return ((((_text(base), Fraction(1)),), Fraction(1)),)
 
 
 def _text(terms: Terms) -> str:
@@ -291,6 +313,11 @@ def _first_turn(chain: tuple[Atom, ...]) -> tuple[Atom, ...]:
 
 def _call(node: Expr, args: list[Terms]) -> Terms:
     name, dim, primes = node.value
+    if name == "sqrt":
+        return _raised(node, args[0], Fraction(1, 2), entrywise=True)
+    if name in ("length", "rows", "cols") and node.args[0].dims:
+        size = node.args[0].dims[-1 if name == "cols" else 0]
+        return {_ONE: Fraction(size.number)} if size.number else _atom(node, str(size))
     if name in ("vector", "matrix") and args and node.args[0].kind == SCALAR:
         return {Term(t.scalars, (Atom(node.kind, "1"),)): f for t, f in args[0].items()}
     if name == "eye":

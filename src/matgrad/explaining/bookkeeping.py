@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from matgrad.dims import Dim
 from matgrad.explaining.lines import Law, Path
 from matgrad.explaining.simplifying import Simplifier, with_powers
 from matgrad.explaining.terms import chain_of, parts_of, turned_chain
@@ -46,15 +47,38 @@ def _sum_of_products(core: Expr, names: Names) -> Expr | None:
     return call("tr", times(transposed(others), varying), type=SCALAR_TYPE)
 
 
-def _sum_of_all(core: Expr, names: Names) -> Expr | None:
-    """sum(A*dx) = ones'*A*dx, sum(A*dX) = ones'*A*dX*ones."""
+def _summed(core: Expr, kind: str) -> Expr | None:
+    """What a sum over all entries of a vector or a matrix adds up."""
     if core.op != "call" or core.value.name != "sum" or core.value.dim is not None:
         return None
-    inner = core.args[0]
-    if inner.kind not in (VECTOR, MATRIX):
+    return core.args[0] if core.args[0].kind == kind else None
+
+
+def _sum_of_entries(core: Expr, names: Names) -> Expr | None:
+    """sum(A*dx) = ones'*A*dx."""
+    inner = _summed(core, VECTOR)
+    return None if inner is None else times(transposed(ones(Type(VECTOR, inner.dims))), inner)
+
+
+def _sum_of_all(core: Expr, names: Names) -> Expr | None:
+    """sum(A*dX) = ones'*A*dX*ones."""
+    inner = _summed(core, MATRIX)
+    if inner is None:
         return None
-    row = transposed(ones(Type(VECTOR, inner.dims[:1])))
-    return times(row, inner) if inner.kind == VECTOR else times(row, inner, ones(Type(VECTOR, inner.dims[1:])))
+    row, column = ones(Type(VECTOR, inner.dims[:1])), ones(Type(VECTOR, inner.dims[1:]))
+    return times(transposed(row), inner, column)
+
+
+def _mean(size: Callable[[Dim], Expr]) -> Callable[[Expr, Names], Expr | None]:
+    """mean(u) = sum(u)/n, with n as the derivation calls it."""
+
+    def apply(core: Expr, names: Names) -> Expr | None:
+        if core.op != "call" or core.value.name != "mean" or core.value.dim is not None:
+            return None
+        total = call("sum", core.args[0], type=SCALAR_TYPE)
+        return product([("*", total), ("/", times(*(size(dim) for dim in core.args[0].dims)))])
+
+    return apply
 
 
 def _trace_entrywise(core: Expr, names: Names) -> Expr | None:
@@ -210,6 +234,7 @@ RULES = (
     Rule(Law("a number comes out of a trace", "tr(a*U) = tr(U)*a", "the trace is linear"), _out_of_trace),
     Rule(Law("a sum of products", "sum(u.*v) = u'*v", "the definition of the inner product"),
          _sum_of_products),
+    Rule(Law("a sum is a product with ones", "sum(u) = vector(1)'*u", "all entries are added"), _sum_of_entries),
     Rule(Law("a sum of all entries", "sum(U) = vector(1)'*U*vector(1)", "rows, then columns are added"), _sum_of_all),
     Rule(Law("the trace of an entrywise product", "tr(U.*V) = tr(diag(diag(U))*V)", "only diagonals meet"),
          _trace_entrywise),
@@ -231,12 +256,18 @@ RULES = (
 )  # fmt: skip
 
 
+def rules_for(simplifier: Simplifier) -> tuple[Rule, ...]:
+    """The rules, with the sizes as one derivation calls them."""
+    mean = Law("the definition of mean", "mean(u) = sum(u)/n", "n is the number of entries")
+    return (Rule(mean, _mean(simplifier.size)), *RULES)
+
+
 def bookkept(expr: Expr, names: Names, simplifier: Simplifier) -> list[Step]:
     """The lines that bring each term of a scalar into the form u'*dx or tr(M*dX), as far as the rules go."""
     current = expanded(expr, names)
     steps: list[Step] = []
     while len(steps) < LONGEST:
-        found = simplifier.step(current) or _one_line(current, names)
+        found = simplifier.step(current) or _one_line(current, names, rules_for(simplifier))
         if found is None:
             break
         found = simplifier.absorbed(found._replace(after=with_powers(expanded(found.after, names))))
@@ -247,9 +278,9 @@ def bookkept(expr: Expr, names: Names, simplifier: Simplifier) -> list[Step]:
     return steps
 
 
-def _one_line(expr: Expr, names: Names) -> Step | None:
+def _one_line(expr: Expr, names: Names, rules: tuple[Rule, ...]) -> Step | None:
     terms = terms_of(expr)
-    for rule in RULES:
+    for rule in rules:
         new = [on_term(term, names, rule.apply) for term in terms]
         places: list[Path] = [(k,) if expr.op == "add" else () for k, t in enumerate(new) if t is not None]
         if places:

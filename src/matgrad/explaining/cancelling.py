@@ -259,6 +259,24 @@ def _trace_of_outer(expr: Expr) -> Expr | None:
     return None
 
 
+def _average(expr: Expr) -> Expr | None:
+    """sum(u)/n = mean(u), where n is the number of entries."""
+    if expr.op != "product":
+        return None
+    pairs = factors_of(expr)
+    for i, (_, f) in enumerate(pairs):
+        if f.op != "call" or f.value.name != "sum" or f.value.dim is not None or f.args[0].kind != VECTOR:
+            continue
+        (size,) = f.args[0].dims
+        for j, (operator, g) in enumerate(pairs):
+            counts = g.op == "name" and g.value == str(size) and g.kind == SCALAR
+            counts |= g.op == "call" and g.value.name == "length" and g.args[0].dims == (size,)
+            if operator == "/" and counts:
+                mean = call("mean", f.args[0], type=SCALAR_TYPE)
+                return product([(o, mean if k == i else h) for k, (o, h) in enumerate(pairs) if k != j])
+    return None
+
+
 def _squared_norm(expr: Expr) -> Expr | None:
     """u'*u = norm2(u)^2."""
     if expr.op != "product":
@@ -354,6 +372,7 @@ LATE = (
     Rule(Law("an inner product with ones", "vector(1)'*u = sum(u)", "the definition of the inner product"), _ones),
     Rule(Law("a product with ones", "vector(1)'*U = sum(U, dim=1)", "each column is added up"), _ones_matrix),
     Rule(Law("a sum of products", "sum(u.*v) = u'*v", "the definition of the inner product"), _sum_of_products),
+    Rule(Law("the definition of mean", "sum(u)/n = mean(u)", "n is the number of entries"), _average),
     Rule(Law("ones times ones", "vector(1)*vector(1)' = matrix(1)", "all entries are 1"), _outer_ones),
     Rule(Law("the trace is linear", "tr(U + V) = tr(U) + tr(V)", "diagonals are added"), _trace_of_sum),
     Rule(Law("the trace of an outer product", "tr(u*v') = v'*u", "cyclic permutation"), _trace_of_outer),

@@ -12,8 +12,8 @@ from fractions import Fraction
 from matgrad.errors import NotSupported
 from matgrad.explaining.card_trees import along, of_matrices
 from matgrad.explaining.lines import Law
-from matgrad.explaining.trees import had, named, pending, tidied, varies, widened
-from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr
+from matgrad.explaining.trees import had, named, ones, pending, tidied, varies, widened
+from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type
 from matgrad.functions import Card, card
 from matgrad.translate.algebra import addition, call, negative, number, power, product, times, transposed
 
@@ -53,7 +53,14 @@ def _name(expr: Expr, of: Differentials) -> Outcome:
 
 
 def _add(expr: Expr, of: Differentials) -> Outcome:
-    return None, addition([_d(arg, of) for arg in expr.args if varies(arg, of)])
+    return None, addition([_broadcast(_d(arg, of), expr.type) for arg in expr.args if varies(arg, of)])
+
+
+def _broadcast(expr: Expr, type: Type | None) -> Expr:
+    """A number in a sum of arrays stands for an array: mean(x) is mean(x)*ones."""
+    if type is None or expr.kind != SCALAR or type.kind not in (VECTOR, MATRIX):
+        return expr
+    return times(expr, ones(type))
 
 
 def _neg(expr: Expr, of: Differentials) -> Outcome:

@@ -7,8 +7,7 @@ from typing import NamedTuple, Protocol
 
 from matgrad.errors import NotSupported
 from matgrad.explaining.answering import answers, read_law
-from matgrad.explaining.bookkeeping import RULES as SCALAR_RULES
-from matgrad.explaining.bookkeeping import on_term
+from matgrad.explaining.bookkeeping import on_term, rules_for
 from matgrad.explaining.lines import ANSWER, STEP, Law, Line, Path
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.terms import chain_of, parts_of, turned
@@ -113,7 +112,7 @@ class LinearMap:
         s, over = self.s, self.over
 
         for _ in range(4):
-            for rule in SCALAR_RULES:
+            for rule in rules_for(s.simplifier):
 
                 def visit(node: Expr, args: list[Expr], rule: object = rule) -> Expr:
                     new = rebuilt(node, args) if node.args else node

@@ -64,7 +64,7 @@ class Setting:
         self.of: dict[str, str] = self._differentials(taken)
         self.coefficients = Coefficients(formula, self.program, self.of)
         self.typed_body = whole.body
-        self.simplifier = Simplifier(self.symmetric, self.of.values())
+        self.simplifier = Simplifier(self.symmetric, self.of.values(), self.size)
         self._names_of = {value: named(name, value.type) for name, value in self.program.definitions if value.args}
 
     def _differentials(self, taken: set[str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from matgrad.dims import Dim
 from matgrad.explaining.cancelling import RULES, Rule
 from matgrad.explaining.lines import Law, Path
 from matgrad.explaining.trees import rebuilt, tidied, varies
@@ -20,9 +21,13 @@ from matgrad.translate.algebra import number, times
 class Simplifier:
     """The rules, for one derivation: which of its matrices are symmetric, and why."""
 
-    def __init__(self, symmetric: Callable[[Expr], str | None], names: Collection[str]) -> None:
-        """``symmetric`` gives the reason why a matrix is symmetric, or None; ``names`` are those of differentials."""
+    def __init__(
+        self, symmetric: Callable[[Expr], str | None], names: Collection[str], size: Callable[[Dim], Expr]
+    ) -> None:
+        """``symmetric`` gives the reason why a matrix is symmetric, or None; ``names`` are those of differentials;
+        ``size`` is how the derivation calls a dimension."""
         self.symmetric = symmetric
+        self.size = size
         self.names = names
 
     def step(self, expr: Expr, rules: tuple[Rule, ...] = ()) -> Step | None:
