@@ -164,7 +164,7 @@ def explain(
 
     >>> print(explain("a'*x", "x"))
     f  = aᵀ x
-    df = aᵀ dx     a is constant: d(c u + b) = c d(u)
+    df = aᵀ dx     a is constant: d(uᵀ v + b) = uᵀ d(v)
     ∇f = a         read off the gradient: d(f) = gᵀ d(x)
     """
     from matgrad.explaining.styles import explained

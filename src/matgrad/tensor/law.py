@@ -44,7 +44,7 @@ class Laws:
 
     def about(self, kinds: set[type]) -> list[Law]:
         """The laws that need an operand of one of these kinds."""
-        return [law for law in self.all if not kinds.isdisjoint(law.on)]
+        return [law for law in self if not kinds.isdisjoint(law.on)]
 
     def __iter__(self) -> Iterator[Law]:
         seen = _seen.get()
