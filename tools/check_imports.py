@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("codegen",),
     ("checking",),
     ("deciding",),
+    ("certificates",),
     ("answer",),
     ("explaining",),
     ("diagnosing",),

@@ -1,6 +1,6 @@
-"""The command line: ``matgrad derive``, ``matgrad explain`` and ``matgrad eval``.
+"""The command line: ``matgrad derive``, ``matgrad explain``, ``matgrad facts`` and ``matgrad eval``.
 
-Exit status: 0 fine, 2 bad input, 3 a check failed, 4 a check was undecided, 70 a fault of matgrad itself, 74 the
+Exit status: 0 fine, 1 the answer to a question is no, 2 bad input, 3 a check failed, 4 a check was undecided, 70 a fault of matgrad itself, 74 the
 output could not be written.
 """
 
@@ -17,11 +17,22 @@ from typing import Any
 from matgrad import Derivative, Formula, MatgradError, derive, explain
 from matgrad.cli_data import read_point
 from matgrad.cli_options import Command, not_an_option, parser_for
-from matgrad.cli_output import Names, Row, aligned, ascii_only, joined_code, latex_lines, plain_data, report, show_value
+from matgrad.cli_output import (
+    Names,
+    Row,
+    aligned,
+    ascii_only,
+    facts_report,
+    joined_code,
+    latex_lines,
+    plain_data,
+    report,
+    show_value,
+)
 from matgrad.errors import DataError
 from matgrad.explaining.graph import draw
 
-FINE, BAD_INPUT, CHECK_FAILED, UNDECIDED = 0, 2, 3, 4
+FINE, NO, BAD_INPUT, CHECK_FAILED, UNDECIDED = 0, 1, 2, 3, 4
 FAULT, NOT_WRITTEN, INTERRUPTED, BROKEN_PIPE = 70, 74, 130, 141
 
 
@@ -44,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    parser = parser_for(_derive, _evaluate, _explain)
+    parser = parser_for(_derive, _evaluate, _explain, _facts)
     try:
         options = parser.parse_args([not_an_option(word) for word in given])
         command: Command | None = options.command
@@ -235,6 +246,27 @@ def _explain(options: argparse.Namespace) -> int:
         forms = {"latex": derivation.latex, "markdown": derivation.markdown, "html": derivation.html}
         _print(next((text for name, text in forms.items() if getattr(options, name)), derivation.text))
     return FINE if derivation.points else UNDECIDED
+
+
+# -- matgrad facts
+
+
+def _facts(options: argparse.Namespace) -> int:
+    formula = Formula(expanded_loops(options.formula.strip()), options.where)
+    names = [name.strip() for given in options.names or () for name in given.split(",")]
+    if not all(names):
+        raise MatgradError(f"--in takes names with commas between them, not '{','.join(options.names)}'")
+    found = formula.facts(names or None, of=options.of)
+    shown = found if options.property is None else found.only(options.property)
+    if options.json:
+        _print_json(shown.to_dict())
+    else:
+        heading = Names(formula, tuple(names), True)
+        text = facts_report(heading, shown, options.of, rich=True)
+        _print(text if _can_print(text) else ascii_only(facts_report(heading, shown, options.of, rich=False)))
+    if options.property is None:
+        return FINE
+    return {"yes": FINE, "no": NO, "unknown": UNDECIDED}[shown[options.property].holds.value]
 
 
 # -- matgrad eval

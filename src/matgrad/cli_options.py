@@ -26,7 +26,7 @@ def not_an_option(word: str) -> str:
     return word if not word.startswith("--") or word[2:3].isalpha() or word == "--" else " " + word
 
 
-def parser_for(derive: Command, evaluate: Command, explain: Command) -> argparse.ArgumentParser:
+def parser_for(derive: Command, evaluate: Command, explain: Command, facts: Command) -> argparse.ArgumentParser:
     """The parser of all options; it sets ``command`` to one of the functions, or to None."""
     parser = _Parser(
         prog="matgrad",
@@ -34,9 +34,10 @@ def parser_for(derive: Command, evaluate: Command, explain: Command) -> argparse
         epilog="""examples:
   matgrad derive "norm2(A*x - b)^2" --wrt x
   matgrad explain "norm2(A*x - b)^2" --wrt x
+  matgrad facts "logsumexp(A*x)" --in x
   matgrad eval "norm2(x)^2" --at "x=[1,2]"
 
-matgrad derive --help, matgrad explain --help and matgrad eval --help say more.""",
+matgrad COMMAND --help says more.""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -45,6 +46,7 @@ matgrad derive --help, matgrad explain --help and matgrad eval --help say more."
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_derive(commands).set_defaults(command=derive)
     _add_explain(commands).set_defaults(command=explain)
+    _add_facts(commands).set_defaults(command=facts)
     _add_eval(commands).set_defaults(command=evaluate)
     return parser
 
@@ -111,6 +113,31 @@ exit status: 0 fine, 2 bad input, 4 no point was found to check the lines at""",
     return parser
 
 
+def _add_facts(commands: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "facts",
+        help="what is certain: convex, positive, symmetric, …",
+        description="What is certain about a formula, for all values of its variables: yes with a proof, no with a "
+        "counterexample, or unknown with what would have to be known besides.",
+        epilog="""examples:
+  matgrad facts "norm2(A*x - b)^2" --in x
+  matgrad facts "x'*inv(S)*x" --in x,S --where "S: spd(n)"
+  matgrad facts "r = A*x - b; r'*r" --of r
+  matgrad facts "logsumexp(A*x)" --in x --is convex
+
+exit status: 0 fine, 2 bad input; with --is: 0 yes, 1 no, 4 unknown""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("formula", metavar="FORMULA", help=_FORMULA)
+    parser.add_argument("--where", metavar="DECLS", help=_WHERE)
+    parser.add_argument("--in", dest="names", metavar="NAMES", action="append", help="variables to vary jointly: x,t")
+    parser.add_argument("--of", metavar="NAME", help="an intermediate to ask about in place of the value")
+    parser.add_argument("--is", dest="property", metavar="FACT", help="one fact, answered by the exit status as well")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    return parser
+
+
 def _add_eval(commands: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         "eval",
@@ -127,7 +154,11 @@ def _add_eval(commands: Any) -> argparse.ArgumentParser:
     return parser
 
 
+_FORMULA = 'in quotes; definitions first: "r = A*x - b; r\'*r"'
+_WHERE = 'what names are: "S: spd(n); x: vector(3); g: function"'
+
+
 def _add_formula(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("formula", metavar="FORMULA", help='in quotes; definitions first: "r = A*x - b; r\'*r"')
-    parser.add_argument("--where", metavar="DECLS", help='what names are: "S: spd(n); x: vector(3); g: function"')
+    parser.add_argument("formula", metavar="FORMULA", help=_FORMULA)
+    parser.add_argument("--where", metavar="DECLS", help=_WHERE)
     parser.add_argument("--at", metavar="POINT", help=f'values: "{EXAMPLE}", or a .npz or .json file')

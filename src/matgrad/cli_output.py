@@ -14,6 +14,7 @@ from typing import Any
 
 from matgrad.answer.derivative import Derivative
 from matgrad.answer.formula import Formula
+from matgrad.certificates.findings import Facts
 from matgrad.formula.infer import declaration_text
 from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import Expr, Program
@@ -101,6 +102,8 @@ class Names:
     def head(self, shown: Callable[[str], str]) -> str:
         """The formula's name with what it is differentiated in, where that is short."""
         arguments = ", ".join(shown(name) for name in self.wrt)
+        if not arguments:
+            return self.function
         return f"{self.function}({arguments})" if self.single or len(arguments) <= 8 else self.function
 
     def derivative(self, d: Derivative, shown: Callable[[str], str]) -> str:
@@ -185,6 +188,13 @@ def formula_rows(names: Names, *, rich: bool) -> list[Row]:
     body = formula.program.body
     head = names.head(unicode_name if rich else str)
     return [*rows, Row(head, to_unicode(body) if rich else formula.print(body), variables(formula), True)]
+
+
+def facts_report(names: Names, facts: Facts, of: str | None, *, rich: bool) -> str:
+    """The formula, then each fact with its reason: what a line rests on is indented below it."""
+    heading = aligned([formula_rows(names, rich=rich)])
+    title = "" if of is None else f"of {of}:\n"
+    return f"{heading}\n\n{title}{facts}"
 
 
 def derivative_rows(names: Names, d: Derivative, check: object, *, rich: bool) -> list[Row]:

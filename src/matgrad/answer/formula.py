@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from matgrad.translate.lower import lower, lower_expression
 from matgrad.translate.recover import Recovery
 
 if TYPE_CHECKING:
+    from matgrad.certificates.findings import Facts
     from matgrad.latex_input.reading import Reading
     from matgrad.objects.array import Array
 
@@ -172,6 +173,20 @@ class Formula:
                 hint="a point at which it is invertible",
             ) from None
         return value if getattr(value, "ndim", 0) else float(value)
+
+    def facts(self, names: str | Sequence[str] | None = None, *, of: str | None = None) -> Facts:
+        """What is certain about the value for all arguments: yes, no or unknown, each with a proof or a counterexample.
+
+        Signs of the entries; of a square matrix symmetric, positive (semi)definite, invertible, orthogonal; and affine,
+        convex, concave in ``names`` jointly, the other variables fixed. Without ``names`` each variable is asked
+        about, and all of them together. ``of`` names an intermediate to ask about in place of the value.
+
+        >>> print(Formula("norm2(A*x - b)").facts("x")["convex"].holds.value)
+        yes
+        """
+        from matgrad.certificates.findings import facts_of
+
+        return facts_of(self, [names] if isinstance(names, str) else names, of)
 
     def sizes_needed(self) -> frozenset[str]:
         """Dimension names that occur in the formula."""

@@ -42,9 +42,9 @@ def points(
 ) -> Iterator[Point]:
     """Points at which the formula is finite and its matrices are far from singular; as many as are found."""
     rng = np.random.default_rng(seed)
-    dims = sorted({n for s in subjects for d in s.type.dims for n in d.names} | _sizes_in(program))
-    inverted = [list(_inverted(part)) for part in (*(d for _, d in program.definitions), program.body)]
-    least = _least_size(program)
+    dims = sorted({n for s in subjects for d in s.type.dims for n in d.names} | sizes_in(program))
+    inverted = [list(inverted_in(part)) for part in (*(d for _, d in program.definitions), program.body)]
+    least = least_size(program)
     for attempt in range(attempts):
         more = range(POOL[-1] + 1, POOL[-1] + 1 + max(0, min(len(dims), MOST_SIZES) - len(POOL)))
         pool = [size + least for size in (*POOL, *more)[: max(4, len(dims))]]
@@ -55,17 +55,18 @@ def points(
             s.name: draw(s, sizes, rng, _PLAIN if bold else _STYLES[rng.integers(len(_STYLES))]) for s in subjects
         }
         arrays |= {name: smooth_function(rng) for name in functions}
-        if _inside(program, arrays, sizes, inverted):
+        if inside(program, arrays, sizes, inverted):
             yield Point(arrays, sizes)
 
 
-def _sizes_in(program: Program) -> set[str]:
+def sizes_in(program: Program) -> set[str]:
+    """The names of dimensions that occur."""
     parts = [*(d for _, d in program.definitions), program.body]
     return {n for part in parts for e in walk(part) if e.type for d in e.type.dims for n in d.names}
 
 
-def _least_size(program: Program) -> int:
-    """Slices with literal bounds need dimensions that are long enough."""
+def least_size(program: Program) -> int:
+    """By how much dimensions must be longer than 2: slices with literal bounds need it."""
     last = 0
     for part in (*(d for _, d in program.definitions), program.body):
         for node in walk(part):
@@ -78,7 +79,7 @@ def _least_size(program: Program) -> int:
     return max(0, last - 2)
 
 
-def _inverted(part: Expr) -> Iterator[Expr]:
+def inverted_in(part: Expr) -> Iterator[Expr]:
     """The matrices that must not be near singular: arguments of functions of a matrix, bases of negative powers."""
     for node in walk(part):
         known = card(node.value.name) if node.op == "call" else None
@@ -88,15 +89,17 @@ def _inverted(part: Expr) -> Iterator[Expr]:
             yield node.args[0]
 
 
-def _inside(
+def inside(
     program: Program, arrays: dict[str, Any], sizes: Mapping[str, int], inverted: Sequence[Sequence[Expr]]
 ) -> bool:
+    """Whether the formula has a finite value at a point, with its matrices far from singular."""
     known = dict(arrays)
     try:
         steps = [*program.definitions, ("", program.body)]
         for (name, part), matrices in zip(steps, inverted, strict=True):
             for matrix in matrices:
-                if not np.linalg.cond(evaluate(matrix, known, sizes)) < CONDITION:
+                entries = evaluate(matrix, known, sizes)
+                if not np.all(np.isfinite(entries)) or not np.linalg.cond(entries) < CONDITION:
                     return False
             value = evaluate(part, known, sizes)
             if not np.all(np.isfinite(value)) or np.iscomplexobj(value):

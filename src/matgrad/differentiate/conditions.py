@@ -78,6 +78,15 @@ def conditions(
     return tuple(dict.fromkeys(lines))
 
 
+def domain(program: Program, node_of: NodeOf) -> list[Condition]:
+    """Where a typed program has a value: what its functions, quotients and powers need and the facts do not show."""
+    found: list[Condition] = []
+    for part in (*(value for _, value in program.definitions), program.body):
+        for expr in walk(part):
+            found += _domains(expr, node_of, 0)
+    return [c for c in dict.fromkeys(found) if not any(c.follows_from(other) for other in found)]
+
+
 def _with_parents(root: Expr) -> Iterator[tuple[Expr, Expr | None]]:
     stack: list[tuple[Expr, Expr | None]] = [(root, None)]
     while stack:

@@ -13,39 +13,43 @@ def _elementwise(name: str, derivative: str, because: str, value: Value, numpy: 
     return Card(name, "elementwise", signatures, because, value, numpy, derivative=derivative, **more)  # type: ignore[arg-type]
 
 
+_SATURATING = {"increasing on": "all", "convex on": "nonpositive", "concave on": "nonnegative"}
+_GROWING_FASTER = {"increasing on": "all", "convex on": "nonnegative", "concave on": "nonpositive"}
+
+
 # fmt: off
 EXP = _elementwise(
     "exp", "exp(x)", "the function that is its own derivative",
     lift(lambda np, x: np.exp(x), lambda np, x: np.exp(x)), "np.exp(#1)", latex=r"\exp",
     laws=("exp(log1p(x)) = 1 + x", "exp(-x) = 1./exp(x)"),
-    facts={"convex on": "all", "range": "positive", "at 0": "1", "undoes": "log"},
+    facts={"convex on": "all", "increasing on": "all", "range": "positive", "at 0": "1", "undoes": "log"},
     exact=lambda mp, x: mp.exp(x),
 )
 LOG = _elementwise(
     "log", "1/x", "the inverse of exp",
     lift(lambda np, x: np.log(x), lambda np, x: 1 / x), "np.log(#1)", latex=r"\log",
     needs="x > 0", laws=("log(exp(x)) = x",),
-    facts={"concave on": "positive", "at 1": "0", "undoes": "exp"},
+    facts={"concave on": "positive", "increasing on": "positive", "at 1": "0", "undoes": "exp"},
     exact=lambda mp, x: mp.log(x),
 )
 LOG1P = _elementwise(
     "log1p", "1/(1 + x)", "log(1 + x), accurate for small x",
     lift(lambda np, x: np.log1p(x), lambda np, x: 1 / (1 + x)), "np.log1p(#1)", latex=r"\log(1 + #1)",
     unicode="log(1 + #1)", needs="x > -1",
-    facts={"concave on": "x > -1", "at 0": "0", "undoes": "expm1"},
+    facts={"concave on": "all", "increasing on": "all", "at 0": "0", "undoes": "expm1"},
     exact=lambda mp, x: mp.log(1 + x),
 )
 EXPM1 = _elementwise(
     "expm1", "exp(x)", "exp(x) - 1, accurate for small x",
     lift(lambda np, x: np.expm1(x), lambda np, x: np.exp(x)), "np.expm1(#1)", latex=r"\operatorname{expm1}",
     laws=("expm1(x) = exp(x) - 1", "log1p(expm1(x)) = x"),
-    facts={"convex on": "all", "at 0": "0", "undoes": "log1p"},
+    facts={"convex on": "all", "increasing on": "all", "at 0": "0", "undoes": "log1p"},
     exact=lambda mp, x: mp.exp(x) - 1,
 )
 SQRT = _elementwise(
     "sqrt", "1/(2*sqrt(x))", "the power 1/2",
     lift(lambda np, x: np.sqrt(x), lambda np, x: 0.5 / np.sqrt(x)), "np.sqrt(#1)", latex=r"\sqrt{#1}", unicode="√#1",
-    needs="x >= 0", smooth="x > 0", facts={"concave on": "nonnegative", "range": "nonnegative"},
+    needs="x >= 0", smooth="x > 0", facts={"concave on": "nonnegative", "increasing on": "nonnegative", "range": "nonnegative"},
     exact=lambda mp, x: mp.sqrt(x),
 )
 SIN = _elementwise(
@@ -72,40 +76,42 @@ ARCSIN = _elementwise(
     "arcsin", "1/sqrt(1 - x^2)", "the inverse of sin",
     lift(lambda np, x: np.arcsin(x), lambda np, x: 1 / np.sqrt((1 - x) * (1 + x))), "np.arcsin(#1)", latex=r"\arcsin",
     needs="abs(x) <= 1", smooth="abs(x) < 1",
-    facts={"parity": "odd", "at 0": "0"},
+    facts={"parity": "odd", "at 0": "0", **_GROWING_FASTER},
     exact=lambda mp, x: mp.asin(x),
 )
 ARCCOS = _elementwise(
     "arccos", "-1/sqrt(1 - x^2)", "pi/2 minus arcsin",
     lift(lambda np, x: np.arccos(x), lambda np, x: -1 / np.sqrt((1 - x) * (1 + x))), "np.arccos(#1)", latex=r"\arccos",
     needs="abs(x) <= 1", smooth="abs(x) < 1", laws=("arccos(x) + arcsin(x) = pi/2",),
+    facts={"decreasing on": "all", "convex on": "nonpositive", "concave on": "nonnegative"},
     exact=lambda mp, x: mp.acos(x),
 )
 ARCTAN = _elementwise(
     "arctan", "1/(1 + x^2)", "the inverse of tan",
     lift(lambda np, x: np.arctan(x), lambda np, x: 1 / (1 + x**2)), "np.arctan(#1)", latex=r"\arctan",
     laws=("tan(arctan(x)) = x",),
-    facts={"parity": "odd", "at 0": "0"},
+    facts={"parity": "odd", "at 0": "0", **_SATURATING},
     exact=lambda mp, x: mp.atan(x),
 )
 SINH = _elementwise(
     "sinh", "cosh(x)", "half of exp(x) - exp(-x)",
     lift(lambda np, x: np.sinh(x), lambda np, x: np.cosh(x)), "np.sinh(#1)", latex=r"\sinh",
-    facts={"parity": "odd", "at 0": "0"},
+    facts={"parity": "odd", "at 0": "0", **_GROWING_FASTER},
     exact=lambda mp, x: mp.sinh(x),
 )
 COSH = _elementwise(
     "cosh", "sinh(x)", "half of exp(x) + exp(-x)",
     lift(lambda np, x: np.cosh(x), lambda np, x: np.sinh(x)), "np.cosh(#1)", latex=r"\cosh",
     laws=("cosh(x).^2 - sinh(x).^2 = 1",),
-    facts={"parity": "even", "convex on": "all", "range": "positive", "at 0": "1"},
+    facts={"parity": "even", "convex on": "all", "range": "positive", "at 0": "1",
+           "increasing on": "nonnegative", "decreasing on": "nonpositive"},
     exact=lambda mp, x: mp.cosh(x),
 )
 TANH = _elementwise(
     "tanh", "1 - tanh(x)^2", "the quotient rule for sinh/cosh",
     lift(lambda np, x: np.tanh(x), lambda np, x: 4 * _expit(np, 2 * x) * _expit(np, -2 * x)),
     "np.tanh(#1)", latex=r"\tanh", laws=("tanh(x) = sinh(x)./cosh(x)",),
-    facts={"parity": "odd", "at 0": "0", "quotient": "sinh/cosh"},
+    facts={"parity": "odd", "at 0": "0", "quotient": "sinh/cosh", **_SATURATING},
     exact=lambda mp, x: mp.tanh(x),
 )
 ABS = _elementwise(
@@ -114,7 +120,8 @@ ABS = _elementwise(
     latex=r"\lvert #1\rvert", latex_matrix=r"\operatorname{abs}(#1)", unicode="|#1|",
     smooth="x != 0", kink="sign(0) = 0", laws=("abs(x) = x.*sign(x)",),
     facts={"parity": "even", "convex on": "all", "range": "nonnegative", "at 0": "0", "degree": "1",
-           "on nonnegative": "x", "even powers": "smooth"},
+           "on nonnegative": "x", "even powers": "smooth", "increasing on": "nonnegative",
+           "decreasing on": "nonpositive"},
 )
 SIGN = _elementwise(
     "sign", "0", "constant on either side of 0",
@@ -124,34 +131,35 @@ SIGN = _elementwise(
 )
 STEP = _elementwise(
     "step", "0", "0 where x <= 0, 1 where x > 0",
-    lambda np, x: np.where(np.real(x) > 0, 1.0, 0.0), "np.heaviside(#1, 0.0)", latex=r"\operatorname{step}",
+    lambda np, x: np.heaviside(np.real(x), 0.0), "np.heaviside(#1, 0.0)", latex=r"\operatorname{step}",
     smooth="x != 0", kink="step(0) = 0",
     facts={"range": "nonnegative", "at 0": "0", "degree": "0", "on positive": "1"},
 )
 RELU = _elementwise(
     "relu", "step(x)", "0 where x <= 0, x where x > 0",
-    lambda np, x: np.where(np.real(x) > 0, x, 0.0), "np.maximum(#1, 0)", latex=r"\operatorname{relu}",
+    lambda np, x: np.where(np.real(x) <= 0, 0.0, x), "np.maximum(#1, 0)", latex=r"\operatorname{relu}",
     smooth="x != 0", kink="step(0) = 0", laws=("relu(x) = x.*step(x)", "relu(x) - relu(-x) = x"),
-    facts={"convex on": "all", "range": "nonnegative", "at 0": "0", "degree": "1", "on nonnegative": "x"},
+    facts={"convex on": "all", "increasing on": "all", "range": "nonnegative", "at 0": "0", "degree": "1",
+           "on nonnegative": "x"},
 )
 SIGMOID = _elementwise(
     "sigmoid", "sigmoid(x)*(1 - sigmoid(x))", "the logistic equation",
     lift(_expit, lambda np, x: _expit(np, x) * _expit(np, -x)), "scipy.special.expit(#1)", scipy=True,
     latex=r"\sigma", unicode="σ", laws=("sigmoid(x) + sigmoid(-x) = 1",),
-    facts={"range": "positive", "at 0": "1/2"},
+    facts={"range": "positive", "at 0": "1/2", "log-concave on": "all", **_SATURATING},
     exact=lambda mp, x: 1 / (1 + mp.exp(-x)),
 )
 SOFTPLUS = _elementwise(
     "softplus", "sigmoid(x)", "log(1 + exp(x)), accurate at both ends",
     lift(lambda np, x: np.logaddexp(0, x), _expit), "np.logaddexp(0, #1)", latex=r"\operatorname{softplus}",
-    laws=("softplus(x) - softplus(-x) = x",), facts={"convex on": "all", "range": "positive"},
+    laws=("softplus(x) - softplus(-x) = x",), facts={"convex on": "all", "increasing on": "all", "range": "positive"},
     exact=lambda mp, x: mp.log(1 + mp.exp(x)),
 )
 ERF = _elementwise(
     "erf", "2/sqrt(pi)*exp(-x^2)", "the integral of the bell curve",
     lift(special("erf"), lambda np, x: 2 / np.sqrt(np.pi) * np.exp(-(x**2))), "scipy.special.erf(#1)", scipy=True,
     latex=r"\operatorname{erf}", laws=("erf(-x) = -erf(x)",),
-    facts={"parity": "odd", "at 0": "0"},
+    facts={"parity": "odd", "at 0": "0", **_SATURATING},
     exact=lambda mp, x: mp.erf(x),
 )
 
@@ -164,13 +172,13 @@ NORMCDF = _elementwise(
     "normcdf", "normpdf(x)", "the standard normal distribution function",
     lift(special("ndtr"), _density), "scipy.special.ndtr(#1)", scipy=True, latex=r"\Phi", unicode="Φ",
     laws=("normcdf(x) + normcdf(-x) = 1",),
-    facts={"range": "positive", "at 0": "1/2"},
+    facts={"range": "positive", "at 0": "1/2", "log-concave on": "all", **_SATURATING},
     exact=lambda mp, x: mp.ncdf(x),
 )
 NORMPDF = _elementwise(
     "normpdf", "-x*normpdf(x)", "the standard normal density, exp(-x^2/2)/sqrt(2*pi)",
     lift(_density, lambda np, x: -x * _density(np, x)), "np.exp(-(#1)**2/2)/np.sqrt(2*np.pi)", latex=r"\varphi",
-    unicode="φ", facts={"parity": "even", "range": "positive"},
+    unicode="φ", facts={"parity": "even", "range": "positive", "log-concave on": "all"},
     exact=lambda mp, x: mp.npdf(x),
 )
 GELU = Card(

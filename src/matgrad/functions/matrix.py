@@ -28,20 +28,20 @@ DET = Card(
     "det", "matrix", {None: ("ii->", "->")}, "Jacobi's formula", _det, "np.linalg.det(#1)",
     differential="tr(adj(X)*dX)", latex=r"\det",
     laws=("det(X') = det(X)", "det(inv(X)) = 1/det(X)"), source="Magnus & Neudecker 2019, ch. 8",
-    facts={"of a scalar": "x"},
+    facts={"of a scalar": "x", "log-concave on": "spd"},
 )  # fmt: skip
 LOGDET = Card(
     "logdet", "matrix", {None: ("ii->", "->")}, "Jacobi's formula, divided by det(X); the value is log|det X|",
     numeric.logdet, "np.linalg.slogdet(#1)[1]", differential="tr(inv(X)*dX)", needs="det(X) != 0",
     latex=r"\log\lvert\det(#1)\rvert", unicode="log|det(#1)|",
     laws=("logdet(X') = logdet(X)", "logdet(inv(X)) = -logdet(X)"),
-    facts={"of a scalar": "log(abs(x))", "concave on": "spd"},
+    facts={"of a scalar": "log(abs(x))", "concave on": "spd", "increasing on": "spd"},
     source="Magnus & Neudecker 2019, ch. 8",
 )  # fmt: skip
 INV = Card(
     "inv", "matrix", {None: ("ii->ii", "->")}, "the differential of X*inv(X) = eye", _inv, "np.linalg.inv(#1)",
     differential="-inv(X)*dX*inv(X)", needs="det(X) != 0", latex=r"#1^{-1}", unicode="#1⁻¹",
-    laws=("inv(X') = inv(X)'", "inv(inv(X)) = X"), facts={"of a scalar": "1/x", "convex on": "spd"},
+    laws=("inv(X') = inv(X)'", "inv(inv(X)) = X"), facts={"of a scalar": "1/x", "convex on": "spd", "decreasing on": "spd"},
     source="Magnus & Neudecker 2019, ch. 8",
 )  # fmt: skip
 ADJ = Card(

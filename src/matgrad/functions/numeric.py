@@ -66,7 +66,7 @@ def ties(np: Any, x: Any, axis: int | None, sign: int) -> Any:
 def extreme(np: Any, x: Any, y: Any, axis: int | None, sign: int) -> Any:
     """max or min over entries, or of two arguments entry by entry; the mean over ties carries the complex step."""
     if y is not None:
-        return np.where(sign * np.real(x) > sign * np.real(y), x, y)
+        return np.where((sign * np.real(x) > sign * np.real(y)) | np.isnan(x), x, y)  # what is undefined stays so
     mask = top(np, x, axis, sign)
     return np.sum(np.where(mask, x, 0), axis=axis) / np.sum(mask, axis=axis)
 

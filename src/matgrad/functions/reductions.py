@@ -15,7 +15,7 @@ LOGSUMEXP = Card(
     "logsumexp", "reduction", OVER, "the chain rule on log(sum(exp(x)))",
     lambda np, x, axis=None: numeric.logsumexp(np, x, axis), "scipy.special.logsumexp(#1, axis=#axis)", scipy=True,
     differential="sum(softmax(x).*dx)", latex=r"\operatorname{logsumexp}",
-    laws=("logsumexp(x) = log(sum(exp(x)))",), facts={"of a scalar": "x", "convex on": "all"},
+    laws=("logsumexp(x) = log(sum(exp(x)))",), facts={"of a scalar": "x", "convex on": "all", "increasing on": "all"},
 )  # fmt: skip
 SOFTMAX = Card(
     "softmax", "reduction", WITHIN, "the quotient rule on exp(x)/sum(exp(x))",
@@ -28,7 +28,8 @@ MAX = Card(
     "only the largest entry moves the maximum; of two arguments, max(x, y) = y + relu(x - y)",
     lambda np, x, y=None, axis=None: numeric.extreme(np, x, y, axis, 1), "np.max(#1, axis=#axis)",
     numpy_pair="np.maximum(#1, #2)", differential="sum(argmax(x).*dx)", latex=r"\max",
-    smooth=_UNIQUE, kink="the mean over ties", facts={"of a scalar": "x", "convex on": "all", "range": "that of x"},
+    smooth=_UNIQUE, kink="the mean over ties",
+    facts={"of a scalar": "x", "convex on": "all", "increasing on": "all", "range": "that of x"},
 )  # fmt: skip
 MIN = Card(
     "min", "reduction", OVER_OR_PAIR,
@@ -36,7 +37,7 @@ MIN = Card(
     lambda np, x, y=None, axis=None: numeric.extreme(np, x, y, axis, -1), "np.min(#1, axis=#axis)",
     numpy_pair="np.minimum(#1, #2)", differential="sum(argmin(x).*dx)", latex=r"\min",
     smooth="the minimum is unique", kink="the mean over ties", laws=("min(x) = -max(-x)",),
-    facts={"of a scalar": "x", "concave on": "all", "range": "that of x"},
+    facts={"of a scalar": "x", "concave on": "all", "increasing on": "all", "range": "that of x"},
 )  # fmt: skip
 
 _TIES = """\

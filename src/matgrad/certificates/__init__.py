@@ -1,0 +1,1 @@
+"""Certificates: what is certain about a formula, with a proof or a counterexample."""

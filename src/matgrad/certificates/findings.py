@@ -1,0 +1,362 @@
+"""All that is found out about a formula: property by property yes, no or unknown, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from matgrad.certificates.judge import CONCAVE, CONVEX, Judge, fact
+from matgrad.certificates.proof import SAID, Proof
+from matgrad.certificates.refute import Search, Witness, against, against_convexity
+from matgrad.certificates.setting import Region, Setting, Traits, reduced, region, setting
+from matgrad.certificates.suppose import suppositions
+from matgrad.checking.sampling import Subject
+from matgrad.errors import MatgradError
+from matgrad.formula.infer import Typed
+from matgrad.formula.syntax import MATRIX, Expr, Program, walk
+from matgrad.formula.unicode import to_unicode
+from matgrad.tensor.builders import is_symmetric
+from matgrad.tensor.facts import Fact
+from matgrad.tensor.nodes import Apply, Einsum, Node, Symbol, topological
+from matgrad.translate.recover import Recovery
+
+SIGNS = ("positive", "nonnegative")
+OF_SQUARE = ("symmetric", "psd", "spd", "invertible", "orthogonal")
+CURVATURES = {"affine": 0, "convex": CONVEX, "concave": CONCAVE}
+_JOINTLY = 6
+"""Variables up to which all of them together are asked about unasked."""
+_RECHECKED = 6
+"""Points from which a proof is tried against segments: it must never fail."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether a property holds for all values that the declarations allow.
+
+    ``proof`` shows a yes, ``witness`` a no. ``where`` is the convex set on which a curvature is claimed, besides what
+    is declared; ``supposing`` what would have to hold besides for a yes; ``note`` says what else is known.
+    """
+
+    property: str
+    holds: Fact
+    variables: tuple[str, ...] = ()
+    proof: Proof | None = None
+    witness: Witness | None = None
+    where: tuple[str, ...] = ()
+    supposing: tuple[str, ...] = ()
+    note: str = ""
+    _text: Callable[[Node], str] = field(default=repr, repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        said = SAID.get(self.property, self.property)
+        return f"{said} in {', '.join(self.variables)}" if self.variables else said
+
+    @property
+    def reason(self) -> tuple[str, ...]:
+        """The proof, the counterexample or what is missing, line by line; indented as it rests on each other."""
+        lines = list(self.proof.lines(self._text)) if self.proof is not None else []
+        if self.witness is not None:
+            lines += told(self.witness) if self.holds is Fact.NO else [f"not always: {line}" for line in told(self.witness)]
+        lines += [self.note] if self.note else []
+        if self.supposing:
+            lines.append(f"it would be, if {' and '.join(self.supposing)}")
+        return tuple(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        data: dict[str, Any] = {"property": SAID.get(self.property, self.property), "holds": self.holds.value}
+        if self.variables:
+            data |= {"in": list(self.variables), "where": list(self.where)}
+        if self.supposing:
+            data["supposing"] = list(self.supposing)
+        data["reason"] = list(self.reason)
+        if self.witness is not None:
+            w = self.witness
+            parts = {"at": w.arrays, "start": w.start or {}, "end": w.end or {}}
+            data["witness"] = {k: {n: _plain(v) for n, v in part.items()} for k, part in parts.items() if part}
+        return data
+
+
+def told(witness: Witness) -> list[str]:
+    fixed = ", ".join(f"{n} = {_shown(v)}" for n, v in witness.arrays.items())
+    if witness.start is None or witness.end is None:
+        return [f"at {fixed}: {witness.says}" if fixed else witness.says]
+    ends = (", ".join(f"{n} = {_shown(v)}" for n, v in end.items()) for end in (witness.start, witness.end))
+    line = " to ".join(ends)
+    return [f"from {line}{f', with {fixed}' if fixed else ''}: {witness.says}"]
+
+
+def _shown(value: Any) -> str:
+    if getattr(value, "ndim", 0) == 0:
+        return f"{float(value):.6g}"
+    if value.ndim == 1:
+        return f"({', '.join(f'{v:.6g}' for v in value)})"
+    return f"[{'; '.join(', '.join(f'{v:.6g}' for v in row) for row in value)}]"
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+class Facts(Mapping[str, Finding]):
+    """Findings by name, ``"positive"`` or ``"convex in x"``; ``"convex"`` where one set of variables was asked about."""
+
+    def __init__(self, findings: Sequence[Finding], formula: str) -> None:
+        self.findings = tuple(findings)
+        self.formula = formula
+
+    def __getitem__(self, name: str) -> Finding:
+        for finding in self.findings:
+            if finding.name == name:
+                return finding
+        found = [f for f in self.findings if name in (f.property, SAID.get(f.property))]
+        if len(found) != 1:
+            known = ", ".join(f.name for f in self.findings)
+            raise MatgradError(f"there is no one fact called '{name}' here", details=f"the facts are {known}")
+        return found[0]
+
+    def only(self, name: str) -> Facts:
+        """One of the facts alone."""
+        return Facts([self[name]], self.formula)
+
+    def __iter__(self) -> Iterator[str]:
+        return (finding.name for finding in self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in (f.name, f.property) for f in self.findings)
+
+    def __str__(self) -> str:
+        told = [f for f in self.findings if not self._goes_without_saying(f)]
+        width = max((len(f.name) for f in told), default=0)
+        lines = []
+        for f in told:
+            where = f"   where {', '.join(f.where)}" if f.where and f.holds is Fact.YES else ""
+            lines.append(f"{f.name:<{width}}   {f.holds.value}{where}")
+            lines += [f"    {line}" for line in f.reason]
+        return "\n".join(lines)
+
+    def _goes_without_saying(self, finding: Finding) -> bool:
+        """Affine says convex and concave, positive says nonnegative; and that something is not affine is said by them."""
+        stronger = {"convex": "affine", "concave": "affine", "nonnegative": "positive", "psd": "spd", "invertible": "spd"}
+        if finding.property == "affine" and len(self) > 1:
+            return finding.holds is not Fact.YES
+        above = [f for f in self.findings if f.property == stronger.get(finding.property) and f.variables == finding.variables]
+        return any(f.holds is Fact.YES for f in above)
+
+    def __repr__(self) -> str:
+        return f"<facts of {self.formula}: {', '.join(f'{f.name} {f.holds.value}' for f in self.findings)}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"formula": self.formula, "facts": [f.to_dict() for f in self.findings]}
+
+
+# -- finding out --------------------------------------------------------------------------------------
+
+
+class Asked(Protocol):
+    """What is needed of the formula that is asked about."""
+
+    typed: Typed
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def recovery(self) -> Recovery: ...
+    def print(self, expr: Expr) -> str: ...
+
+
+def facts_of(formula: Asked, names: Sequence[str] | None, of: str | None) -> Facts:
+    """All facts, with curvature in these variables jointly; or, by default, in each variable, and in all of them."""
+    typed = formula.typed
+    if of is not None and of not in typed.intermediates:
+        raise MatgradError(f"there is no intermediate {of}", details=_listed("the intermediates are", typed.intermediates))
+    for name in names or ():
+        if name not in typed.variables:
+            raise MatgradError(f"there is no variable {name}", details=_listed("the variables are", typed.variables))
+
+    def text(node: Node) -> str:
+        return to_unicode(formula.recovery.formula(node))
+
+    inquiry = Inquiry(typed, of, text, formula.print)
+    groups = [tuple(dict.fromkeys(names))] if names else [(name,) for name in inquiry.names]
+    if not names and 1 < len(groups) <= _JOINTLY:
+        groups.append(tuple(inquiry.names))
+    bends: list[Finding] = []
+    for group in groups:
+        bends += [inquiry.curvature(group, property) for property in CURVATURES]
+        bends += inquiry.stronger(group)
+    return Facts([*bends, *inquiry.values()], formula.text)
+
+
+def _listed(what: str, names: Iterable[str]) -> str:
+    return f"{what} {', '.join(names)}" if list(names) else f"{what.replace('are', 'would be')} defined first: r = A*x - b; …"
+
+
+class Inquiry:
+    """Finds out about a formula, or about one of its intermediates (``of``). ``text`` prints a node, ``show`` a formula."""
+
+    def __init__(
+        self, typed: Typed, of: str | None, text: Callable[[Node], str], show: Callable[[Expr], str]
+    ) -> None:
+        self.typed = typed
+        self.text = text
+        self.show = show
+        self.program: Program = reduced(typed.program, of)
+        self.setting: Setting = setting(typed, self.program)
+        self.names = [n for n, symbol in self.setting.symbols.items() if symbol in _symbols(self.setting.root)]
+        used = _names_in(self.program)
+        self.subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in typed.variables.items() if n in used]
+
+    def search(self) -> Search:
+        return Search(self.program, self.subjects)
+
+    def values(self) -> list[Finding]:
+        """Signs of the entries, and the structure of a square matrix."""
+        dims = self.setting.root.shape
+        square = self.program.body.kind == MATRIX and dims[0] == dims[1]
+        return [self.value(property) for property in (*SIGNS, *(OF_SQUARE if square else ()))]
+
+    def value(self, property: str) -> Finding:
+        root = self.setting.root
+        proof = _symmetric(root) if property == "symmetric" else _orthogonal(root) if property == "orthogonal" else None
+        proof = proof or (fact(root, property) if property in (*SIGNS, "psd", "spd", "invertible") else None)
+        witness = self._refuted(lambda search: against(search, property), proof)
+        supposing: tuple[str, ...] = ()
+        if proof is None and property not in ("symmetric", "orthogonal"):
+            supposing = suppositions(self.typed, self.names, lambda traits: self._shows(property, traits))
+        note = "" if proof or witness else _remark(property, root)
+        return self._finding(property, proof, witness, (), (), supposing, note, no=witness is not None)
+
+    def _shows(self, property: str, traits: Traits) -> bool:
+        return fact(setting(self.typed, self.program, traits).root, property) is not None
+
+    def curvature(self, names: Sequence[str], property: str) -> Finding:
+        """Affine, convex or concave in some variables jointly, the others fixed."""
+        sign = CURVATURES[property]
+        turning = next((n for n in names if "orthogonal" in self.typed.variables[n].traits), None)
+        if turning is not None:
+            return self._finding(property, None, None, tuple(names), (), (), f"orthogonal matrices such as {turning} are no convex set", no=True)
+        proof, where = self._judged(names, sign, None)
+        witness = self._refuted(lambda s: against_convexity(s, names, sign), proof, names, sign)
+        supposing: tuple[str, ...] = ()
+        depends = False
+
+        def shows(traits: Traits) -> bool:
+            return self._judged(names, sign, traits)[0] is not None
+
+        if proof is None:
+            constants = [n for n in self.names if n not in names]
+            supposing = suppositions(self.typed, constants, shows)
+            depends = bool(supposing)  # it is a matter of the constants alone: neither yes nor no
+            supposing = supposing or suppositions(self.typed, self.names, shows)
+        note = ""
+        if proof is None and witness is None and where.obstacle is not None:
+            note = f"it is not known whether {where.obstacle.says(self.show)} on a convex set"
+        conditions = tuple(dict.fromkeys(c.says(self.show) for c in where.conditions)) if proof is not None else ()
+        no = witness is not None and not depends
+        return self._finding(property, proof, witness, tuple(names), conditions, supposing, note, no=no)
+
+    def stronger(self, names: Sequence[str]) -> Iterator[Finding]:
+        """What implies more than convexity, where it is shown: of a symmetric matrix in the matrix order, of logarithms."""
+        variables = [self.setting.symbols[n] for n in names]
+        where = region(self.setting, variables)
+        if where.obstacle is not None:
+            return
+        judge, root = Judge(variables, where.given), self.setting.root
+        judge.judge(root, CONVEX)
+        conditions = tuple(dict.fromkeys(c.says(self.show) for c in where.conditions))
+        for sign, word in ((CONVEX, "convex"), (CONCAVE, "concave")):
+            for property, proof in ((f"matrix {word}", judge.matrix_bent(root, sign)), (f"log-{word}", judge.log_bent(root, sign))):
+                if proof is not None and proof.property == property:
+                    yield self._finding(property, proof, None, tuple(names), conditions, (), "")
+
+    def _judged(self, names: Sequence[str], sign: int, stronger: Traits | None) -> tuple[Proof | None, Region]:
+        found = self.setting if stronger is None else setting(self.typed, self.program, stronger)
+        variables = [found.symbols[n] for n in names]
+        where = region(found, variables)
+        if where.obstacle is not None:
+            return None, where
+        judge = Judge(variables, where.given)
+        return (judge.judge(found.root, sign) if sign else judge.affine(found.root)), where
+
+    def _refuted(
+        self, look: Callable[[Search], Witness | None], proof: Proof | None, names: Sequence[str] = (), sign: int = 0
+    ) -> Witness | None:
+        """A counterexample. One to a proof is a fault of matgrad, and a few are tried to be sure."""
+        if self.typed.functions:
+            return None  # an unspecified function has no values
+        if proof is None:
+            return look(self.search())
+        found = against_convexity(self.search(), names, sign, _RECHECKED) if names else look(self.search())
+        if found is not None:
+            raise AssertionError(f"a proof and a counterexample: {told(found)[0]}")
+        return None
+
+    def _finding(
+        self,
+        property: str,
+        proof: Proof | None,
+        witness: Witness | None,
+        names: tuple[str, ...],
+        where: tuple[str, ...],
+        supposing: tuple[str, ...],
+        note: str,
+        *,
+        no: bool = False,
+    ) -> Finding:
+        holds = Fact.YES if proof is not None else Fact.NO if no else Fact.UNKNOWN
+        return Finding(property, holds, names, proof, witness, where, supposing, note, self.text)
+
+
+def _symbols(root: Node) -> set[Node]:
+    return {node for node in topological(root) if isinstance(node, Symbol)}
+
+
+def _names_in(program: Program) -> set[str]:
+    parts = [*(d for _, d in program.definitions), program.body]
+    return {n.value for part in parts for n in walk(part) if n.op == "name"}
+
+
+def _symmetric(root: Node) -> Proof | None:
+    if not is_symmetric(root):
+        return None
+    return Proof("symmetric", root, "declared" if isinstance(root, Symbol) else "it is its own transpose")
+
+
+def _orthogonal(node: Node) -> Proof | None:
+    """Declared, the identity, and inverses, transposes and products of orthogonal matrices."""
+    if isinstance(node, Symbol) and "orthogonal" in node.traits:
+        return Proof("orthogonal", node, "declared")
+    if isinstance(node, Apply) and node.function == "inv":
+        inner = _orthogonal(node.arg)
+        return None if inner is None else Proof("orthogonal", node, "an inverse of one", (inner,))
+    if not isinstance(node, Einsum) or len(node.out) != 2 or abs(node.coefficient) != 1:
+        return None
+    if not node.operands:
+        return Proof("orthogonal", node, "the identity, up to sign") if node.out == (0, 0) else None
+    parts = [_orthogonal(operand) for operand in node.operands]
+    if None in parts or not _is_chain(node):
+        return None
+    return Proof("orthogonal", node, "a product of orthogonal matrices", tuple(p for p in parts if p is not None))
+
+
+def _is_chain(node: Einsum) -> bool:
+    """A product of matrices from one axis to the other, each taken as it is or transposed."""
+    waiting, at = list(node.subscripts), node.out[0]
+    while waiting:
+        here = [s for s in waiting if at in s]
+        if len(here) != 1 or len(set(here[0])) != 2:
+            return False
+        waiting.remove(here[0])
+        (at,) = set(here[0]) - {at}
+    return at == node.out[1] and len(set(node.out)) == 2
+
+
+def _remark(property: str, root: Node) -> str:
+    if property == "spd" and fact(root, "psd") is not None:
+        return "it is positive semidefinite, and positive definite where it is invertible"
+    return "it is where its determinant is not 0" if property == "invertible" else ""

@@ -1,0 +1,184 @@
+"""Rules for the signs of entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from matgrad.tensor.builders import einsum
+from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
+from matgrad.tensor.facts.reasons import Why, holds, of_function, rule_for, why
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol
+
+
+@rule_for("positive")
+def positive(node: Node) -> Why | None:
+    """Every entry is > 0."""
+    if isinstance(node, Symbol):
+        return Why("declared positive") if "positive" in node.traits else None
+    if isinstance(node, Named):
+        return _through(node, "positive")
+    if isinstance(node, Constant):
+        return Why("a positive constant") if node.name in ("size", "pi") else None
+    if isinstance(node, Map):
+        return _positive_map(node)
+    if isinstance(node, Apply):
+        return _of_apply(node, "positive", "spd")
+    if isinstance(node, Sum):
+        return _positive_sum(node)
+    assert isinstance(node, Einsum)
+    if node.coefficient > 0 and len(set(node.out)) == len(node.out):
+        return _product(node, "positive")
+    return None
+
+
+@rule_for("nonnegative")
+def nonnegative(node: Node) -> Why | None:
+    """Every entry is ≥ 0."""
+    found = why(node, "positive")
+    if found is not None:
+        return found
+    if isinstance(node, Symbol):
+        return Why("declared nonnegative") if "nonnegative" in node.traits else None
+    if isinstance(node, Constant):
+        return Why("a constant of zeros and ones")
+    if isinstance(node, Named):
+        return _through(node, "nonnegative")
+    if isinstance(node, Map):
+        return _nonnegative_map(node)
+    if isinstance(node, Apply):
+        return _of_apply(node, "nonnegative", "psd")
+    if isinstance(node, Sum):
+        if all(factor > 0 and holds(term, "nonnegative") for factor, term in node.terms):
+            return Why("a sum of nonnegative terms", tuple(("nonnegative", term) for _, term in node.terms))
+        return None
+    assert isinstance(node, Einsum)
+    if node.coefficient == 0:
+        return Why("zero")
+    return None if node.coefficient < 0 else _product(node, "nonnegative") or _diagonal(node) or _gram(node)
+
+
+def _through(node: Named, property: str) -> Why | None:
+    return Why("by its definition", ((property, node.value),)) if holds(node.value, property) else None
+
+
+def _positive_map(node: Map) -> Why | None:
+    base = node.args[0]
+    if node.function in ("power", "pow") and holds(base, "positive"):
+        return Why("a power of what is positive", (("positive", base),))
+    if node.function == "power" and node.parameter < 0:  # where it is defined, it is not 0
+        return nonnegative_power(node)
+    return _by_range(node.function, "positive")
+
+
+def _nonnegative_map(node: Map) -> Why | None:
+    return nonnegative_power(node) if node.function == "power" else _by_range(node.function, "nonnegative")
+
+
+def nonnegative_power(node: Map) -> Why | None:
+    exponent: Fraction = node.parameter
+    if exponent.denominator % 2 == 0:
+        return Why("a root of even order")
+    if exponent.numerator % 2 == 0:
+        return Why("an even power")
+    base = node.args[0]
+    return Why("a power of what is nonnegative", (("nonnegative", base),)) if holds(base, "nonnegative") else None
+
+
+def _by_range(function: str, property: str) -> Why | None:
+    return Why(f"{function} takes {property} values only") if of_function(function, "range") == property else None
+
+
+def _of_apply(node: Apply, property: str, of_matrix: str) -> Why | None:
+    if node.function == "det":
+        said = {"spd": "positive definite", "psd": "positive semidefinite"}[of_matrix]
+        return Why(f"the determinant of a {said} matrix", ((of_matrix, node.arg),)) if holds(node.arg, of_matrix) else None
+    if of_function(node.function, "range") == "that of x" and holds(node.arg, property):
+        return Why(f"{node.function} of {property} entries", ((property, node.arg),))
+    return _by_range(node.function, property)
+
+
+def _positive_sum(node: Sum) -> Why | None:
+    if not all(factor > 0 and holds(term, "nonnegative") for factor, term in node.terms):
+        return None
+    if not any(holds(term, "positive") for _, term in node.terms):
+        return None
+    told = tuple(("positive" if holds(term, "positive") else "nonnegative", term) for _, term in node.terms)
+    return Why("a sum of nonnegative terms, one of them positive", told)
+
+
+def _product(node: Einsum, property: str) -> Why | None:
+    if not all(holds(operand, property) for operand in node.operands):
+        return None
+    if not node.operands:
+        return Why(f"a {property} number")
+    said = "a sum of products" if _is_summed(node) else "a product"
+    return Why(f"{said} of {property} factors", tuple((property, n) for n in dict.fromkeys(node.operands)))
+
+
+def _is_summed(node: Einsum) -> bool:
+    return len(node.sizes) > len(set(node.out))
+
+
+def _diagonal(node: Einsum) -> Why | None:
+    """The diagonal, or the trace, of a positive semidefinite matrix."""
+    if len(node.operands) == 1 and len(set(node.subscripts[0])) == 1 and len(node.subscripts[0]) == 2:
+        matrix = node.operands[0]
+        if holds(matrix, "psd"):
+            said = "the diagonal" if node.out else "the trace"
+            return Why(f"{said} of a positive semidefinite matrix", (("psd", matrix),))
+    return None
+
+
+def _gram(node: Einsum) -> Why | None:
+    """Each connected part is a product of nonnegative factors, or its own mirror image and so v'·P·v for a psd P."""
+    told: list[tuple[str, Node]] = []
+    parts = list(components(zip(node.operands, node.subscripts, strict=True), set(node.out)))
+    for part in parts:
+        if len(parts) > 1:
+            kept = tuple(x for x in dict.fromkeys(node.out) if any(x in s for _, s in part))
+            whole = einsum(part, kept)
+            if not holds(whole, "nonnegative"):
+                return None
+            told.append(("nonnegative", whole))
+            continue
+        found = mirrored(part, set(node.out))
+        if found is None:
+            return None
+        told += premises(found)
+    if len(parts) > 1:
+        return Why("a product of nonnegative factors", tuple(told))
+    return Why("a quadratic form v'*P*v with P positive semidefinite", tuple(told))
+
+
+def mirrored(part: list[Operand], out: set[int]) -> Mirror | None:
+    """A mirror of a contraction that fixes ``out``, with psd bridges and nonnegative weights."""
+    seeds: list[tuple[tuple[int, int], ...]] = []
+    for i, (node, s) in enumerate(part):
+        if len(s) == 2 and s[0] != s[1] and not set(s) & out and holds(node, "psd"):
+            seeds.append(((s[0], s[1]),))
+        seeds += [tuple(zip(s, t, strict=True)) for other, t in part[i + 1 :] if other is node and s != t]
+    for seed in seeds:
+        for found in mirrors(part, seed, out, lambda node: holds(node, "psd")):
+            if all(holds(n, "nonnegative") for n, _ in found.fixed):
+                return found
+    return None
+
+
+def premises(found: Mirror) -> list[tuple[str, Node]]:
+    told = [("psd", node) for node, _ in found.bridges] + [("nonnegative", node) for node, _ in found.fixed]
+    return list(dict.fromkeys(told))
+
+
+def components(operands: Iterator[Operand] | zip[Operand], cut: set[int]) -> Iterator[list[Operand]]:
+    """The operands in groups that share labels, ``cut`` not counted."""
+    groups: list[tuple[set[int], list[Operand]]] = []
+    for node, labels in operands:
+        own, members = set(labels) - cut, [(node, labels)]
+        for group in [g for g in groups if g[0] & own]:
+            groups.remove(group)
+            own |= group[0]
+            members = group[1] + members
+        groups.append((own, members))
+    for _, members in groups:
+        yield members
