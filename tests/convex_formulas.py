@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 
 DECLARED = {
-    "x": "vector(n)", "y": "vector(n)", "w": "positive vector(n)", "v": "positive vector(n)", "k": "nonnegative vector(n)",
+    "x": "vector(n)", "y": "vector(n)", "w": "positive vector(n)", "v": "positive vector(n)",
+    "k": "nonnegative vector(n)",
     "c": "scalar", "d": "positive", "a": "positive", "e": "nonnegative", "A": "matrix(m,n)", "B": "matrix(n,n)",
     "S": "spd(n)", "T": "spd(n)", "P": "psd(n)", "H": "symmetric(n)", "X": "matrix(n,n)", "u": "vector(m)",
     "D": "diagonal(n)", "O": "orthogonal(n)",
@@ -56,15 +57,19 @@ class ConvexGenerator:
     def _scalar(self) -> list[Callable[[int], str]]:
         vector = lambda depth: self.of("vector", depth)  # noqa: E731
         matrix = lambda depth: self.of("matrix", depth)  # noqa: E731
-        function = lambda: self.random.choice(["sum", "norm1", "norm2", "max", "min", "logsumexp", "sum", "mean"])  # noqa: E731
-        spd = lambda: self.random.choice(["S", "T", "S + P", "S + X'*X", "inv(S)", "diag(w)", "S + w[1]*P", "S + diag(v)"])  # noqa: E731
+        names = ["sum", "norm1", "norm2", "max", "min", "logsumexp", "sum", "mean"]
+        function = lambda: self.random.choice(names)  # noqa: E731
+        definite = ["S", "T", "S + P", "S + X'*X", "inv(S)", "diag(w)", "S + w[1]*P", "S + diag(v)"]
+        spd = lambda: self.random.choice(definite)  # noqa: E731
         return [
             *self._pointwise("scalar"),
             *[lambda k: f"{function()}({vector(k)})"] * 4,
             lambda k: f"({vector(k)})'*({vector(k)})",
             lambda k: f"norm2({vector(k)})^2",
             lambda k: f"norm2({vector(k)})^2/({self.of('scalar', k)})",
-            lambda k: self.random.choice(["({v})'*({m})*({v})", "({v})'*inv({s})*({v})"]).format(v=vector(min(k, 1)), m=matrix(0), s=spd()),
+            lambda k: self.random.choice(["({v})'*({m})*({v})", "({v})'*inv({s})*({v})"]).format(
+                v=vector(min(k, 1)), m=matrix(0), s=spd()
+            ),
             lambda k: f"tr({matrix(k)})",
             lambda k: f"tr(({matrix(k)})*({matrix(0)}))",
             lambda k: f"logdet({spd()})",
@@ -96,7 +101,7 @@ class ConvexGenerator:
             lambda k: f"({matrix(k)}).*({matrix(k)})",
             lambda k: f"diag({self.of('vector', k)})",
             lambda k: f"({self.of('vector', k)})*({self.of('vector', k)})'",
-            lambda k: f"A'*diag({self.of('vector', k)}.*ones(n))*A" if False else f"X*diag({self.of('vector', k)})*X'",
+            lambda k: f"X*diag({self.of('vector', k)})*X'",
             lambda k: f"inv({matrix(k)})",
         ]
 

@@ -1,7 +1,7 @@
 """The command line: ``matgrad derive``, ``matgrad explain``, ``matgrad facts`` and ``matgrad eval``.
 
-Exit status: 0 fine, 1 the answer to a question is no, 2 bad input, 3 a check failed, 4 a check was undecided, 70 a fault of matgrad itself, 74 the
-output could not be written.
+Exit status: 0 fine, 1 the answer to a question is no, 2 bad input, 3 a check failed, 4 undecided or unknown, 70 a
+fault of matgrad itself, 74 the output could not be written.
 """
 
 from __future__ import annotations
@@ -252,7 +252,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _facts(options: argparse.Namespace) -> int:
-    formula = Formula(expanded_loops(options.formula.strip()), options.where)
+    formula = Formula(options.formula.strip(), options.where)
     names = [name.strip() for given in options.names or () for name in given.split(",")]
     if not all(names):
         raise MatgradError(f"--in takes names with commas between them, not '{','.join(options.names)}'")

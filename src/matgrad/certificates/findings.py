@@ -38,7 +38,7 @@ class Finding:
     is declared; ``supposing`` what would have to hold besides for a yes; ``note`` says what else is known.
     """
 
-    property: str
+    claim: str
     holds: Fact
     variables: tuple[str, ...] = ()
     proof: Proof | None = None
@@ -50,7 +50,7 @@ class Finding:
 
     @property
     def name(self) -> str:
-        said = SAID.get(self.property, self.property)
+        said = SAID.get(self.claim, self.claim)
         return f"{said} in {', '.join(self.variables)}" if self.variables else said
 
     @property
@@ -58,14 +58,16 @@ class Finding:
         """The proof, the counterexample or what is missing, line by line; indented as it rests on each other."""
         lines = list(self.proof.lines(self._text)) if self.proof is not None else []
         if self.witness is not None:
-            lines += told(self.witness) if self.holds is Fact.NO else [f"not always: {line}" for line in told(self.witness)]
+            lines += (
+                told(self.witness) if self.holds is Fact.NO else [f"not always: {line}" for line in told(self.witness)]
+            )
         lines += [self.note] if self.note else []
         if self.supposing:
             lines.append(f"it would be, if {' and '.join(self.supposing)}")
         return tuple(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        data: dict[str, Any] = {"property": SAID.get(self.property, self.property), "holds": self.holds.value}
+        data: dict[str, Any] = {"property": SAID.get(self.claim, self.claim), "holds": self.holds.value}
         if self.variables:
             data |= {"in": list(self.variables), "where": list(self.where)}
         if self.supposing:
@@ -100,7 +102,7 @@ def _plain(value: Any) -> Any:
 
 
 class Facts(Mapping[str, Finding]):
-    """Findings by name, ``"positive"`` or ``"convex in x"``; ``"convex"`` where one set of variables was asked about."""
+    """Findings by name: ``"positive"``, ``"convex in x"``, or ``"convex"`` where that can mean only one."""
 
     def __init__(self, findings: Sequence[Finding], formula: str) -> None:
         self.findings = tuple(findings)
@@ -110,7 +112,7 @@ class Facts(Mapping[str, Finding]):
         for finding in self.findings:
             if finding.name == name:
                 return finding
-        found = [f for f in self.findings if name in (f.property, SAID.get(f.property))]
+        found = [f for f in self.findings if name in (f.claim, SAID.get(f.claim))]
         if len(found) != 1:
             known = ", ".join(f.name for f in self.findings)
             raise MatgradError(f"there is no one fact called '{name}' here", details=f"the facts are {known}")
@@ -127,7 +129,7 @@ class Facts(Mapping[str, Finding]):
         return len(self.findings)
 
     def __contains__(self, name: object) -> bool:
-        return any(name in (f.name, f.property) for f in self.findings)
+        return any(name in (f.name, f.claim) for f in self.findings)
 
     def __str__(self) -> str:
         told = [f for f in self.findings if not self._goes_without_saying(f)]
@@ -140,11 +142,19 @@ class Facts(Mapping[str, Finding]):
         return "\n".join(lines)
 
     def _goes_without_saying(self, finding: Finding) -> bool:
-        """Affine says convex and concave, positive says nonnegative; and that something is not affine is said by them."""
-        stronger = {"convex": "affine", "concave": "affine", "nonnegative": "positive", "psd": "spd", "invertible": "spd"}
-        if finding.property == "affine" and len(self) > 1:
+        """Affine says convex and concave, positive nonnegative; that something is not affine, they say."""
+        stronger = {
+            "convex": "affine",
+            "concave": "affine",
+            "nonnegative": "positive",
+            "psd": "spd",
+            "invertible": "spd",
+        }
+        if finding.claim == "affine" and len(self) > 1:
             return finding.holds is not Fact.YES
-        above = [f for f in self.findings if f.property == stronger.get(finding.property) and f.variables == finding.variables]
+        above = [
+            f for f in self.findings if f.claim == stronger.get(finding.claim) and f.variables == finding.variables
+        ]
         return any(f.holds is Fact.YES for f in above)
 
     def __repr__(self) -> str:
@@ -173,7 +183,9 @@ def facts_of(formula: Asked, names: Sequence[str] | None, of: str | None) -> Fac
     """All facts, with curvature in these variables jointly; or, by default, in each variable, and in all of them."""
     typed = formula.typed
     if of is not None and of not in typed.intermediates:
-        raise MatgradError(f"there is no intermediate {of}", details=_listed("the intermediates are", typed.intermediates))
+        raise MatgradError(
+            f"there is no intermediate {of}", details=_listed("the intermediates are", typed.intermediates)
+        )
     for name in names or ():
         if name not in typed.variables:
             raise MatgradError(f"there is no variable {name}", details=_listed("the variables are", typed.variables))
@@ -182,7 +194,7 @@ def facts_of(formula: Asked, names: Sequence[str] | None, of: str | None) -> Fac
         return to_unicode(formula.recovery.formula(node))
 
     inquiry = Inquiry(typed, of, text, formula.print)
-    groups = [tuple(dict.fromkeys(names))] if names else [(name,) for name in inquiry.names]
+    groups: list[tuple[str, ...]] = [tuple(dict.fromkeys(names))] if names else [(name,) for name in inquiry.names]
     if not names and 1 < len(groups) <= _JOINTLY:
         groups.append(tuple(inquiry.names))
     bends: list[Finding] = []
@@ -193,15 +205,17 @@ def facts_of(formula: Asked, names: Sequence[str] | None, of: str | None) -> Fac
 
 
 def _listed(what: str, names: Iterable[str]) -> str:
-    return f"{what} {', '.join(names)}" if list(names) else f"{what.replace('are', 'would be')} defined first: r = A*x - b; …"
+    return (
+        f"{what} {', '.join(names)}"
+        if list(names)
+        else f"{what.replace('are', 'would be')} defined first: r = A*x - b; …"
+    )
 
 
 class Inquiry:
-    """Finds out about a formula, or about one of its intermediates (``of``). ``text`` prints a node, ``show`` a formula."""
+    """Finds out about a formula or one of its intermediates (``of``); ``text`` prints a node, ``show`` a formula."""
 
-    def __init__(
-        self, typed: Typed, of: str | None, text: Callable[[Node], str], show: Callable[[Expr], str]
-    ) -> None:
+    def __init__(self, typed: Typed, of: str | None, text: Callable[[Node], str], show: Callable[[Expr], str]) -> None:
         self.typed = typed
         self.text = text
         self.show = show
@@ -239,7 +253,16 @@ class Inquiry:
         sign = CURVATURES[property]
         turning = next((n for n in names if "orthogonal" in self.typed.variables[n].traits), None)
         if turning is not None:
-            return self._finding(property, None, None, tuple(names), (), (), f"orthogonal matrices such as {turning} are no convex set", no=True)
+            return self._finding(
+                property,
+                None,
+                None,
+                tuple(names),
+                (),
+                (),
+                f"orthogonal matrices such as {turning} are no convex set",
+                no=True,
+            )
         proof, where = self._judged(names, sign, None)
         witness = self._refuted(lambda s: against_convexity(s, names, sign), proof, names, sign)
         supposing: tuple[str, ...] = ()
@@ -261,7 +284,7 @@ class Inquiry:
         return self._finding(property, proof, witness, tuple(names), conditions, supposing, note, no=no)
 
     def stronger(self, names: Sequence[str]) -> Iterator[Finding]:
-        """What implies more than convexity, where it is shown: of a symmetric matrix in the matrix order, of logarithms."""
+        """What says more than convexity, where it is shown: in the order of matrices, of the logarithm."""
         variables = [self.setting.symbols[n] for n in names]
         where = region(self.setting, variables)
         if where.obstacle is not None:
@@ -270,8 +293,11 @@ class Inquiry:
         judge.judge(root, CONVEX)
         conditions = tuple(dict.fromkeys(c.says(self.show) for c in where.conditions))
         for sign, word in ((CONVEX, "convex"), (CONCAVE, "concave")):
-            for property, proof in ((f"matrix {word}", judge.matrix_bent(root, sign)), (f"log-{word}", judge.log_bent(root, sign))):
-                if proof is not None and proof.property == property:
+            for property, proof in (
+                (f"matrix {word}", judge.matrix_bent(root, sign)),
+                (f"log-{word}", judge.log_bent(root, sign)),
+            ):
+                if proof is not None and proof.claim == property:
                     yield self._finding(property, proof, None, tuple(names), conditions, (), "")
 
     def _judged(self, names: Sequence[str], sign: int, stronger: Traits | None) -> tuple[Proof | None, Region]:

@@ -21,32 +21,32 @@ DEEPEST = 12
 
 @dataclass(frozen=True)
 class Proof:
-    """``node`` has ``property``: because of ``reason``, resting on ``premises``."""
+    """That ``node`` is what is claimed: because of ``reason``, resting on ``premises``."""
 
-    property: str
+    claim: str
     node: Node
     reason: str
     premises: tuple[Proof, ...] = ()
 
     @property
     def said(self) -> str:
-        return SAID.get(self.property, self.property)
+        return SAID.get(self.claim, self.claim)
 
     @property
     def is_plain(self) -> bool:
         """Whether nobody needs to be told: the variable is affine, a constant constant."""
-        return not self.premises and (self.property == "constant" or self.reason == "the variable")
+        return not self.premises and (self.claim == "constant" or self.reason == "the variable")
 
     def lines(self, text: Callable[[Node], str], depth: int = 0) -> Iterator[str]:
         """The proof as an indented list, every claim once."""
         yield from self._lines(text, depth, set())
 
     def _lines(self, text: Callable[[Node], str], depth: int, told: set[tuple[str, Node]]) -> Iterator[str]:
-        told.add((self.property, self.node))
+        told.add((self.claim, self.node))
         yield f"{'  ' * depth}{text(self.node)} is {self.said}: {self.reason}"
         if depth < DEEPEST:
             for premise in self.premises:
-                if (premise.property, premise.node) not in told and not premise.is_plain:
+                if (premise.claim, premise.node) not in told and not premise.is_plain:
                     yield from premise._lines(text, depth + 1, told)
 
     def to_dict(self, text: Callable[[Node], str]) -> dict[str, Any]:

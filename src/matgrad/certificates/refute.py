@@ -25,7 +25,8 @@ CLEAR = 1e-3
 STEERED = 6
 """Points at which the direction of most negative curvature is tried."""
 _EXACT = frozenset({"sum", "mean", "tr", "diag", "vec", "kron", "norm1", "norm2", "normF", "abs", "relu", "max", "min",
-                    "tril", "triu", "eye", "ones", "zeros", "vector", "matrix", "unit", "rows", "cols", "length"})  # fmt: skip
+                    "tril", "triu", "eye", "ones", "zeros", "vector", "matrix", "unit", "rows", "cols",
+                    "length"})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _witness(names: Sequence[str], start: Point, end: Point, says: str) -> Witne
 
 
 def _steered(search: Search, names: Sequence[str], sign: int, point: Point) -> list[tuple[Point, Point]]:
-    """Segments along the direction of most negative curvature at a point, by differences, in the space of the variables."""
+    """Segments along the direction of most negative curvature at a point, found by differences."""
     free = [(s, place) for s in search.subjects if s.name in names for place in _free(s, point)]
     if not 0 < len(free) <= 12 or any({"spd", "psd", "orthogonal"} & s.traits for s, _ in free):
         return []
@@ -175,8 +176,11 @@ def _steered(search: Search, names: Sequence[str], sign: int, point: Point) -> l
 
 
 def _keeps_signs(search: Search, point: Point) -> bool:
-    least = {"positive": lambda v: v > 0, "nonnegative": lambda v: v >= 0}
-    return all(np.all(test(point.arrays[s.name])) for s in search.subjects for t, test in least.items() if t in s.traits)
+    for subject in search.subjects:
+        least = np.min(point.arrays[subject.name], initial=np.inf)
+        if ("positive" in subject.traits and least <= 0) or ("nonnegative" in subject.traits and least < 0):
+            return False
+    return True
 
 
 def _free(subject: Subject, point: Point) -> Iterator[list[tuple[int, ...]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from matgrad.certificates import rules as _rules  # noqa: F401  (registers them)
@@ -23,12 +23,16 @@ STRONGER = {"≥": frozenset({"nonnegative"}), ">": frozenset({"positive", "nonn
 
 @dataclass(frozen=True)
 class Setting:
-    """``program`` computes ``root``; ``domain`` says where, as conditions with the node that each is about."""
+    """``program`` computes ``root``; ``domain`` says where, as conditions with the node that each is about.
+
+    ``supposed`` are conditions such as x > 0 on variables: ``symbols`` have them as traits already.
+    """
 
     program: Program
     symbols: Mapping[str, Node]
     root: Node
     domain: tuple[tuple[Condition, Node], ...]
+    supposed: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,17 @@ def reduced(program: Program, target: str | None) -> Program:
 
 def setting(typed: Typed, program: Program, stronger: Traits | None = None) -> Setting:
     """The graphs of a program. A domain such as x > 0 counts like a declaration that x is positive."""
-    traits = {name: frozenset(v.traits) | (stronger or {}).get(name, frozenset()) for name, v in typed.variables.items()}
+    traits = {
+        name: frozenset(v.traits) | (stronger or {}).get(name, frozenset()) for name, v in typed.variables.items()
+    }
+    supposed: tuple[Condition, ...] = ()
     while True:
         found = _lowered(typed, program, traits)
-        more = _said_of_names(found, traits)
+        more = [c for c, _ in found.domain if _says_more(c, traits)]
         if not more:
-            return found
-        traits |= {name: traits[name] | added for name, added in more.items()}
+            return replace(found, supposed=supposed)
+        traits |= {c.expr.value: traits[c.expr.value] | STRONGER[c.sign] for c in more}
+        supposed += tuple(more)
 
 
 def _lowered(typed: Typed, program: Program, traits: Traits) -> Setting:
@@ -83,20 +91,18 @@ def _lowered(typed: Typed, program: Program, traits: Traits) -> Setting:
     return Setting(program, symbols, node_of(program.body), about)
 
 
-def _said_of_names(found: Setting, traits: Traits) -> dict[str, frozenset[str]]:
-    more = {}
-    for condition, _ in found.domain:
-        name, added = condition.expr.value, STRONGER.get(condition.sign, frozenset())
-        if condition.expr.op == "name" and condition.bound == "0" and added and name in traits and not added <= traits[name]:
-            more[name] = added
-    return more
+def _says_more(condition: Condition, traits: Traits) -> bool:
+    """Whether a condition is one on a variable, and more than is declared."""
+    if condition.expr.op != "name" or condition.bound != "0" or condition.expr.value not in traits:
+        return False
+    return not STRONGER.get(condition.sign, frozenset()) <= traits[condition.expr.value]
 
 
 def region(found: Setting, variables: Collection[Node]) -> Region:
     """The set on which the formula is defined, condition by condition, the innermost first: {g > 0} is convex where g
     is concave on what the conditions before it leave."""
     given: frozenset[tuple[str, Node]] = frozenset()
-    kept: list[Condition] = []
+    kept = [c for c in found.supposed if found.symbols[c.expr.value] in variables]
     for condition, node in sorted(found.domain, key=lambda pair: sum(1 for _ in walk(pair[0].expr))):
         judge = Judge(variables, given)
         if judge.varies(node):

@@ -1,4 +1,4 @@
-"""What would have to be known besides: the weakest signs and definiteness, name by name, under which a proof is found."""
+"""What would have to be known besides: the weakest signs, name by name, under which a proof is found."""
 
 from __future__ import annotations
 

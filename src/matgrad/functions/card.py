@@ -48,9 +48,9 @@ class Card:
     * ``0 over it`` – what 0/f(x) is taken as where f(x) = 0, in a derivative: the subgradient x/norm2(x) at 0;
     * ``even powers`` – ``smooth``: f(x)^2, f(x)^4, … have derivatives where f has a kink;
     * ``of a scalar`` – what a reduction or a function of a matrix is of a single number, as a law in ``x``;
-    * ``convex on``, ``concave on``, ``log-concave on``, ``increasing on``, ``decreasing on`` – for which arguments in the
-      domain: ``all``, ``positive``, ``nonnegative``, ``nonpositive``; ``spd`` for a function of a matrix, ordered by
-      X ⪯ Y if Y − X is positive semidefinite. Increasing is in the wide sense.
+    * ``convex on``, ``concave on``, ``log-concave on``, ``increasing on``, ``decreasing on`` – for which arguments in
+      the domain: ``all``, ``positive``, ``nonnegative``, ``nonpositive``; ``spd`` for a function of a matrix,
+      in the order X ⪯ Y if Y − X is positive semidefinite. Increasing is in the wide sense.
     """
 
     name: str

@@ -49,7 +49,8 @@ EXPM1 = _elementwise(
 SQRT = _elementwise(
     "sqrt", "1/(2*sqrt(x))", "the power 1/2",
     lift(lambda np, x: np.sqrt(x), lambda np, x: 0.5 / np.sqrt(x)), "np.sqrt(#1)", latex=r"\sqrt{#1}", unicode="√#1",
-    needs="x >= 0", smooth="x > 0", facts={"concave on": "nonnegative", "increasing on": "nonnegative", "range": "nonnegative"},
+    needs="x >= 0", smooth="x > 0",
+    facts={"concave on": "nonnegative", "increasing on": "nonnegative", "range": "nonnegative"},
     exact=lambda mp, x: mp.sqrt(x),
 )
 SIN = _elementwise(

@@ -41,7 +41,8 @@ LOGDET = Card(
 INV = Card(
     "inv", "matrix", {None: ("ii->ii", "->")}, "the differential of X*inv(X) = eye", _inv, "np.linalg.inv(#1)",
     differential="-inv(X)*dX*inv(X)", needs="det(X) != 0", latex=r"#1^{-1}", unicode="#1⁻¹",
-    laws=("inv(X') = inv(X)'", "inv(inv(X)) = X"), facts={"of a scalar": "1/x", "convex on": "spd", "decreasing on": "spd"},
+    laws=("inv(X') = inv(X)'", "inv(inv(X)) = X"),
+    facts={"of a scalar": "1/x", "convex on": "spd", "decreasing on": "spd"},
     source="Magnus & Neudecker 2019, ch. 8",
 )  # fmt: skip
 ADJ = Card(

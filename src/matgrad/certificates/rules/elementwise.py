@@ -25,7 +25,8 @@ _DOMAINS = {"x > 0": "positive", "x >= 0": "nonnegative"}
 
 
 @rule(
-    "bent", "composition",
+    "bent",
+    "composition",
     "f(u) is convex where f is convex and nondecreasing and u convex, or f convex and nonincreasing and u concave, or "
     "f convex and u affine",
     source=BV + ", 3.2.4",
@@ -34,7 +35,7 @@ _DOMAINS = {"x > 0": "positive", "x >= 0": "nonnegative"}
         ("log(c) + sqrt(c)", "c: positive", "concave"),
         ("softplus(A*x)", "A: matrix(m,n); x: vector(n)", "convex"),
     ),
-)  # fmt: skip
+)
 def composition(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Map) or len(node.args) != 1:
         return None
@@ -47,8 +48,14 @@ def composition(judge: Judge, node: Node, sign: int) -> Proof | None:
     for region, above in INSIDE.items():
         if bend.isdisjoint(above):
             continue
-        growing = next((s for s, key in ((1, "increasing on"), (-1, "decreasing on"))
-                        if not known.get(key, frozenset()).isdisjoint(above)), 0)  # fmt: skip
+        growing = next(
+            (
+                s
+                for s, key in ((1, "increasing on"), (-1, "decreasing on"))
+                if not known.get(key, frozenset()).isdisjoint(above)
+            ),
+            0,
+        )
         bent = affine or (judge.bent(inner, sign * growing) if growing else None)
         if bent is None:
             continue
@@ -90,7 +97,10 @@ def _shape(node: Map) -> tuple[dict[str, frozenset[str]], str]:
 def _power(exponent: Fraction) -> dict[str, frozenset[str]]:
     """The shape of x^p. A fractional power is defined for x ≥ 0 only."""
     whole, even = exponent.denominator == 1, exponent.numerator % 2 == 0
-    up, down, convex, concave = set(), set(), set(), set()
+    up: set[str] = set()
+    down: set[str] = set()
+    convex: set[str] = set()
+    concave: set[str] = set()
     right, left = ("nonnegative", "nonpositive") if exponent > 0 else ("positive", "negative")
     (up if exponent > 0 else down).add(right)
     (concave if 0 < exponent < 1 else convex).add(right)
@@ -107,9 +117,12 @@ def _power(exponent: Fraction) -> dict[str, frozenset[str]]:
 
 
 @rule(
-    "bent", "power with a variable exponent", "c^u is convex for c > 0 and affine u", source="c^u = exp(u*log(c))",
+    "bent",
+    "power with a variable exponent",
+    "c^u is convex for c > 0 and affine u",
+    source="c^u = exp(u*log(c))",
     examples=(("c^x[1]", "c: positive; x: vector(n)", "convex"),),
-)  # fmt: skip
+)
 def exponential(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not is_map(node, "pow") or sign != CONVEX:
         return None
@@ -120,7 +133,9 @@ def exponential(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "bent", "norm", "(Σ |uᵢ|^p)^(1/p), and its powers above 1, are convex for p ≥ 1 and affine u; sqrt(u'*P*u) for psd P",
+    "bent",
+    "norm",
+    "(Σ |uᵢ|^p)^(1/p), and its powers above 1, are convex for p ≥ 1 and affine u; sqrt(u'*P*u) for psd P",
     source=BV + ", 3.1.5",
     examples=(
         ("norm2(A*x - b)", "A: matrix(m,n); x: vector(n); b: vector(m)", "convex"),
@@ -128,7 +143,7 @@ def exponential(judge: Judge, node: Node, sign: int) -> Proof | None:
         ("sum(x.^4)^(1/4)", "x: vector(n)", "convex"),
         ("sqrt(x'*P*x)", "x: vector(n); P: psd(n)", "convex"),
     ),
-)  # fmt: skip
+)
 def norm(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Map) or node.function != "power" or sign != CONVEX or not 0 < node.parameter < 1:
         return None
@@ -177,10 +192,12 @@ def _power_sum(judge: Judge, node: Node) -> tuple[set[Fraction], list[Proof]] | 
 
 
 @rule(
-    "bent", "reduction", "logsumexp and max are convex and nondecreasing, min is concave and nondecreasing",
+    "bent",
+    "reduction",
+    "logsumexp and max are convex and nondecreasing, min is concave and nondecreasing",
     source=BV + ", 3.1.5",
     examples=(("logsumexp(A*x)", "A: matrix(m,n); x: vector(n)", "convex"), ("max(x.^2)", "x: vector(n)", "convex")),
-)  # fmt: skip
+)
 def reduction(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Apply) or node.parameter is None:
         return None

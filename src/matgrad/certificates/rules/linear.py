@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from matgrad.certificates.judge import Judge, rule
 from matgrad.certificates.proof import Proof
-from matgrad.certificates.rules.shared import operands_of, shown, weight
+from matgrad.certificates.rules.shared import operands_of, shown, summed, weight
 from matgrad.tensor.builders import einsum, scaled
-from matgrad.tensor.nodes import Einsum, Node, Sum, Symbol
+from matgrad.tensor.nodes import Einsum, Node, Symbol
 
 BV = "Boyd & Vandenberghe 2004"
 
@@ -17,22 +17,29 @@ def variable(judge: Judge, node: Node) -> Proof | None:
 
 
 @rule(
-    "affine", "sum", "a sum of affine terms is affine", source=BV + ", 2.3.2",
+    "affine",
+    "sum",
+    "a sum of affine terms is affine",
+    source=BV + ", 2.3.2",
     examples=(("x + y - 3", "x: vector(n); y: vector(n)", "affine"),),
-)  # fmt: skip
+)
 def affine_sum(judge: Judge, node: Node) -> Proof | None:
-    if not isinstance(node, Sum):
+    terms = summed(node)
+    if terms is None:
         return None
-    parts = [judge.affine(term) for _, term in node.terms]
+    parts = [judge.affine(term) for term in terms]
     if any(part is None for part in parts):
         return None
     return Proof("affine", node, "a sum of affine terms", _varying(parts))
 
 
 @rule(
-    "affine", "linear map", "a linear map of something affine is affine: A*x, tr(A*X), X[1,:], x' …",
-    source=BV + ", 2.3.2", examples=(("A*x", "A: matrix(m,n); x: vector(n)", "affine"),),
-)  # fmt: skip
+    "affine",
+    "linear map",
+    "a linear map of something affine is affine: A*x, tr(A*X), X[1,:], x' …",
+    source=BV + ", 2.3.2",
+    examples=(("A*x", "A: matrix(m,n); x: vector(n)", "affine"),),
+)
 def linear_map(judge: Judge, node: Node) -> Proof | None:
     if not isinstance(node, Einsum):
         return None
@@ -47,31 +54,42 @@ def linear_map(judge: Judge, node: Node) -> Proof | None:
 
 def _varying(parts: list[Proof | None]) -> tuple[Proof, ...]:
     """Premises worth telling: the variable itself, and constants, are affine without saying so."""
-    return tuple(p for p in parts if p is not None and p.property != "constant" and p.premises)
+    return tuple(p for p in parts if p is not None and p.claim != "constant" and p.premises)
 
 
 @rule(
-    "bent", "sum", "a sum of convex terms with weights ≥ 0 is convex; a weight < 0 turns convex into concave",
-    source=BV + ", 3.2.1", examples=(("exp(c) - 2*log(c)", "c: positive", "convex"),),
-)  # fmt: skip
+    "bent",
+    "sum",
+    "a sum of convex terms with weights ≥ 0 is convex; a weight < 0 turns convex into concave",
+    source=BV + ", 3.2.1",
+    examples=(("exp(c) - 2*log(c)", "c: positive", "convex"),),
+)
 def weighted_sum(judge: Judge, node: Node, sign: int) -> Proof | None:
-    if not isinstance(node, Sum):
+    terms = summed(node)
+    if terms is None:
         return None
-    parts = []
-    for factor, term in node.terms:
+    parts: list[Proof] = []
+    for term, factor in terms.items():
         found = judge.bent(term, sign if factor > 0 else -sign)
         if found is None:
             return None
         parts.append(found)
-    kinds = {p.property for p in parts} - {"constant"}
-    said = "a sum of convex, concave and affine terms with the right signs" if len(kinds) > 1 else f"a sum of {kinds.pop()} terms"
-    return shown(node, sign, said, [p for p in parts if p.property != "constant"])
+    pairs = list(zip(terms.values(), (p.claim for p in parts), strict=True))
+    added = [claim for factor, claim in pairs if factor > 0 or claim == "affine"]
+    taken = [claim for factor, claim in pairs if factor < 0 and claim != "affine"]
+    plus, minus = (" and ".join(sorted({*claims} - {"constant"}, reverse=True)) for claims in (added, taken))
+    said = f"a sum of {plus} terms" if plus else "a sum of constants"
+    said += f", minus {minus} ones" if minus else ""
+    return shown(node, sign, said, [p for p in parts if p.claim != "constant"])
 
 
 @rule(
-    "bent", "nonnegative weights", "Σ wᵢ uᵢ with constants w ≥ 0 is convex where u is; w ≤ 0 turns it into concave",
-    source=BV + ", 3.2.1", examples=(("w'*exp(x)", "w: nonnegative vector(n); x: vector(n)", "convex"),),
-)  # fmt: skip
+    "bent",
+    "nonnegative weights",
+    "Σ wᵢ uᵢ with constants w ≥ 0 is convex where u is; w ≤ 0 turns it into concave",
+    source=BV + ", 3.2.1",
+    examples=(("w'*exp(x)", "w: nonnegative vector(n); x: vector(n)", "convex"),),
+)
 def one_factor(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Einsum):
         return None
@@ -89,7 +107,7 @@ def one_factor(judge: Judge, node: Node, sign: int) -> Proof | None:
     bent = judge.bent(inner, sign * turned)
     if bent is None:
         return None
-    what = f"a sum of {bent.property} entries" if labels else f"something {bent.property}"
+    what = f"a sum of {bent.claim} entries" if labels else f"something {bent.claim}"
     if constants:
         said = f"{what}, times constants {'≥' if turned > 0 else '≤'} 0"
     else:
@@ -98,9 +116,12 @@ def one_factor(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "bent", "trace with a semidefinite matrix", "tr(C*U) is convex where U is convex in the matrix order and C is psd",
-    source=BV + ", 3.6.2", examples=(("a'*inv(S)*a", "a: vector(n); S: spd(n)", "convex"),),
-)  # fmt: skip
+    "bent",
+    "trace with a semidefinite matrix",
+    "tr(C*U) is convex where U is convex in the matrix order and C is psd",
+    source=BV + ", 3.6.2",
+    examples=(("a'*inv(S)*a", "a: vector(n); S: spd(n)", "convex"),),
+)
 def trace(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Einsum):
         return None

@@ -17,21 +17,27 @@ def log_shown(node: Node, sign: int, reason: str, premises: list[Proof | None]) 
 
 
 @rule(
-    "bent", "logarithm", "log(u) is convex where u is log-convex, concave where u is log-concave", source=BV + ", 3.5",
+    "bent",
+    "logarithm",
+    "log(u) is convex where u is log-convex, concave where u is log-concave",
+    source=BV + ", 3.5",
     examples=(("log(sigmoid(x))", "x: vector(n)", "concave"), ("log(sum(exp(x)) + 1)", "x: vector(n)", "convex")),
-)  # fmt: skip
+)
 def logarithm(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not is_map(node, "log"):
         return None
     assert isinstance(node, Map)
     found = judge.log_bent(node.args[0], sign)
-    return None if found is None else shown(node, sign, f"the logarithm of something {found.property}", [found])
+    return None if found is None else shown(node, sign, f"the logarithm of something {found.claim}", [found])
 
 
 @rule(
-    "log_bent", "exponential", "exp(u) is log-convex where u is convex, log-concave where u is concave",
-    source=BV + ", 3.5.1", examples=(("exp(x'*x)", "x: vector(n)", "log-convex"),),
-)  # fmt: skip
+    "log_bent",
+    "exponential",
+    "exp(u) is log-convex where u is convex, log-concave where u is concave",
+    source=BV + ", 3.5.1",
+    examples=(("exp(x'*x)", "x: vector(n)", "log-convex"),),
+)
 def exponential(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not is_map(node, "exp"):
         return None
@@ -41,21 +47,31 @@ def exponential(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "log_bent", "power", "u^p for log-convex or log-concave u > 0: the logarithm is p*log(u)",
-    source=BV + ", 3.5.2", examples=(("1/sigmoid(c)", "c: scalar", "log-convex"),),
-)  # fmt: skip
+    "log_bent",
+    "power",
+    "u^p for log-convex or log-concave u > 0: the logarithm is p*log(u)",
+    source=BV + ", 3.5.2",
+    examples=(("1/sigmoid(c)", "c: scalar", "log-convex"),),
+)
 def power(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not is_map(node, "power"):
         return None
     assert isinstance(node, Map)
     found = judge.log_bent(node.args[0], sign if node.parameter > 0 else -sign)
-    return None if found is None else log_shown(node, sign, f"the power {node.parameter} of something {found.property}", [found])
+    return (
+        None
+        if found is None
+        else log_shown(node, sign, f"the power {node.parameter} of something {found.claim}", [found])
+    )
 
 
 @rule(
-    "log_bent", "log-concave function", "sigmoid, normcdf, normpdf of something affine; of something concave, where increasing",
-    source=BV + ", 3.5.1", examples=(("sigmoid(A*x)", "A: matrix(m,n); x: vector(n)", "log-concave"),),
-)  # fmt: skip
+    "log_bent",
+    "log-concave function",
+    "sigmoid, normcdf, normpdf of something affine; of something concave, where increasing",
+    source=BV + ", 3.5.1",
+    examples=(("sigmoid(A*x)", "A: matrix(m,n); x: vector(n)", "log-concave"),),
+)
 def of_card(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Map) or sign != CONCAVE or len(node.args) != 1:
         return None
@@ -68,9 +84,12 @@ def of_card(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "log_bent", "softmax", "softmax of something affine: its logarithm is z - logsumexp(z)",
-    source=BV + ", 3.1.5", examples=(("softmax(A*x)", "A: matrix(m,n); x: vector(n)", "log-concave"),),
-)  # fmt: skip
+    "log_bent",
+    "softmax",
+    "softmax of something affine: its logarithm is z - logsumexp(z)",
+    source=BV + ", 3.1.5",
+    examples=(("softmax(A*x)", "A: matrix(m,n); x: vector(n)", "log-concave"),),
+)
 def softmax(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not is_apply(node, "softmax") or sign != CONCAVE:
         return None
@@ -81,9 +100,12 @@ def softmax(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "log_bent", "determinant", "det(S) is log-concave on positive definite S", source=BV + ", 3.5.1",
+    "log_bent",
+    "determinant",
+    "det(S) is log-concave on positive definite S",
+    source=BV + ", 3.5.1",
     examples=(("det(S)", "S: spd(n)", "log-concave"),),
-)  # fmt: skip
+)
 def determinant(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not is_apply(node, "det") or sign != CONCAVE:
         return None
@@ -93,10 +115,13 @@ def determinant(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "log_bent", "product", "products of log-convex factors are log-convex, and so are sums of them; products of log-concave "
+    "log_bent",
+    "product",
+    "products of log-convex factors are log-convex, and so are sums of them; products of log-concave "
     "factors are log-concave",
-    source=BV + ", 3.5.2", examples=(("exp(x)'*exp(A*x)", "A: matrix(n,n); x: vector(n)", "log-convex"),),
-)  # fmt: skip
+    source=BV + ", 3.5.2",
+    examples=(("exp(x)'*exp(A*x)", "A: matrix(n,n); x: vector(n)", "log-convex"),),
+)
 def product(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Einsum) or node.coefficient <= 0 or len(set(node.out)) != len(node.out):
         return None
@@ -114,9 +139,12 @@ def product(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "log_bent", "sum", "a sum of log-convex terms with weights > 0 is log-convex", source=BV + ", 3.5.2",
+    "log_bent",
+    "sum",
+    "a sum of log-convex terms with weights > 0 is log-convex",
+    source=BV + ", 3.5.2",
     examples=(("1 + exp(c) + exp(c^2)", "c: scalar", "log-convex"),),
-)  # fmt: skip
+)
 def total(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Sum) or sign != CONVEX or any(factor < 0 for factor, _ in node.terms):
         return None
@@ -125,9 +153,12 @@ def total(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "log_bent", "positive concave", "what is concave and positive is log-concave", source=BV + ", 3.5.1",
-    examples=(("1 - x'*x + d", "x: vector(n); d: positive", "unknown"), ("2 + min(c, d)", "c: positive; d: positive", "log-concave")),
-)  # fmt: skip
+    "log_bent",
+    "positive concave",
+    "what is concave and positive is log-concave",
+    source=BV + ", 3.5.1",
+    examples=(("1 + sqrt(c)", "c: positive", "log-concave"),),
+)
 def positive_concave(judge: Judge, node: Node, sign: int) -> Proof | None:
     positive = judge.fact(node, "positive") if sign == CONCAVE else None
     found = judge.bent(node, CONCAVE) if positive is not None else None

@@ -13,9 +13,15 @@ from matgrad.tensor.nodes import Apply, Einsum, Node, Sum
 
 
 @rule(
-    "bent", "log-determinant", "logdet(U) is concave for concave, positive definite U", source=BV + ", 3.1.5",
-    examples=(("logdet(S)", "S: spd(n)", "concave"), ("logdet(eye + A*diag(w)*A')", "A: matrix(n,m); w: positive vector(m)", "concave")),
-)  # fmt: skip
+    "bent",
+    "log-determinant",
+    "logdet(U) is concave for concave, positive definite U",
+    source=BV + ", 3.1.5",
+    examples=(
+        ("logdet(S)", "S: spd(n)", "concave"),
+        ("logdet(eye + A*diag(w)*A')", "A: matrix(n,m); w: positive vector(m)", "concave"),
+    ),
+)
 def log_determinant(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not is_apply(node, "logdet") or sign != CONCAVE:
         return None
@@ -25,9 +31,12 @@ def log_determinant(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "matrix_bent", "sum", "sums with weights ≥ 0", source=BV + ", 3.6.2",
+    "matrix_bent",
+    "sum",
+    "sums with weights ≥ 0",
+    source=BV + ", 3.6.2",
     examples=(("X'*X + 2*eye", "X: matrix(m,n)", "matrix convex"),),
-)  # fmt: skip
+)
 def matrix_sum(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Sum):
         return None
@@ -36,9 +45,12 @@ def matrix_sum(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "matrix_bent", "inverse", "inv(S) is convex, for concave and positive definite S", source=BV + ", 3.6.2",
+    "matrix_bent",
+    "inverse",
+    "inv(S) is convex, for concave and positive definite S",
+    source=BV + ", 3.6.2",
     examples=(("inv(S)", "S: spd(n)", "matrix convex"),),
-)  # fmt: skip
+)
 def inverse(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not is_apply(node, "inv") or sign != CONVEX:
         return None
@@ -49,9 +61,15 @@ def inverse(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "matrix_bent", "Gram form", "U'*P*U is convex for affine U and psd P; U'*inv(S)*U jointly in U and S", source=BV + ", 3.6.2",
-    examples=(("X'*C*X", "X: matrix(m,n); C: psd(m)", "matrix convex"), ("X'*inv(S)*X", "X: matrix(m,n); S: spd(m)", "matrix convex")),
-)  # fmt: skip
+    "matrix_bent",
+    "Gram form",
+    "U'*P*U is convex for affine U and psd P; U'*inv(S)*U jointly in U and S",
+    source=BV + ", 3.6.2",
+    examples=(
+        ("X'*C*X", "X: matrix(m,n); C: psd(m)", "matrix convex"),
+        ("X'*inv(S)*X", "X: matrix(m,n); S: spd(m)", "matrix convex"),
+    ),
+)
 def gram(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Einsum) or len(set(node.out)) != 2 or (node.coefficient > 0) != (sign == CONVEX):
         return None
@@ -60,13 +78,15 @@ def gram(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "matrix_bent", "congruence", "M*U*M', U .* P and P ⊗ U with psd P keep the order, and so does diag(u)",
+    "matrix_bent",
+    "congruence",
+    "M*U*M', U .* P and P ⊗ U with psd P keep the order, and so does diag(u)",
     source=BV + ", 3.6.2",
     examples=(
         ("M*inv(S)*M'", "S: spd(n); M: matrix(m,n)", "matrix convex"),
         ("A'*diag(exp(x))*A", "A: matrix(m,n); x: vector(m)", "matrix convex"),
     ),
-)  # fmt: skip
+)
 def congruence(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Einsum) or len(node.out) != 2:
         return None
@@ -80,7 +100,9 @@ def congruence(judge: Judge, node: Node, sign: int) -> Proof | None:
         entries = einsum(operands, (0,), node.coefficient, dict(enumerate(node.sizes)))
         found = judge.bent(entries, sign)
         return None if found is None else matrix_shown(node, sign, "a diagonal of such entries", [found])
-    for mirror in mirrors(operands, [(node.out[0], node.out[1])], (), lambda n: n is inner or judge.fact(n, "psd") is not None):
+    for mirror in mirrors(
+        operands, [(node.out[0], node.out[1])], (), lambda n: n is inner or judge.fact(n, "psd") is not None
+    ):
         bridged = any(n is inner for n, _ in mirror.bridges)
         if not bridged and not any(n is inner for n, _ in mirror.fixed):
             continue
@@ -93,4 +115,4 @@ def congruence(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 def _told(parts: list[Proof | None]) -> list[Proof | None]:
-    return [p for p in parts if p is not None and p.property != "constant"]
+    return [p for p in parts if p is not None and p.claim != "constant"]

@@ -8,13 +8,25 @@ from fractions import Fraction
 from matgrad.certificates.judge import CONCAVE, CONVEX, Judge, rule
 from matgrad.certificates.proof import Proof
 from matgrad.certificates.rules.linear import BV
-from matgrad.certificates.rules.shared import Operand, exponents, is_apply, is_map, operands_of, shown, spread, varying_labels, weight
+from matgrad.certificates.rules.shared import (
+    Operand,
+    exponents,
+    is_apply,
+    is_map,
+    operands_of,
+    shown,
+    spread,
+    varying_labels,
+    weight,
+)
+from matgrad.tensor.builders import is_symmetric
 from matgrad.tensor.facts.mirrors import Mirror, mirrors
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node
 
 
 @rule(
-    "bent", "semidefinite form",
+    "bent",
+    "semidefinite form",
     "u'*P*u is convex for affine u and psd P; so are tr(U'*P*U*Q), u'*P*u/t with concave t > 0, and u'*inv(S)*u with "
     "S affine and positive definite, jointly in u and t or S",
     source=BV + ", 3.1.5, 3.1.7, 3.2.6",
@@ -23,7 +35,7 @@ from matgrad.tensor.nodes import Apply, Einsum, Map, Node
         ("x'*A'*A*x/c", "A: matrix(m,n); x: vector(n); c: positive", "convex"),
         ("x'*inv(S)*x", "S: spd(n); x: vector(n)", "convex"),
     ),
-)  # fmt: skip
+)
 def quadratic(judge: Judge, node: Node, sign: int) -> Proof | None:
     if not isinstance(node, Einsum) or (node.coefficient > 0) != (sign == CONVEX):
         return None
@@ -31,14 +43,15 @@ def quadratic(judge: Judge, node: Node, sign: int) -> Proof | None:
     return None if told is None else shown(node, sign, "a semidefinite quadratic form of something affine", told)
 
 
-def semidefinite_form(judge: Judge, node: Einsum, over: bool = False, out: tuple[int, ...] | None = None) -> list[Proof] | None:
+def semidefinite_form(
+    judge: Judge, node: Einsum, over: bool = False, out: tuple[int, ...] | None = None
+) -> list[Proof] | None:
     """Proofs that the node, but for the sign of its coefficient, is u'·P·u with u affine and P psd.
 
     With ``over``, P may be divided by one concave t > 0, or hold the inverse of one concave positive definite matrix.
     ``out`` are two labels that mirror each other in place of two equal ones: then the node is the matrix U'·P·U.
     """
-    operands = operands_of(node)
-    varying = [o for o in operands if judge.varies(o[0])]
+    varying = [o for o in operands_of(node) if judge.varies(o[0])]
     twins = [(i, j) for i in range(len(varying)) for j in range(i) if varying[i][0] is varying[j][0]]
     for i, j in twins:
         affine = judge.affine(varying[i][0])
@@ -48,28 +61,38 @@ def semidefinite_form(judge: Judge, node: Einsum, over: bool = False, out: tuple
         below = _denominator(judge, rest)
         if below is None:
             continue
-        allowed, told = {n for n, _ in rest}, [affine, *below]
-        fixed = node.out if out is None else ()
-        for exchanged in _exchanges(judge, varying[i], varying[j], out):
-            for found in mirrors(operands, exchanged, fixed, lambda n: n in allowed or judge.fact(n, "psd") is not None):
-                proofs = _sides(judge, found, varying[i][0], rest)
-                if proofs is not None:
-                    return [*told, *proofs]
+        proofs = _around(judge, node, (varying[i], varying[j]), rest, out)
+        if proofs is not None:
+            return [affine, *below, *proofs]
     return None
 
 
-def _exchanges(
-    judge: Judge, one: Operand, other: Operand, out: tuple[int, ...] | None
-) -> Iterable[list[tuple[int, int]]]:
-    """Which labels are exchanged: those of the twins, either way round where they are symmetric; or those of ``out``."""
+def _around(
+    judge: Judge, node: Einsum, twins: tuple[Operand, Operand], rest: list[Operand], out: tuple[int, ...] | None
+) -> list[Proof] | None:
+    """Proofs that all but the twins u makes a psd P."""
+    fixed = node.out if out is None else ()
+    allowed = {n for n, _ in rest}
+    for exchanged in _exchanges(*twins, out):
+        for found in mirrors(
+            operands_of(node), exchanged, fixed, lambda n: n in allowed or judge.fact(n, "psd") is not None
+        ):
+            proofs = _sides(judge, found, twins[0][0], rest)
+            if proofs is not None:
+                return proofs
+    return None
+
+
+def _exchanges(one: Operand, other: Operand, out: tuple[int, ...] | None) -> Iterable[list[tuple[int, int]]]:
+    """Which labels are exchanged: those of ``out``, or those of the twins, either way round where u is symmetric."""
     if out is not None:
         return [[(out[0], out[1])]]
-    turns = [one[1]] if len(one[1]) != 2 else [one[1], one[1][::-1]]
+    turns = [one[1], one[1][::-1]] if is_symmetric(one[0]) else [one[1]]
     return [list(zip(turn, other[1], strict=True)) for turn in turns]
 
 
 def _denominator(judge: Judge, rest: list[Operand]) -> list[Proof] | None:
-    """Proofs that what remains is 1/t^p with 0 < p ≤ 1 and concave t > 0, or inv(S) with a concave S; none for nothing."""
+    """Proofs that what remains is nothing, 1/t^p with 0 < p ≤ 1 and concave t > 0, or inv(S) with a concave S."""
     told: list[Proof] = []
     for node, _ in rest:
         if isinstance(node, Map) and node.function == "power" and -1 <= node.parameter < 0:
@@ -111,7 +134,8 @@ def _sides(judge: Judge, found: Mirror, affine: Node, rest: list[Operand]) -> li
 
 
 @rule(
-    "bent", "monomial",
+    "bent",
+    "monomial",
     "Π uᵢ^aᵢ of positive concave u is convex where all aᵢ < 0, or where one is positive, that u is convex and ≥ 0 (or "
     "affine, with an even power), and Σ aᵢ ≥ 1; it is concave where all aᵢ > 0 and Σ aᵢ ≤ 1",
     source=BV + ", exercise 3.50 (monomials), 3.2.6",
@@ -121,7 +145,7 @@ def _sides(judge: Judge, found: Mirror, affine: Node, rest: list[Operand]) -> li
         ("sqrt(c*d)", "c: positive; d: positive", "concave"),
         ("sum(x.^2)/d", "x: vector(n); d: positive", "convex"),
     ),
-)  # fmt: skip
+)
 def monomial(judge: Judge, node: Node, sign: int) -> Proof | None:
     split = _powers(judge, node)
     if split is None:
@@ -131,7 +155,9 @@ def monomial(judge: Judge, node: Node, sign: int) -> Proof | None:
     if found is None or len(powers) < 2:
         return None
     told = _concave_powers(judge, powers) if sign * found[0] == CONCAVE else _convex_powers(judge, powers)
-    return None if told is None else shown(node, sign, "a monomial in powers of concave and convex factors", [*told, *found[1]])
+    if told is None:
+        return None
+    return shown(node, sign, "a monomial in powers of concave and convex factors", [*told, *found[1]])
 
 
 def _powers(judge: Judge, node: Node) -> tuple[list[Operand], list[tuple[Node, Fraction]]] | None:
@@ -166,7 +192,9 @@ def _convex_powers(judge: Judge, powers: list[tuple[Node, Fraction]]) -> list[Pr
     for base, a in above:
         even = a.denominator == 1 and a.numerator % 2 == 0
         affine = judge.affine(base) if even else None
-        parts = [affine] if affine is not None else [judge.bent(base, CONVEX), judge.fact(base, "nonnegative")]
+        parts: list[Proof | None] = (
+            [affine] if affine is not None else [judge.bent(base, CONVEX), judge.fact(base, "nonnegative")]
+        )
         more = _all(parts)
         if more is None:
             return None
@@ -179,11 +207,12 @@ def _all(parts: list[Proof | None]) -> list[Proof] | None:
 
 
 @rule(
-    "bent", "entropy",
+    "bent",
+    "entropy",
     "u*log(u) is convex for affine u > 0, and u*log(u/t) jointly convex for affine u > 0 and concave t > 0",
     source=BV + ", 3.2.6",
     examples=(("x'*log(x)", "x: positive vector(n)", "convex"), ("c*log(c/d)", "c: positive; d: positive", "convex")),
-)  # fmt: skip
+)
 def entropy(judge: Judge, node: Node, sign: int) -> Proof | None:
     parts = logarithmic(judge, node)
     if parts is None:
@@ -216,7 +245,8 @@ def logarithmic(judge: Judge, node: Node) -> tuple[Node, Node, list[Operand]] | 
 def log_powers(judge: Judge, inner: Node) -> list[tuple[Node, Fraction]]:
     """The powers of which w is a product, without positive constants: their logarithms are constants."""
     pairs = exponents(inner) or []
-    if isinstance(inner, Einsum) and inner.coefficient > 0 and len(inner.operands) == 1 and inner.subscripts[0] == inner.out:
+    scaled = isinstance(inner, Einsum) and inner.coefficient > 0 and inner.subscripts == (inner.out,)
+    if scaled and isinstance(inner, Einsum):
         pairs = exponents(inner.operands[0]) or []
     kept = [(b, a) for b, a in pairs if judge.varies(b)]
     split = all(judge.fact(b, "positive") is not None for b, _ in pairs)
@@ -224,7 +254,10 @@ def log_powers(judge: Judge, inner: Node) -> list[tuple[Node, Fraction]]:
 
 
 def relative_entropy(judge: Judge, factor: Node, powers: Mapping[Node, Fraction]) -> list[Proof] | None:
-    """Proofs that Σ a·factor·log(base) is convex: a·u·log(u) − Σ bₖ·u·log(tₖ) with a ≥ Σ bₖ, u affine > 0, tₖ concave > 0."""
+    """Proofs that Σ a·factor·log(base) is convex.
+
+    It is a·u·log(u) − Σ bₖ·u·log(tₖ) with a ≥ Σ bₖ, for affine u > 0 and concave tₖ > 0.
+    """
     own = powers.get(factor, Fraction(0))
     others = {base: a for base, a in powers.items() if base is not factor and a}
     if any(a > 0 for a in others.values()) or own + sum(others.values()) < 0:
@@ -236,10 +269,12 @@ def relative_entropy(judge: Judge, factor: Node, powers: Mapping[Node, Fraction]
 
 
 @rule(
-    "bent", "product of log-convex factors", "what has a convex logarithm is convex",
+    "bent",
+    "product of log-convex factors",
+    "what has a convex logarithm is convex",
     source=BV + ", 3.5.1",
     examples=(("exp(c^2)/d", "c: scalar; d: positive", "convex"), ("1/sigmoid(c)", "c: scalar", "convex")),
-)  # fmt: skip
+)
 def log_convex_product(judge: Judge, node: Node, sign: int) -> Proof | None:
     if sign != CONVEX or not (isinstance(node, Einsum) or is_map(node, "power")):
         return None
@@ -248,9 +283,12 @@ def log_convex_product(judge: Judge, node: Node, sign: int) -> Proof | None:
 
 
 @rule(
-    "bent", "product of sums", "a product with its sums multiplied out", source="the distributive law",
-    examples=(("x'*(A*x + b) - x'*A*x", "A: matrix(n,n); x: vector(n); b: vector(n)", "convex"),),
-)  # fmt: skip
+    "bent",
+    "product of sums",
+    "a product with its sums multiplied out",
+    source="the distributive law",
+    examples=(("x'*(x + b)", "x: vector(n); b: vector(n)", "convex"),),
+)
 def distributed(judge: Judge, node: Node, sign: int) -> Proof | None:
     new = spread(node)
     found = None if new is node else judge.bent(new, sign)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from matgrad.certificates.judge import CONVEX, WORDS, Judge
 from matgrad.certificates.proof import Proof
-from matgrad.tensor.builders import einsum
+from matgrad.tensor.builders import einsum, linear_terms
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
 
 Operand = tuple[Node, tuple[int, ...]]
@@ -32,11 +32,19 @@ def matrix_shown(node: Node, sign: int, reason: str, premises: Iterable[Proof | 
     return Proof(f"matrix {WORDS[sign]}", node, reason, tuple(p for p in premises if p is not None))
 
 
+def summed(node: Node) -> dict[Node, Fraction] | None:
+    """The terms of a sum with their factors, if it is one; a number in front is multiplied in."""
+    terms = linear_terms(node)
+    return terms if len(terms) > 1 else None
+
+
 def varying_labels(judge: Judge, node: Einsum) -> tuple[int, ...]:
     return tuple(dict.fromkeys(x for n, s in operands_of(node) if judge.varies(n) for x in s))
 
 
-def weight(judge: Judge, node: Einsum, constants: list[Operand], kept: tuple[int, ...]) -> tuple[int, list[Proof]] | None:
+def weight(
+    judge: Judge, node: Einsum, constants: list[Operand], kept: tuple[int, ...]
+) -> tuple[int, list[Proof]] | None:
     """The sign of coefficient · constants, with its proofs, where one is known: factor by factor, or as a whole.
 
     ``kept`` are the labels of what they are the weights of: every entry of the weights must have the sign.
@@ -89,7 +97,12 @@ def exponents(node: Node) -> list[tuple[Node, Fraction]] | None:
 def _is_entrywise(node: Einsum) -> bool:
     """A product of entries, with nothing summed and no diagonal; its coefficient is 1."""
     labels = {x for s in node.subscripts for x in s}
-    return bool(node.operands) and node.coefficient == 1 and len(set(node.out)) == len(node.out) and labels <= set(node.out)
+    return (
+        bool(node.operands)
+        and node.coefficient == 1
+        and len(set(node.out)) == len(node.out)
+        and labels <= set(node.out)
+    )
 
 
 def is_map(node: Node, *functions: str) -> bool:
@@ -102,5 +115,5 @@ def is_apply(node: Node, *functions: str) -> bool:
 
 __all__ = [
     "CONVEX", "LIMIT", "Operand", "exponents", "is_apply", "is_map", "matrix_shown", "operands_of", "shown", "sizes_of",
-    "spread", "varying_labels", "weight",
+    "spread", "summed", "varying_labels", "weight",
 ]  # fmt: skip

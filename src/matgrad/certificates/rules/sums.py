@@ -8,19 +8,21 @@ from matgrad.certificates.judge import CONCAVE, CONVEX, Judge, rule
 from matgrad.certificates.proof import Proof
 from matgrad.certificates.rules.linear import BV
 from matgrad.certificates.rules.products import log_powers, logarithmic, relative_entropy
-from matgrad.certificates.rules.shared import LIMIT, is_map, operands_of, shown, spread, varying_labels, weight
+from matgrad.certificates.rules.shared import LIMIT, is_map, operands_of, shown, spread, summed, varying_labels, weight
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node
 
 
 @rule(
-    "bent", "maximum", "relu(w) + r = max(r, r + w) is convex where r and r + w are; so are abs(w) + r = max(r + w, r - w), "
+    "bent",
+    "maximum",
+    "relu(w) + r = max(r, r + w) is convex where r and r + w are; so are abs(w) + r = max(r + w, r - w), "
     "softplus(w) + r = logsumexp(r, r + w) and logsumexp(w) + r = logsumexp(w + r)",
     source=BV + ", 3.2.3",
     examples=(("max(c^2, exp(c))", "c: scalar", "convex"), ("min(log(c), sqrt(c))", "c: positive", "concave")),
-)  # fmt: skip
+)
 def maximum(judge: Judge, node: Node, sign: int) -> Proof | None:
-    total = _summed(node)
+    total = summed(node)
     if total is None:
         return None
     terms = {term: factor * sign for term, factor in total.items()}
@@ -42,11 +44,6 @@ def maximum(judge: Judge, node: Node, sign: int) -> Proof | None:
     return None
 
 
-def _summed(node: Node) -> dict[Node, Fraction] | None:
-    terms = b.linear_terms(node)
-    return terms if len(terms) > 1 else None
-
-
 def _argument(term: Node) -> Node | None:
     if isinstance(term, Map) and term.function in ("relu", "abs", "softplus"):
         return term.args[0]
@@ -65,12 +62,14 @@ def _cases(term: Node, rest: Node, inner: Node, factor: Fraction) -> list[Node]:
 
 
 @rule(
-    "bent", "relative entropy", "u*log(u) - u*log(t) is jointly convex for affine u > 0 and concave t > 0",
+    "bent",
+    "relative entropy",
+    "u*log(u) - u*log(t) is jointly convex for affine u > 0 and concave t > 0",
     source=BV + ", 3.2.6",
     examples=(("x'*log(x) - x'*log(y) - sum(x) + sum(y)", "x: positive vector(n); y: positive vector(n)", "convex"),),
-)  # fmt: skip
+)
 def relative_entropies(judge: Judge, node: Node, sign: int) -> Proof | None:
-    total = _summed(node)
+    total = summed(node)
     if total is None:
         return None
     groups: dict[tuple[object, ...], list[Einsum]] = {}
@@ -109,13 +108,15 @@ def _group(judge: Judge, members: list[Einsum], sign: int) -> list[Proof | None]
 
 
 @rule(
-    "bent", "rewritten sum",
-    "products multiplied out, log(softmax(z)) = z - logsumexp(z), log(sigmoid(z)) = -softplus(-z), softplus(-z) = softplus(z) - z",
+    "bent",
+    "rewritten sum",
+    "products multiplied out, log(softmax(z)) = z - logsumexp(z), log(sigmoid(z)) = -softplus(-z), "
+    "softplus(-z) = softplus(z) - z",
     source="identities; like terms then meet",
     examples=(("-c*log(sigmoid(x'*y)) - (1 - c)*log(1 - sigmoid(x'*y))", "c: scalar; x: vector(n)", "convex"),),
-)  # fmt: skip
+)
 def rewritten(judge: Judge, node: Node, sign: int) -> Proof | None:
-    total = _summed(node)
+    total = summed(node)
     if total is None or len(total) > LIMIT:
         return None
     new = b.add([b.scaled(_unfolded(term), factor) for term, factor in total.items()])
@@ -158,4 +159,4 @@ def _as_sum(node: Map) -> Node | None:
 
 
 def _told(parts: list[Proof | None]) -> list[Proof | None]:
-    return [p for p in dict.fromkeys(parts) if p is not None and p.property != "constant"]
+    return [p for p in dict.fromkeys(parts) if p is not None and p.claim != "constant"]

@@ -88,7 +88,9 @@ def _is_square(node: Node) -> bool:
 
 def _of_inverse(node: Apply, property: str) -> Why | None:
     if node.function in ("inv", "adj") and holds(node.arg, property):
-        return Why(f"{'the inverse' if node.function == 'inv' else 'the adjugate'} of such a matrix", ((property, node.arg),))
+        return Why(
+            f"{'the inverse' if node.function == 'inv' else 'the adjugate'} of such a matrix", ((property, node.arg),)
+        )
     return None
 
 
@@ -114,7 +116,11 @@ def _diagonal(node: Einsum, property: str) -> Why | None:
     entries = einsum(list(zip(node.operands, node.subscripts, strict=True)), (0,), 1, dict(enumerate(node.sizes)))
     if not holds(entries, property):
         return None
-    return Why("the identity matrix") if not node.operands else Why(f"a diagonal of {property} entries", ((property, entries),))
+    return (
+        Why("the identity matrix")
+        if not node.operands
+        else Why(f"a diagonal of {property} entries", ((property, entries),))
+    )
 
 
 def _mirrors(node: Einsum) -> list[Mirror]:

@@ -82,7 +82,7 @@ def _search(state: Mirror, is_bridge: Callable[[Node], bool], budget: list[int])
 def _extended(
     image: dict[int, int], left: frozenset[int], labels: Sequence[int], partner: Sequence[int]
 ) -> tuple[dict[int, int], frozenset[int]] | None:
-    """With ``labels``, on the left or fixed, sent to ``partner`` and back; None where that contradicts what is known."""
+    """With ``labels``, on the left or fixed, sent to ``partner`` and back; None where that cannot be."""
     found, ours = dict(image), set(left)
     for a, b in zip(labels, partner, strict=True):
         if found.setdefault(a, b) != b or found.setdefault(b, a) != a:

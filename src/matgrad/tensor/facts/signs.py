@@ -92,7 +92,9 @@ def _by_range(function: str, property: str) -> Why | None:
 def _of_apply(node: Apply, property: str, of_matrix: str) -> Why | None:
     if node.function == "det":
         said = {"spd": "positive definite", "psd": "positive semidefinite"}[of_matrix]
-        return Why(f"the determinant of a {said} matrix", ((of_matrix, node.arg),)) if holds(node.arg, of_matrix) else None
+        return (
+            Why(f"the determinant of a {said} matrix", ((of_matrix, node.arg),)) if holds(node.arg, of_matrix) else None
+        )
     if of_function(node.function, "range") == "that of x" and holds(node.arg, property):
         return Why(f"{node.function} of {property} entries", ((property, node.arg),))
     return _by_range(node.function, property)
