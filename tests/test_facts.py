@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import random
 import re
 from pathlib import Path
@@ -115,6 +116,13 @@ VALUES = [
     ("relu(x) - x", "x: vector(n)", "nonnegative", UNKNOWN),
     ("logsumexp(x)", "x: vector(n)", "nonnegative", NO),
     ("A'*inv(A*A' + eye)*A", "", "psd", YES),
+    ("x[2]", "x: positive vector(3)", "positive", YES),
+    ("x[2:3]", "x: positive vector(n)", "positive", YES),
+    ("[x; y[1]]", "x: positive vector(n); y: vector(n)", "positive", NO),
+    ("[x; 0]", "x: positive vector(n)", "positive", NO),
+    ("kron(x, y)", "x: positive vector(n); y: positive vector(m)", "positive", YES),
+    ("X[1,:]", "X: matrix(m,n)", "nonnegative", NO),
+    ("S[1,1]", "S: spd(3)", "nonnegative", YES),
     ("exp(A) .* exp(A')", "A: matrix(n,n)", "psd", NO),
 ]
 
@@ -310,6 +318,13 @@ def test_a_deep_formula_takes_no_deep_recursion() -> None:
     inquiry = Inquiry(formula.typed, None, repr, formula.print)
     assert inquiry._judged(["W119"], 1, None)[0] is not None
     assert inquiry._judged(["W0"], 1, None)[0] is None
+
+
+def test_facts_pickle() -> None:
+    facts = matgrad.parse("norm2(A*x - b)").facts("x")
+    again = pickle.loads(pickle.dumps(facts.only("convex")))
+    assert list(again) == ["convex in x"]
+    assert again["convex"].reason == facts["convex"].reason
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,9 +104,16 @@ def _plain(value: Any) -> Any:
 class Facts(Mapping[str, Finding]):
     """Findings by name: ``"positive"``, ``"convex in x"``, or ``"convex"`` where that can mean only one."""
 
-    def __init__(self, findings: Sequence[Finding], formula: str) -> None:
+    def __init__(self, findings: Sequence[Finding], asked: tuple[Asked, Sequence[str] | None, str | None]) -> None:
         self.findings = tuple(findings)
-        self.formula = formula
+        self.asked = asked
+
+    @property
+    def formula(self) -> str:
+        return self.asked[0].text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _found_again, (*self.asked, list(self))
 
     def __getitem__(self, name: str) -> Finding:
         for finding in self.findings:
@@ -120,7 +127,7 @@ class Facts(Mapping[str, Finding]):
 
     def only(self, name: str) -> Facts:
         """One of the facts alone."""
-        return Facts([self[name]], self.formula)
+        return Facts([self[name]], self.asked)
 
     def __iter__(self) -> Iterator[str]:
         return (finding.name for finding in self.findings)
@@ -201,7 +208,13 @@ def facts_of(formula: Asked, names: Sequence[str] | None, of: str | None) -> Fac
     for group in groups:
         bends += [inquiry.curvature(group, property) for property in CURVATURES]
         bends += inquiry.stronger(group)
-    return Facts([*bends, *inquiry.values()], formula.text)
+    return Facts([*bends, *inquiry.values()], (formula, names, of))
+
+
+def _found_again(formula: Asked, names: Sequence[str] | None, of: str | None, kept: Sequence[str]) -> Facts:
+    """Facts that were pickled: proofs hold nodes, which belong to their process."""
+    found = facts_of(formula, names, of)
+    return Facts([finding for finding in found.findings if finding.name in kept], found.asked)
 
 
 def _listed(what: str, names: Iterable[str]) -> str:

@@ -210,14 +210,19 @@ def against(search: Search, property: str, count: int = 60) -> Witness | None:
     for point in search.points(count) if test is not None else ():
         value = search.value(point)
         assert test is not None
-        said = test(value, search.scale(point), exact)
+        said = test(value, search.scale(point), exact and _is_round(point))
         if said:
             return Witness(point.arrays, said)
     return None
 
 
+def _is_round(point: Point) -> bool:
+    """Multiples of 1/2, whose sums and products are exact in floating point."""
+    return all(np.all(2 * np.asarray(v) == np.round(2 * np.asarray(v))) for v in point.arrays.values())
+
+
 def _is_exact(program: Program) -> bool:
-    """Whether a value of 0 at whole numbers is one: only sums, products and the like, nothing that could underflow."""
+    """Whether a value of 0 at round numbers is one: sums, products and roots of them, nothing that could underflow."""
     for part in (*(d for _, d in program.definitions), program.body):
         for node in walk(part):
             if node.op == "call" and node.value.name not in _EXACT:
@@ -233,7 +238,9 @@ def _below(value: Array, scale: float, strict: bool, exact: bool) -> str:
     least = float(np.min(value, initial=np.inf))
     if least < -BEYOND * scale:
         return f"{'f' if not np.ndim(value) else 'an entry'} is {least:.6g}"
-    return f"{'f' if not np.ndim(value) else 'an entry'} is 0" if strict and exact and least == 0 == scale else ""
+    return (
+        f"{'f' if not np.ndim(value) else 'an entry'} is 0" if strict and exact and least == 0 and scale < 1e9 else ""
+    )
 
 
 def _unsymmetric(value: Array, scale: float) -> str:

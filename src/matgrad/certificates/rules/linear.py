@@ -111,7 +111,8 @@ def one_factor(judge: Judge, node: Node, sign: int) -> Proof | None:
     if constants:
         said = f"{what}, times constants {'≥' if turned > 0 else '≤'} 0"
     else:
-        said = what if node.coefficient == 1 else f"{what}, times a {'positive' if turned > 0 else 'negative'} number"
+        said = {1: what, -1: f"minus {what}"}.get(int(node.coefficient) if node.coefficient.denominator == 1 else 0, "")
+        said = said or f"{what}, times a {'positive' if turned > 0 else 'negative'} number"
     return shown(node, sign, said, [bent, *told])
 
 

@@ -110,12 +110,34 @@ def _positive_sum(node: Sum) -> Why | None:
 
 
 def _product(node: Einsum, property: str) -> Why | None:
-    if not all(holds(operand, property) for operand in node.operands):
+    selected = property == "positive" and _selects(node)
+    factors = [n for n in node.operands if not (selected and isinstance(n, Constant) and n.shape)]
+    if not all(holds(operand, property) for operand in factors):
         return None
-    if not node.operands:
-        return Why(f"a {property} number")
+    if not factors:
+        return Why(f"a {property} number") if not node.operands else None
     said = "a sum of products" if _is_summed(node) else "a product"
-    return Why(f"{said} of {property} factors", tuple((property, n) for n in dict.fromkeys(node.operands)))
+    said = "entries" if selected and len(factors) == 1 else f"{said} of {property} factors"
+    return Why(said, tuple((property, n) for n in dict.fromkeys(factors)))
+
+
+def _selects(node: Einsum) -> bool:
+    """Whether the constants with axes pick entries, so that no entry of the result is an empty sum.
+
+    x[2], x[1:3] and kron(x, y) do; a block placed among zeros does not.
+    """
+    seen: set[int] = set()
+    for operand, labels in zip(node.operands, node.subscripts, strict=True):
+        if not isinstance(operand, Constant) or not labels:
+            continue
+        if seen & set(labels) or len(set(labels)) < len(labels):
+            return False
+        seen |= set(labels)
+        free = [x in node.out for x in labels]
+        picks = {"unit": not free[0], "shift": not free[0], "fuse": not all(free)}
+        if not picks.get(operand.name, False):
+            return False
+    return bool(seen)
 
 
 def _is_summed(node: Einsum) -> bool:
