@@ -10,15 +10,15 @@ from matgrad.certificates.judge import CONCAVE, CONVEX, Judge, fact
 from matgrad.certificates.proof import SAID, Proof
 from matgrad.certificates.refute import Search, Witness, against, against_convexity
 from matgrad.certificates.setting import Region, Setting, Traits, reduced, region, setting
+from matgrad.certificates.structure import orthogonal, symmetric
 from matgrad.certificates.suppose import suppositions
 from matgrad.checking.sampling import Subject
 from matgrad.errors import MatgradError
 from matgrad.formula.infer import Typed
 from matgrad.formula.syntax import MATRIX, Expr, Program, walk
 from matgrad.formula.unicode import to_unicode
-from matgrad.tensor.builders import is_symmetric
 from matgrad.tensor.facts import Fact
-from matgrad.tensor.nodes import Apply, Einsum, Node, Symbol, topological
+from matgrad.tensor.nodes import Node, Symbol, topological
 from matgrad.translate.recover import Recovery
 
 SIGNS = ("positive", "nonnegative")
@@ -249,7 +249,7 @@ class Inquiry:
 
     def value(self, property: str) -> Finding:
         root = self.setting.root
-        proof = _symmetric(root) if property == "symmetric" else _orthogonal(root) if property == "orthogonal" else None
+        proof = symmetric(root) if property == "symmetric" else orthogonal(root) if property == "orthogonal" else None
         proof = proof or (fact(root, property) if property in (*SIGNS, "psd", "spd", "invertible") else None)
         witness = self._refuted(lambda search: against(search, property), proof)
         supposing: tuple[str, ...] = ()
@@ -358,41 +358,6 @@ def _symbols(root: Node) -> set[Node]:
 def _names_in(program: Program) -> set[str]:
     parts = [*(d for _, d in program.definitions), program.body]
     return {n.value for part in parts for n in walk(part) if n.op == "name"}
-
-
-def _symmetric(root: Node) -> Proof | None:
-    if not is_symmetric(root):
-        return None
-    return Proof("symmetric", root, "declared" if isinstance(root, Symbol) else "it is its own transpose")
-
-
-def _orthogonal(node: Node) -> Proof | None:
-    """Declared, the identity, and inverses, transposes and products of orthogonal matrices."""
-    if isinstance(node, Symbol) and "orthogonal" in node.traits:
-        return Proof("orthogonal", node, "declared")
-    if isinstance(node, Apply) and node.function == "inv":
-        inner = _orthogonal(node.arg)
-        return None if inner is None else Proof("orthogonal", node, "an inverse of one", (inner,))
-    if not isinstance(node, Einsum) or len(node.out) != 2 or abs(node.coefficient) != 1:
-        return None
-    if not node.operands:
-        return Proof("orthogonal", node, "the identity, up to sign") if node.out == (0, 0) else None
-    parts = [_orthogonal(operand) for operand in node.operands]
-    if None in parts or not _is_chain(node):
-        return None
-    return Proof("orthogonal", node, "a product of orthogonal matrices", tuple(p for p in parts if p is not None))
-
-
-def _is_chain(node: Einsum) -> bool:
-    """A product of matrices from one axis to the other, each taken as it is or transposed."""
-    waiting, at = list(node.subscripts), node.out[0]
-    while waiting:
-        here = [s for s in waiting if at in s]
-        if len(here) != 1 or len(set(here[0])) != 2:
-            return False
-        waiting.remove(here[0])
-        (at,) = set(here[0]) - {at}
-    return at == node.out[1] and len(set(node.out)) == 2
 
 
 def _remark(property: str, root: Node) -> str:
