@@ -222,6 +222,8 @@ def test_components_as_they_are_on_paper(formula: str, wrt: str) -> None:
         ("x[1]*x[2] + x[3]^2", "x", None),
         ("tr(X^3)", "X", None),
         ("norm2(A*x - b)", "b", None),
+        ("norm2(t)^2/length(t)", "t", "t: vector(2)"),
+        ("mean(x*t', dim=2)", "x", "t: vector(5)"),
         ("a1 = tanh(W1*x); y = W2*a1; 0.5*norm2(y - t)^2", "W1", None),
     ],
 )
@@ -237,7 +239,9 @@ def test_a_wrong_line_in_components_is_an_error() -> None:
     table = Components(Setting(derivative_of(LEAST_SQUARES, ["x"], None, 1, "mixed", "projected")[0]))
     lines = table.lines()
     worlds = table.s.worlds()
-    assert check_components(table, lines, worlds) <= 1e-9
+    error, count = check_components(table, lines, worlds)
+    assert error <= 1e-9
+    assert count == 2
     for k, line in enumerate(lines):
         if line.left.op == "partial":
             wrong = line._replace(right=line.right.replace(op="neg", args=(line.right,), value=None))

@@ -45,7 +45,7 @@ def backward(source: str, wrt: Sequence[str], where: Any, order: int, at: Mappin
     found: Iterator[Point] = islice(points(formula.program, subjects, sorted(typed.functions), 0), 2)
     if len(table.program.definitions) > LAYERED:
         found = (gentle(point, subjects, formula.program) for point in found)
-    errors = [check_table(table, lines, point, k) for k, point in enumerate(found)]
+    errors = [_checked(table, lines, point, subjects, k) for k, point in enumerate(found)]
     if len(table.program.definitions) <= DEEP:
         errors.append(_compared(table, lines, formula))
     words = Words()
@@ -61,6 +61,14 @@ def backward(source: str, wrt: Sequence[str], where: Any, order: int, at: Mappin
         defined(lines, Derivative(formula, (wrt[0],)).conditions)
     notes = () if len(errors) > (len(table.program.definitions) <= DEEP) else (UNDECIDED,)
     return Derivation(formula.text, tuple(wrt), 1, "backward", tuple(lines), words, 2, max(errors, default=0.0), notes)
+
+
+def _checked(table: Backward, lines: list[Line], point: Point, subjects: Sequence[Subject], seed: int) -> float:
+    """The error at a point; at a gentler one where rounding is too large there: a wrong line is wrong at both."""
+    try:
+        return check_table(table, lines, point, seed)
+    except WrongLine:
+        return check_table(table, lines, gentle(point, subjects, table.formula.program), seed)
 
 
 def _compared(table: Backward, lines: list[Line], formula: Formula) -> float:

@@ -27,12 +27,12 @@ def components(source: str, wrt: str, where: Any, order: int, at: Mapping[str, A
     words = IndexWords({}, table.indices.letters, wrt, table.at)
     words.gradient(setting.gradient_name, setting.f, setting.name(wrt))
     worlds = setting.worlds()
-    error = check_components(table, lines, worlds)
+    error, count = check_components(table, lines, worlds)
     if at is not None:
         lines = _with_numbers(table, lines, at)
     return Derivation(
-        setting.formula.text, setting.answer.wrt, 1, "components", tuple(lines), words, len(worlds), error,
-        () if worlds else (UNDECIDED,),
+        setting.formula.text, setting.answer.wrt, 1, "components", tuple(lines), words, count, error,
+        () if count else (UNDECIDED,),
     )  # fmt: skip
 
 

@@ -242,7 +242,7 @@ class Indices:
         if name in ("vector", "matrix"):
             return self._at(x, ())
         if name in ("rows", "cols", "length"):
-            return entry(named(str(x.dims[-1 if name == "cols" else 0]), SCALAR_TYPE))
+            return _size(x.dims[-1 if name == "cols" else 0] if x.dims else Dim.of(1), expr)
         if name == "diag":
             return self._at(x, (at[0], at[0])) if x.kind == MATRIX else times(self._at(x, at[:1]), delta(*at))
         if name == "tr" and x.kind == MATRIX:
@@ -290,7 +290,7 @@ class Indices:
             found = self._summed(x, lambda u: u, at, dim)
             sizes = x.dims if dim is None else x.dims[:1] if dim == 1 else x.dims[1:]
             for size in sizes:
-                found = divided(found, entry(named(str(size), SCALAR_TYPE)))
+                found = divided(found, _size(size, x))
             return found
         if name == "norm1":
             return self._summed(x, lambda u: scalar("call", (u,), Call("abs")), at, dim)
@@ -377,6 +377,16 @@ def _renumbered(expr: Expr, free: tuple[Index, ...]) -> Expr:
     """The same formula for all that differ in their indices only."""
     order = dict.fromkeys([*free, *reading_order(expr)])
     return with_indices(expr, {index: k for k, index in enumerate(order)})
+
+
+def _size(dim: Dim, where: Expr) -> Expr:
+    """A size by its name, or as the number that it is."""
+    text = str(dim)
+    if text.isdigit():
+        return number(int(text))
+    if not text.isidentifier():
+        raise _unknown(where)
+    return entry(named(text, SCALAR_TYPE))
 
 
 def too_long() -> NotSupported:
