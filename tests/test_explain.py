@@ -223,6 +223,7 @@ def test_components_as_they_are_on_paper(formula: str, wrt: str) -> None:
         ("tr(X^3)", "X", None),
         ("norm2(A*x - b)", "b", None),
         ("norm2(t)^2/length(t)", "t", "t: vector(2)"),
+        ("v'*v + sin(u)", "u", "u: vector(m); v: vector(p)"),
         ("mean(x*t', dim=2)", "x", "t: vector(5)"),
         ("a1 = tanh(W1*x); y = W2*a1; 0.5*norm2(y - t)^2", "W1", None),
     ],

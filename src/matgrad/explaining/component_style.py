@@ -7,7 +7,7 @@ from typing import Any
 
 from matgrad.answer.derivative import derivative_of
 from matgrad.answer.evaluation import bound
-from matgrad.checking.sampling import Point
+from matgrad.checking.sampling import Point, Subject
 from matgrad.errors import NotSupported
 from matgrad.explaining.component_check import Entries, check_components
 from matgrad.explaining.components import Components
@@ -15,6 +15,7 @@ from matgrad.explaining.derivation import UNDECIDED, Derivation, defined
 from matgrad.explaining.index_words import IndexWords
 from matgrad.explaining.lines import Line
 from matgrad.explaining.setting import Setting
+from matgrad.explaining.truth import WrongLine, gentle
 
 
 def components(source: str, wrt: str, where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
@@ -27,7 +28,13 @@ def components(source: str, wrt: str, where: Any, order: int, at: Mapping[str, A
     words = IndexWords({}, table.indices.letters, wrt, table.at)
     words.gradient(setting.gradient_name, setting.f, setting.name(wrt))
     worlds = setting.worlds()
-    error, count = check_components(table, lines, worlds)
+    try:
+        error, count = check_components(table, lines, worlds)
+    except WrongLine:  # at gentler points, where rounding is smaller: a wrong line is wrong there too
+        typed = setting.formula.typed
+        subjects = [Subject(name, v.type, frozenset(v.traits)) for name, v in typed.variables.items()]
+        worlds = [setting.world(gentle(w.point, subjects, setting.program), k) for k, w in enumerate(worlds)]
+        error, count = check_components(table, lines, worlds)
     if at is not None:
         lines = _with_numbers(table, lines, at)
     return Derivation(

@@ -146,7 +146,7 @@ class Indices:
             case "transpose":
                 return self._at(expr.args[0], at[::-1])
             case "add":
-                return total([self._at(arg, at) for arg in expr.args])
+                return total([self._at(arg, at if arg.dims else ()) for arg in expr.args])
             case "product":
                 return self._product(expr, at)
             case "power":
