@@ -59,7 +59,8 @@ def answers(s: Setting, left: Expr, found: Expr, law: Law, before: Expr, *, proj
     whole = put_back(found, values)
     if tidy is not None and same(found, tidy) and (cost(tidy) < cost(found) or same(whole, final)):
         found = tidy
-    if same(whole, final) and cost(final) <= IN_ONE and not _has_signal(found):
+    in_head = same(whole, final) and 4 * cost(final) >= 3 * cost(whole)  # else like terms cancel: a line of its own
+    if in_head and cost(final) <= IN_ONE and not _has_signal(found):
         put(final, law)
         return lines
     put(found, law)
@@ -74,7 +75,7 @@ def answers(s: Setting, left: Expr, found: Expr, law: Law, before: Expr, *, proj
         return lines
     if to_unicode(found) == to_unicode(final):
         return lines
-    if same(whole, final):
+    if same(whole, final) and 4 * cost(final) >= 3 * cost(whole):
         whole = final
     if to_unicode(whole) != to_unicode(found):
         used = _used(found, values)
