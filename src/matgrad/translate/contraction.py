@@ -13,7 +13,7 @@ from typing import NamedTuple
 from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Type
 from matgrad.translate.algebra import call, number, power, product, times, transposed
-from matgrad.translate.factors import Ordering, chained, counted
+from matgrad.translate.terms import Ordering, chained, counted
 
 
 class NoMatrixForm(Exception):

@@ -10,9 +10,9 @@ from matgrad.formula.subscripts import axes
 from matgrad.formula.syntax import MATRIX, VECTOR, Call, Expr, Type
 from matgrad.tensor.nodes import Einsum, Node
 from matgrad.translate.algebra import call, negated, number, of_order
-from matgrad.translate.factors import Ordering
 from matgrad.translate.fused import Pairs, SizeOf, exchanged, is_fuse
 from matgrad.translate.operands import indexed
+from matgrad.translate.terms import Ordering
 
 LETTERS = ascii_lowercase[8:] + ascii_lowercase[:8]
 

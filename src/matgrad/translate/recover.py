@@ -33,22 +33,13 @@ from matgrad.translate.algebra import (
 )
 from matgrad.translate.blocks import has_selections, in_blocks, written_out
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
-from matgrad.translate.factors import (
-    EXHAUSTIVE,
-    Ordering,
-    Term,
-    dressed_cost,
-    flattened,
-    is_palindrome,
-    is_zero,
-    joined,
-    total,
-)
+from matgrad.translate.factors import EXHAUSTIVE, dressed_cost, is_palindrome, is_zero, joined, total
 from matgrad.translate.fused import is_fuse
 from matgrad.translate.index_notation import LETTERS, UNPRINTABLE, index_notation
 from matgrad.translate.norms import norm, norm_of_rows, squared
 from matgrad.translate.operands import block_range, read_operands, sliced
 from matgrad.translate.splitting import split_scalar
+from matgrad.translate.terms import Ordering, Term, flattened
 
 
 class Recovery:

@@ -1,0 +1,202 @@
+"""Groups of terms that have something in common, and what is left of them without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from math import gcd, lcm
+
+from matgrad.formula.syntax import SCALAR, Expr, Type
+from matgrad.translate.algebra import (
+    call,
+    of_order,
+    product,
+    transposed,
+)
+from matgrad.translate.terms import Term, flattened, shared_by_all, without
+
+Grouping = tuple[list[Term], Callable[[Expr, Fraction], Term], list[Term], Type]
+"""Terms with something in common: the group, how to put it back around what is left, what is left, its type."""
+
+
+def content_of(terms: Sequence[Term]) -> Fraction:
+    return Fraction(gcd(*(t.coefficient.numerator for t in terms)), lcm(*(t.coefficient.denominator for t in terms)))
+
+
+def groupings(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
+    """Groups of terms with something in common: (group, how to put it back, what is left, its type)."""
+    common = _common_scalars(terms)
+    if common is not None:
+        scalars, below, inner = common
+        content = content_of(terms)
+        if content < 1 and len({abs(t.coefficient) for t in terms}) > 1:
+            content = Fraction(1)
+        inner = [t._replace(coefficient=t.coefficient / content) for t in inner]
+
+        def back(inside: Expr, sign: Fraction) -> Term:
+            if type_.kind == SCALAR:
+                return Term(sign * content, (*scalars, inside), below, ())
+            return Term(sign * content, scalars, below, (inside,))
+
+        yield list(terms), back, inner, type_
+        return
+    content = content_of(terms)
+    if content != 1:
+
+        def scale(inside: Expr, sign: Fraction) -> Term:
+            if type_.kind == SCALAR:
+                return Term(sign * content, (inside,), (), ())
+            return Term(sign * content, (), (), (inside,))
+
+        yield list(terms), scale, [t._replace(coefficient=t.coefficient / content) for t in terms], type_
+    yield from _diagonals(terms, type_)
+    for left in (True, False):
+        yield from _common_ends(terms, left, type_)
+    yield from _common_both(terms)
+    yield from _common_hadamard(terms, type_)
+
+
+def _common_scalars(terms: Sequence[Term]) -> tuple[tuple[Expr, ...], tuple[Expr, ...], list[Term]] | None:
+    scalars = shared_by_all([t.scalars for t in terms])
+    below = shared_by_all([t.below for t in terms])
+    if not scalars and not below:
+        return None
+    inner = [t._replace(scalars=without(t.scalars, scalars), below=without(t.below, below)) for t in terms]
+    return tuple(scalars), tuple(below), inner
+
+
+def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Grouping]:
+    ends: dict[tuple[Expr, Type | None], list[Term]] = {}
+    for term in terms:
+        if term.chain:
+            end = term.chain[0 if left else -1]
+            ends.setdefault((end, end.type), []).append(term)
+    for (end, _), group in ends.items():
+        if len(group) < 2 or all(len(t.chain) == 1 for t in group):
+            continue
+        shared = shared_by_all([t.scalars for t in group])
+        below = shared_by_all([t.below for t in group])
+        content = content_of(group)
+        inner_type = _left_over(group[0], left, type_)
+        if inner_type is None:
+            continue
+        rests = [_rest(t.chain, left, inner_type) for t in group]
+        if any(rest is None for rest in rests):
+            continue
+        inner = [
+            Term(t.coefficient / content, without(t.scalars, shared), without(t.below, below), rest or ())
+            for t, rest in zip(group, rests, strict=True)
+        ]
+
+        def back(  # type: ignore[no-untyped-def]
+            inside: Expr, sign: Fraction, end=end, shared=tuple(shared), below=tuple(below), content=content
+        ) -> Term:
+            inside_chain = inside.args if inside.op == "product" and set(inside.value) == {"*"} else (inside,)
+            if any(a.kind == SCALAR for a in inside_chain):
+                inside_chain = (inside,)
+            chain = (end, *inside_chain) if left else (*inside_chain, end)
+            return Term(sign * content, shared, below, chain)
+
+        yield group, back, inner, inner_type
+
+
+def _common_both(terms: Sequence[Term]) -> Iterator[Grouping]:
+    """A'*M*A + A'*A = A'*(M + eye)*A: both ends taken off at once, where one is the other transposed."""
+    ends: dict[Expr, list[Term]] = {}
+    for term in terms:
+        if len(term.chain) > 1 and term.chain[0].kind == "matrix" and term.chain[0] == transposed(term.chain[-1]):
+            ends.setdefault(term.chain[-1], []).append(term)
+    for end, group in ends.items():
+        if len(group) < 2 or all(len(t.chain) == 2 for t in group):
+            continue
+        inner_type = of_order((end.dims[0], end.dims[0]))
+        content = content_of(group)
+        inner = [
+            t._replace(coefficient=t.coefficient / content, chain=t.chain[1:-1] or (call("eye", type=inner_type),))
+            for t in group
+        ]
+
+        def back(inside: Expr, sign: Fraction, end: Expr = end, content: Fraction = content) -> Term:
+            return flattened(Term(sign * content, (), (), (transposed(end), inside, end)))
+
+        yield group, back, inner, inner_type
+
+
+def _rest(chain: tuple[Expr, ...], left: bool, type_: Type) -> tuple[Expr, ...] | None:
+    """What is left of a chain when one end is taken off: of a single rectangular matrix, the identity.
+
+    A'*A - A'*r*r'*A is A'*(eye - r*r')*A, but S - S*x*x'*S stays as symmetric as it is.
+    """
+    if len(chain) > 1:
+        return chain[1:] if left else chain[:-1]
+    (only,) = chain
+    if only.kind != "matrix" or only.dims[0] == only.dims[1]:
+        return None
+    return (call("eye", type=type_),) if type_.kind == "matrix" and type_.dims[0] == type_.dims[1] else None
+
+
+def _left_over(term: Term, left: bool, type_: Type) -> Type | None:
+    """The type of what remains when one end of a chain is taken off."""
+    end = term.chain[0 if left else -1]
+    if left:
+        if end.kind == "matrix":
+            return Type(type_.kind, (end.dims[1], *type_.dims[1:]))
+        if end.kind == "row" and type_.kind == "row":
+            return Type("matrix", (end.dims[0], type_.dims[0]))
+        return Type("row", type_.dims[1:]) if end.kind == "vector" and type_.kind == "matrix" else None
+    if end.kind == "matrix":
+        return Type(type_.kind, (*type_.dims[:-1], end.dims[0]))
+    if end.kind == "vector":
+        return of_order((type_.dims[0], end.dims[0]))
+    if end.kind == "row" and type_.kind == "matrix":
+        return Type("vector", type_.dims[:1])
+    return None
+
+
+def _diagonals(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
+    """diag(u) + diag(v) = diag(u + v)."""
+    group = [
+        t for t in terms
+        if len(t.chain) == 1 and t.chain[0].op == "call" and t.chain[0].value.name == "diag" and type_.kind == "matrix"
+    ]  # fmt: skip
+    if len(group) > 1:
+        inner = [t._replace(chain=t.chain[0].args) for t in group]
+
+        def back(inside: Expr, sign: Fraction) -> Term:
+            return Term(sign, (), (), (call("diag", inside, type=type_),))
+
+        yield group, back, inner, of_order(type_.dims[:1])
+
+
+def _common_hadamard(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
+    """u.*a + u.*b = u.*(a + b), for terms whose chain is one elementwise product."""
+
+    def parts(term: Term) -> list[Expr] | None:
+        if len(term.chain) != 1:
+            return None
+        (factor,) = term.chain
+        if factor.op == "product" and set(factor.value) == {".*"}:
+            return list(factor.args)
+        return [factor]
+
+    split = [(t, parts(t)) for t in terms]
+    seen: dict[Expr, list[tuple[Term, list[Expr]]]] = {}
+    for term, pieces in split:
+        for piece in dict.fromkeys(pieces or ()):
+            seen.setdefault(piece, []).append((term, pieces or []))
+    for piece, members in seen.items():
+        if len(members) < 2 or any(len(p) < 1 for _, p in members) or all(len(p) == 1 for _, p in members):
+            continue
+        inner = []
+        for term, pieces in members:
+            rest = list(pieces)
+            rest.remove(piece)
+            chain = (product([(".*", e) for e in rest]),) if rest else ()
+            inner.append(term._replace(chain=chain))
+
+        def back(inside: Expr, sign: Fraction, piece: Expr = piece) -> Term:
+            if inside.kind == SCALAR:
+                return flattened(Term(sign, (inside,), (), (piece,)))
+            return Term(sign, (), (), (product([(".*", piece), (".*", inside)]),))
+
+        yield [t for t, _ in members], back, inner, type_

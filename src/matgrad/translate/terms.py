@@ -1,0 +1,158 @@
+"""Terms of a sum, as products of factors, and the order in which they stand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import groupby, pairwise
+from typing import NamedTuple
+
+from matgrad.formula.syntax import SCALAR, Expr, Type
+from matgrad.translate.algebra import (
+    cost,
+    names,
+    number,
+    power,
+    product,
+)
+from matgrad.translate.splitting import split_scalar
+
+
+class Term(NamedTuple):
+    coefficient: Fraction
+    scalars: tuple[Expr, ...]
+    below: tuple[Expr, ...]
+    chain: tuple[Expr, ...]
+
+
+_IN_WORDS = 4
+"""What it is worth to say a thing in the words of the formula."""
+
+
+class Ordering:
+    """Factors and terms stand in the order in which their names first appear in the formula as typed."""
+
+    def __init__(self, order: Sequence[str]) -> None:
+        self._place = {name: i for i, name in enumerate(order)}
+        self.typed: frozenset[Expr] = frozenset()
+        self.totals: dict[tuple[tuple[Term, ...], Type], Expr] = {}
+
+    def rank(self, expr: Expr) -> tuple[int, ...]:
+        place, last = self._place, len(self._place)
+        return tuple([place.get(name, last) for name in names(expr)])
+
+    def best(self, candidates: Sequence[Expr]) -> Expr:
+        """The cheapest to print, in the words of the formula if possible; of equals, in the order of its names."""
+        return min(candidates, key=lambda e: (cost(e) - _IN_WORDS * self._in_words(e), self.rank(e)))
+
+    def _in_words(self, expr: Expr) -> bool:
+        """Whether it is a call of the formula as typed, or a power of one: norm2(x)^2 where norm2(x) is known."""
+        return expr in self.typed or (expr.op == "power" and expr.args[0] in self.typed)
+
+    def rank_term(self, term: Term) -> tuple[tuple[int, ...], Fraction, int]:
+        parts = (*term.scalars, *term.chain, *term.below)
+        return tuple([r for e in parts for r in self.rank(e)]), -_degree(term), sum([cost(e) for e in parts])
+
+
+def _degree(term: Term) -> Fraction:
+    """The power of a single scalar, by which polynomials are ordered, the highest first."""
+    if len(term.scalars) != 1 or term.below or term.chain:
+        return Fraction(0)
+    base, exponent = split_power(term.scalars[0])
+    return exponent if base.op == "name" else Fraction(0)
+
+
+def split_power(expr: Expr) -> tuple[Expr, Fraction]:
+    """x and 3 for x^3, q and 1/2 for sqrt(q)."""
+    if expr.op == "power" and expr.value == "^" and expr.args[1].op == "number":
+        return expr.args[0], expr.args[1].value
+    if expr.op == "call" and expr.value.name == "sqrt" and expr.kind == SCALAR:
+        return expr.args[0], Fraction(1, 2)
+    return expr, Fraction(1)
+
+
+def chained(factors: Sequence[Expr]) -> Expr:
+    """The matrix product of factors, equal neighbours as powers."""
+    return product([("*", e) for e in runs(factors)])
+
+
+def runs(chain: Sequence[Expr]) -> Sequence[Expr]:
+    """Equal neighbours in a chain as a power, where that is no longer: X'*X'*X' is X'^3."""
+    if all(a != b for a, b in pairwise(chain)):
+        return chain
+    found: list[Expr] = []
+    for factor, group in groupby(chain):
+        members = list(group)
+        if len(members) > 1 and factor.kind == "matrix":
+            whole = Expr("power", (factor, number(len(members))), "^", type=factor.type)
+            if cost(whole) <= cost(product([("*", m) for m in members])):
+                members = [whole]
+        found += members
+    return found
+
+
+def powers(scalars: Sequence[Expr]) -> list[Expr]:
+    """Equal scalars as powers: tr(A)*tr(A) is tr(A)^2, and q*sqrt(q) is q^(3/2)."""
+    counts: dict[Expr, Fraction] = {}
+    for scalar in scalars:
+        base, exponent = split_power(scalar) if scalar.op == "call" else (scalar, Fraction(1))
+        counts[base] = counts.get(base, Fraction(0)) + exponent
+    return [power(e, count) for e, count in counts.items()]
+
+
+def counted(items: Sequence[Expr]) -> dict[Expr, int]:
+    """How often each item occurs: a Counter, without what makes one slow for a few items."""
+    counts: dict[Expr, int] = {}
+    for item in items:
+        counts[item] = counts.get(item, 0) + 1
+    return counts
+
+
+def flattened(term: Term) -> Term:
+    """Products among the factors of a chain joined to it: what is associative is kept flat, so that ends compare."""
+    coefficient, scalars, below, chain = term.coefficient, list[Expr](), list(term.below), list[Expr]()
+    for scalar in term.scalars:
+        coefficient *= split_scalar(scalar, scalars, below)
+    for factor in term.chain:
+        if factor.op == "neg":
+            coefficient, factor = -coefficient, factor.args[0]
+        if factor.op != "product" or not set(factor.value) <= {"*", "/"}:
+            chain.append(factor)
+            continue
+        for operator, arg in zip(("*", *factor.value), factor.args, strict=True):
+            if operator == "/":
+                above: list[Expr] = []
+                coefficient /= split_scalar(arg, above, scalars)
+                below += above
+            elif arg.op == "number":
+                coefficient *= arg.value
+            elif arg.kind == SCALAR:
+                scalars.append(arg)
+            else:
+                chain.append(arg)
+    scalars, below = _cancelled(scalars, below)
+    return Term(coefficient, tuple(scalars), tuple(below), tuple(chain))
+
+
+def _cancelled(above: list[Expr], below: list[Expr]) -> tuple[list[Expr], list[Expr]]:
+    """Without the factors that stand on both sides of the fraction bar."""
+    common = shared_by_all([above, below]) if above and below else []
+    return (list(without(above, common)), list(without(below, common))) if common else (above, below)
+
+
+def shared_by_all(lists: Sequence[Sequence[Expr]]) -> list[Expr]:
+    """What all lists have, as often as all have it."""
+    if not all(lists):
+        return []
+    common = Counter(lists[0])
+    for items in lists[1:]:
+        common &= Counter(items)
+    return list(common.elements())
+
+
+def without(items: Sequence[Expr], gone: Sequence[Expr]) -> tuple[Expr, ...]:
+    left = list(items)
+    for item in gone:
+        left.remove(item)
+    return tuple(left)
