@@ -36,6 +36,7 @@ from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Pie
 from matgrad.translate.factors import EXHAUSTIVE, dressed_cost, is_palindrome, is_zero, joined, total
 from matgrad.translate.fused import is_fuse
 from matgrad.translate.index_notation import LETTERS, UNPRINTABLE, index_notation
+from matgrad.translate.means import with_means
 from matgrad.translate.norms import norm, norm_of_rows, squared
 from matgrad.translate.operands import block_range, read_operands, sliced
 from matgrad.translate.splitting import split_scalar
@@ -382,7 +383,7 @@ class Recovery:
         found, chain = contraction.run()
         scalars += found
         whole = flattened(Term(coefficient, tuple(scalars), tuple(below), chain))
-        return self._with_means(self._upright(whole))
+        return with_means(self._upright(whole), self.sizes)
 
     def _trace_of_sum(self, node: Sum, sign: int, expr: Expr) -> Expr:
         """sign · tr(node): of the whole sum, or of one term after the other."""
@@ -416,33 +417,6 @@ class Recovery:
     def _one_turned(self, factors: tuple[Expr, ...]) -> tuple[Expr, ...]:
         k = next(k for k, factor in enumerate(factors) if self._turns(factor))
         return (*factors[:k], negated(factors[k]), *factors[k + 1 :])
-
-    def _with_means(self, term: Term) -> Term:
-        """sum(x)/length(x) = mean(x), over everything or along one axis."""
-        scalars, below = list(term.scalars), list(term.below)
-        for k, scalar in enumerate(scalars):
-            if scalar.op == "call" and scalar.value.name == "sum" and self._divided(scalar.args[0].dims, below):
-                scalars[k] = scalar.replace(value=Call("mean"))
-        chain = list(term.chain)
-        for k, factor in enumerate(chain):
-            inner = factor.args[0] if factor.op == "transpose" else factor
-            if inner.op == "call" and inner.value.name == "sum" and inner.value.dim is not None:
-                gone = inner.args[0].dims[inner.value.dim - 1]
-                if self._divided((gone,), below):
-                    mean = inner.replace(value=Call("mean", inner.value.dim))
-                    chain[k] = transposed(mean) if factor.op == "transpose" else mean
-        return Term(term.coefficient, tuple(scalars), tuple(below), tuple(chain))
-
-    def _divided(self, dims: Sequence[Dim], below: list[Expr]) -> bool:
-        """Take these sizes out of the denominator, if all of them are there."""
-        counts = [self.sizes.get(str(dim)) for dim in dims]
-        left = list(below)
-        for count in counts:
-            if count is None or count not in left:
-                return False
-            left.remove(count)
-        below[:] = left
-        return bool(counts)
 
     def _factor(self, node: Node, sign: int, straight: Expr) -> Factor:
         """sign · node, and its transpose."""
