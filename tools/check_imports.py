@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("translate",),
     ("latex_input",),
     ("objects",),
+    ("interop",),
     ("differentiate",),
     ("codegen",),
     ("checking",),

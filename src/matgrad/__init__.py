@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matgrad.answer.derivative import Derivative
     from matgrad.answer.formula import Formula
-    from matgrad.api import derive, explain, gradient, hessian, jacobian, parse, parse_latex
+    from matgrad.api import derive, explain, from_sympy, gradient, hessian, jacobian, parse, parse_latex
     from matgrad.checking.verify import Check
     from matgrad.errors import MatgradError
     from matgrad.explaining.derivation import Derivation
@@ -35,6 +35,7 @@ __all__ = [
     "derive",
     "explain",
     "fn",
+    "from_sympy",
     "function",
     "gradient",
     "hessian",
@@ -56,6 +57,7 @@ _HOMES = {
     "derive": "matgrad.api",
     "explain": "matgrad.api",
     "fn": "matgrad.objects.fn",
+    "from_sympy": "matgrad.api",
     "function": "matgrad.objects.declare",
     "gradient": "matgrad.api",
     "hessian": "matgrad.api",

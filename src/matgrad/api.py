@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, overload
 from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.formula import Formula
 from matgrad.errors import MatgradError, NotScalar
-from matgrad.formula.declarations import Where
+from matgrad.formula.declarations import Where, parse_declarations
 from matgrad.objects.asking import Name, Text, is_one, names, text_and_declarations
+from matgrad.objects.names import written
 from matgrad.objects.value import Value
 
 if TYPE_CHECKING:
@@ -212,6 +213,22 @@ def parse_latex(latex: str, *, where: Where = None, context: Formula | Derivativ
     reading = read_latex(latex, where, context=typed, spelled=spelled)
     expect = context.expr.type if isinstance(context, Derivative) else None
     return Formula(reading.text, reading.where, typed, expect, reading)
+
+
+def from_sympy(expression: Any, *, where: Where = None) -> Formula:
+    """A formula from an expression of SymPy, an extra. Symbols of n × 1 are vectors; ``where`` may say more of them.
+
+    Raises NotSupported for what the language does not have, naming it.
+
+    >>> from sympy import MatrixSymbol, Trace
+    >>> A, x = MatrixSymbol("A", 3, 4), MatrixSymbol("x", 4, 1)
+    >>> from_sympy(A.T * A * x).text
+    "A'*A*x"
+    """
+    from matgrad.interop.from_sympy import from_sympy as converted
+
+    found = converted(expression, parse_declarations(where))
+    return Formula(*written(found.expr, found.names))
 
 
 def _shortly(value: object) -> str:

@@ -239,6 +239,17 @@ class Derivative:
         _once(self.symmetric, self.order + 1)
         return Derivative(self.formula, (*self.wrt, wrt), "mixed", self.symmetric, below=self._node)
 
+    def to_sympy(self) -> Any:
+        """The derivative in SymPy, an extra. Raises NotSupported for what it cannot hold.
+
+        >>> import matgrad
+        >>> matgrad.gradient("tr(A*X)", "X").to_sympy()
+        A.T
+        """
+        from matgrad.interop.to_sympy import to_sympy
+
+        return to_sympy(Program((), self.expr), self.formula.typed.variables, self.formula.typed.functions)
+
     def object(self) -> Array:
         """The derivative as a Python object, in this layout.
 

@@ -146,6 +146,16 @@ class Formula:
         known = {name: Declaration(v.type.kind, v.type.dims, v.traits) for name, v in self.typed.variables.items()}
         return self.source, {**known, **dict.fromkeys(self.typed.functions, Declaration(FUNCTION))}
 
+    def to_sympy(self) -> Any:
+        """The same in SymPy, an extra: vectors are matrices of one column. Raises NotSupported for what it cannot hold.
+
+        >>> Formula("x'*A*x + tr(A)").to_sympy()
+        Trace(x.T*A*x) + Trace(A)
+        """
+        from matgrad.interop.to_sympy import to_sympy
+
+        return to_sympy(self.program, self.typed.variables, self.typed.functions)
+
     def object(self) -> Array:
         """The same as a Python object that behaves like a NumPy array.
 

@@ -14,16 +14,13 @@ from matgrad.formula.infer import Variable
 from matgrad.formula.latex import to_latex
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Call, Expr, Type, walk
-from matgrad.formula.text import to_text
-from matgrad.formula.tokens import MAX_CHARS
 from matgrad.formula.unicode import to_unicode
 from matgrad.objects import comparison, dispatch, indexing, linear, shaping, ufuncs
 from matgrad.objects.comparison import Test
 from matgrad.objects.inputs import as_value
-from matgrad.objects.names import Names, joined, program
+from matgrad.objects.names import Names, joined, program, written
 from matgrad.objects.numpy_functions import FUNCTIONS, INSTEAD
 from matgrad.objects.value import Value, clash, shape_text
-from matgrad.translate.algebra import cost
 
 
 def wrapped(found: Any) -> Any:
@@ -168,14 +165,7 @@ class Array(Operators, Value):
 
     def written(self) -> tuple[str, dict[str, Declaration]]:
         """The text, and the declarations of its names."""
-        found, declared = program(self.expr, self.names)
-        if sum(cost(e) for e in (*(value for _, value in found.definitions), found.body)) > MAX_CHARS:
-            raise MatgradError(
-                f"the formula has over {MAX_CHARS:,} characters",
-                hint='names for parts that occur several times: h = np.tanh(W @ x).named("h")',
-            )
-        steps = [f"{name} = {to_text(value)}" for name, value in found.definitions]
-        return "; ".join([*steps, to_text(found.body)]), declared
+        return written(self.expr, self.names)
 
     @property
     def unicode(self) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 from matgrad.dims import Dim
-from matgrad.errors import DeclarationError, NotSupported
+from matgrad.errors import DeclarationError, MatgradError, NotSupported
 from matgrad.formula.declarations import Declaration
 from matgrad.formula.syntax import SCALAR_TYPE, Call, Expr, Program, Type, fold
-from matgrad.formula.text import type_text
-from matgrad.translate.algebra import number, times
+from matgrad.formula.text import to_text, type_text
+from matgrad.formula.tokens import MAX_CHARS
+from matgrad.translate.algebra import cost, number, times
 
 T = TypeVar("T")
 
@@ -140,6 +141,18 @@ def _used(expr: Expr) -> set[str]:
             if node.op in ("name", "call"):
                 found.add(node.value if node.op == "name" else node.value.name)
     return found
+
+
+def written(expr: Expr, names: Names) -> tuple[str, dict[str, Declaration]]:
+    """The text of a formula, and the declarations of its names."""
+    found, declared = program(expr, names)
+    if sum(cost(e) for e in (*(value for _, value in found.definitions), found.body)) > MAX_CHARS:
+        raise MatgradError(
+            f"the formula has over {MAX_CHARS:,} characters",
+            hint='names for parts that occur several times: h = np.tanh(W @ x).named("h")',
+        )
+    steps = [f"{name} = {to_text(value)}" for name, value in found.definitions]
+    return "; ".join([*steps, to_text(found.body)]), declared
 
 
 def said_of(expr: Expr, names: Names) -> Names:
