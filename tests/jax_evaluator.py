@@ -1,0 +1,195 @@
+"""Formula trees in JAX: one case per operation, with nothing shared with the reference evaluator but the tree.
+
+A value that lies at a kink, or too close, raises NearKink: JAX has conventions of its own there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.special as jss
+
+from matgrad.formula.subscripts import is_fused
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Program, fold, product_kind
+
+jax.config.update("jax_enable_x64", True)
+Array = Any
+NEAR = 1e-6
+
+
+class NearKink(Exception):
+    """The point is at a kink, or JAX has no such function."""
+
+
+def evaluate(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
+    """The value of a program at arrays, which may be traced."""
+    known = {**sizes, **arrays}
+    for name, value in program.definitions:
+        known[name] = fold(value, _visitor(known, sizes))
+    return fold(program.body, _visitor(known, sizes))
+
+
+def _visitor(known: Mapping[str, Any], sizes: Mapping[str, int]) -> Callable[[Expr, list[Array]], Array]:
+    def visit(node: Expr, values: list[Array]) -> Array:
+        match node.op:
+            case "number":
+                return float(node.value)
+            case "constant":
+                return jnp.pi
+            case "name":
+                return known[node.value]
+            case "add":
+                return sum(values[1:], values[0])
+            case "neg":
+                return -values[0]
+            case "product":
+                return _product(node, values)
+            case "power":
+                return _power(node, *values)
+            case "transpose":
+                return jnp.transpose(values[0])
+            case "call":
+                return _call(node, values, known, tuple(d.evaluate(sizes) for d in node.dims), sizes)
+            case "index":
+                return jnp.asarray(values[0])[tuple(_item(i) for i in node.value)]
+            case "stack":
+                return _stack(node, values)
+            case "einsum" if not is_fused(node.value):
+                return jnp.einsum(node.value, *values)
+        raise NearKink(node.op)
+
+    return visit
+
+
+def _item(item: Any) -> Any:
+    return slice(None) if item is None else slice(item[0] - 1, item[1]) if isinstance(item, tuple) else item - 1
+
+
+def _away(*distances: Array) -> None:
+    """Raise where a distance is tiny: a tracer shows its value through ``jax.core``'s primal, when run eagerly."""
+    for distance in distances:
+        while hasattr(distance, "primal"):
+            distance = distance.primal
+        value = jax.lax.stop_gradient(distance)
+        while hasattr(value, "val"):
+            value = value.val
+        if bool(jnp.any(jnp.abs(value) < NEAR)):
+            raise NearKink("near a kink")
+
+
+def _product(node: Expr, values: list[Array]) -> Array:
+    result, kind = values[0], node.args[0].kind
+    for operator, value, factor in zip(node.value, values[1:], node.args[1:], strict=True):
+        if operator in ("/", "./"):
+            result = result / value
+        elif operator == "⊗":
+            result = _kron(kind, result, factor.kind, value)
+        elif operator == ".*" or SCALAR in (kind, factor.kind):
+            result = result * value
+        else:
+            result = jnp.outer(result, value) if (kind, factor.kind) == (VECTOR, ROW) else jnp.matmul(result, value)
+        kind = product_kind(kind, operator, factor.kind) or kind
+    return result
+
+
+def _block(kind: str, value: Array) -> Array:
+    return value if kind == MATRIX else jnp.reshape(value, (-1, 1) if kind == VECTOR else (1, -1))
+
+
+def _kron(left: str, a: Array, right: str, b: Array) -> Array:
+    if left == right and left != MATRIX:
+        return jnp.kron(a, b)
+    return jnp.kron(_block(left, a), _block(right, b))
+
+
+def _power(node: Expr, base: Array, exponent: Array) -> Array:
+    if node.value == "^" and node.args[0].kind == MATRIX:
+        count = round(float(exponent))
+        return jnp.linalg.matrix_power(jnp.linalg.inv(base) if count < 0 else base, abs(count))
+    literal = node.args[1].args[0] if node.args[1].op == "neg" else node.args[1]
+    if literal.op == "number" and literal.value.denominator == 1:
+        sign = -1 if node.args[1].op == "neg" else 1
+        return jax.lax.integer_pow(jnp.asarray(base, float), sign * int(literal.value))
+    return jnp.power(base, exponent)
+
+
+def _stack(node: Expr, values: list[Array]) -> Array:
+    blocks = [_block(a.kind, jnp.asarray(v)) for a, v in zip(node.args, values, strict=True)]
+    rows, start = [], 0
+    for count in node.value:
+        rows.append(jnp.hstack(blocks[start : start + count]))
+        start += count
+    result = jnp.vstack(rows)
+    return result if node.kind == MATRIX else result.reshape(-1) if node.kind != SCALAR else result[0, 0]
+
+
+def _call(node: Expr, values: list[Array], known: Any, shape: tuple[int, ...], sizes: Mapping[str, int]) -> Array:
+    name, axis = node.value.name, None if node.value.dim is None else node.value.dim - 1
+    if name in known:
+        return known[name][node.value.primes](values[0])
+    if name in ("rows", "cols", "length"):
+        dims = [d.evaluate(sizes) for d in node.args[0].dims]
+        return float(dims[-1] if name == "cols" else dims[0])
+    if name in _CONSTANTS:
+        return _CONSTANTS[name](shape, *values)
+    if name in _SMOOTH:
+        return _SMOOTH[name](*values)
+    if name in _ALONG:
+        return _ALONG[name](jnp.asarray(values[0]), axis)
+    if name in ("abs", "relu", "sign", "step"):
+        _away(values[0])
+        return {"abs": jnp.abs, "relu": jax.nn.relu, "sign": jnp.sign, "step": lambda x: jnp.heaviside(x, 0)}[name](
+            values[0]
+        )
+    if name in ("max", "min") and len(values) == 2:
+        _away(jnp.asarray(values[0] - values[1]))
+        return (jnp.maximum if name == "max" else jnp.minimum)(*values)
+    if name in ("max", "min"):
+        return _extreme(name, jnp.asarray(values[0]), axis)
+    if name == "norm1":
+        _away(values[0])
+        return jnp.sum(jnp.abs(jnp.asarray(values[0])), axis=axis)
+    if name == "kron":
+        return _kron(node.args[0].kind, values[0], node.args[1].kind, values[1])
+    raise NearKink(f"{name} is not in this table")
+
+
+def _extreme(name: str, x: Array, axis: int | None) -> Array:
+    flat = jnp.reshape(x, (-1,)) if axis is None else jnp.moveaxis(x, axis, -1)
+    ordered = jnp.sort(flat, axis=-1)
+    if flat.shape[-1] > 1:
+        _away(ordered[..., -1] - ordered[..., -2] if name == "max" else ordered[..., 1] - ordered[..., 0])
+    return (jnp.max if name == "max" else jnp.min)(x, axis=axis)
+
+
+def _norm(x: Array, axis: int | None) -> Array:
+    total = jnp.sum(x * x, axis=axis)
+    _away(total)
+    return jnp.sqrt(total)
+
+
+_CONSTANTS: dict[str, Callable[..., Array]] = {
+    "eye": lambda shape, *sizes: jnp.eye(shape[0]), "ones": lambda shape, *sizes: jnp.ones(shape),
+    "zeros": lambda shape, *sizes: jnp.zeros(shape), "vector": lambda shape, c: c * jnp.ones(shape),
+    "matrix": lambda shape, c: c * jnp.ones(shape), "unit": lambda shape, i: jnp.eye(shape[0])[int(i) - 1],
+}  # fmt: skip
+_SMOOTH: dict[str, Callable[..., Array]] = {
+    "exp": jnp.exp, "log": jnp.log, "log1p": jnp.log1p, "expm1": jnp.expm1, "sqrt": jnp.sqrt, "sin": jnp.sin,
+    "cos": jnp.cos, "tan": jnp.tan, "arcsin": jnp.arcsin, "arccos": jnp.arccos, "arctan": jnp.arctan,
+    "sinh": jnp.sinh, "cosh": jnp.cosh, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus,
+    "erf": jss.erf, "gelu": lambda x: x * jss.ndtr(x), "normcdf": jss.ndtr,
+    "normpdf": lambda x: jnp.exp(-x * x / 2) / jnp.sqrt(2 * jnp.pi),
+    "tr": lambda x: jnp.trace(x) if jnp.ndim(x) else x, "diag": jnp.diag, "tril": jnp.tril, "triu": jnp.triu,
+    "vec": lambda x: jnp.reshape(jnp.transpose(x), (-1,)), "inv": lambda x: jnp.linalg.inv(x) if jnp.ndim(x) else 1 / x,
+    "det": lambda x: jnp.linalg.det(x) if jnp.ndim(x) else x,
+    "logdet": lambda x: jnp.linalg.slogdet(x)[1] if jnp.ndim(x) else jnp.log(jnp.abs(x)),
+    "adj": lambda x: jnp.linalg.det(x) * jnp.linalg.inv(x) if jnp.ndim(x) else 1.0 + 0 * x,
+}  # fmt: skip
+_ALONG: dict[str, Callable[..., Array]] = {
+    "sum": lambda x, axis: jnp.sum(x, axis=axis), "mean": lambda x, axis: jnp.mean(x, axis=axis),
+    "logsumexp": lambda x, axis: jss.logsumexp(x, axis=axis), "norm2": _norm, "normF": _norm,
+    "softmax": lambda x, axis: jax.nn.softmax(x, axis=axis if axis is not None else tuple(range(x.ndim))),
+}  # fmt: skip
