@@ -51,7 +51,8 @@ def _constant(node: Constant, sizes: Mapping[str, int]) -> Array:
         case "pi":
             return np.pi
         case "unit":
-            return np.eye(shape[0])[node.parameter - 1]
+            place = node.parameter
+            return np.eye(shape[0])[(place if isinstance(place, int) else place.evaluate(sizes)) - 1]
         case "tril":
             return np.tril(np.ones(shape))
         case "triu":

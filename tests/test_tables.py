@@ -1,7 +1,7 @@
 """Published tables as data: derivatives and identities of the Matrix Cookbook, each right, or not covered and why.
 
-Facts only, written in matgrad's language. The numbers are meant to be those of the version of 15 November 2012 and have not
-been compared with it again: what the tests show is that the entries are true.
+Facts only, written in matgrad's language. The numbers are meant to be those of the version of 15 November 2012 and have
+not been compared with it again: what the tests show is that the entries are true.
 """
 
 from __future__ import annotations
