@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def main(arguments: list[str]) -> int:
                 print("\n".join(found.lines), end="\n" if found.lines else "", flush=True)
                 total.add(found)
             if options.resume:
-                options.resume.write_text(json.dumps(asdict(total)))
+                options.resume.write_text(json.dumps(vars(total)))
     print(f"{total.done} formulas, {total.trials} derivatives, {time.perf_counter() - began:.0f} s, {total.slow} slow")
     print("failures:", dict(total.failures) or "none")
     print("noted:", dict(total.notes))
