@@ -15,8 +15,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matgrad.answer.derivative import Derivative
     from matgrad.answer.formula import Formula
-    from matgrad.api import derive, explain, from_sympy, gradient, hessian, jacobian, parse, parse_latex
+    from matgrad.api import (
+        check_answer,
+        check_gradient,
+        derive,
+        explain,
+        from_sympy,
+        gradient,
+        hessian,
+        jacobian,
+        parse,
+        parse_latex,
+    )
     from matgrad.checking.verify import Check
+    from matgrad.diagnosing.verdict import Verdict
     from matgrad.errors import MatgradError
     from matgrad.explaining.derivation import Derivation
     from matgrad.objects import fn
@@ -32,6 +44,9 @@ __all__ = [
     "Derivative",
     "Formula",
     "MatgradError",
+    "Verdict",
+    "check_answer",
+    "check_gradient",
     "derive",
     "explain",
     "fn",
@@ -54,6 +69,9 @@ _HOMES = {
     "Derivative": "matgrad.answer.derivative",
     "Formula": "matgrad.answer.formula",
     "MatgradError": "matgrad.errors",
+    "Verdict": "matgrad.diagnosing.verdict",
+    "check_answer": "matgrad.api",
+    "check_gradient": "matgrad.api",
     "derive": "matgrad.api",
     "explain": "matgrad.api",
     "fn": "matgrad.objects.fn",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
-from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.derivative import Derivative, derivative_in, derivative_of
 from matgrad.answer.formula import Formula
-from matgrad.errors import MatgradError, NotScalar
+from matgrad.answer.question import asked_of
+from matgrad.errors import MatgradError, NotScalar, NotSupported
 from matgrad.formula.declarations import Where, parse_declarations
 from matgrad.objects.asking import Name, Text, is_one, names, text_and_declarations
 from matgrad.objects.names import written
 from matgrad.objects.value import Value
 
 if TYPE_CHECKING:
+    from matgrad.diagnosing.verdict import Verdict
     from matgrad.explaining.derivation import Derivation
 
 Names = list[str] | tuple[str, ...] | list[Value] | tuple[Value, ...] | list[str | Value]
@@ -22,7 +24,7 @@ Names = list[str] | tuple[str, ...] | list[Value] | tuple[Value, ...] | list[str
 @overload
 def derive(
     formula: Text,
-    wrt: Name,
+    wrt: Name | None = None,
     *,
     where: Where = None,
     order: int = 1,
@@ -43,7 +45,7 @@ def derive(
 ) -> dict[str, Derivative]: ...
 def derive(
     formula: Text,
-    wrt: Name | Names,
+    wrt: Name | Names | None = None,
     *,
     where: Where = None,
     order: int = 1,
@@ -51,12 +53,13 @@ def derive(
     symmetric: str = "projected",
     riemannian: bool = False,
 ) -> Derivative | dict[str, Derivative]:
-    """The derivative of a formula in a variable or a named intermediate, in closed matrix notation.
+    r"""The derivative of a formula in a variable or a named intermediate, in closed matrix notation.
 
     A scalar's derivative has the variable's shape; otherwise output axes come first, then variable axes
     (``layout="mixed"``; or ``"numerator"``, ``"denominator"``, ``"vec"``). A sequence of names gives a mapping.
     ``riemannian`` asks for the Riemannian gradient in a variable that is declared orthogonal or spd; the conditions
-    name its metric. Raises MatgradError for what cannot be read, typed or derived.
+    name its metric. A formula read from LaTeX that begins with a ∇ or ∂ says itself what to differentiate in. Raises
+    MatgradError for what cannot be read, typed or derived.
 
     >>> derive("norm2(A*x - b)^2", "x").text
     "2*A'*(A*x - b)"
@@ -66,11 +69,15 @@ def derive(
     {'a': 'x', 'x': 'a'}
     >>> derive("tr(A*O)", "O", where="O: orthogonal(n)", riemannian=True).text
     "0.5*(A' - O*A*O)"
+    >>> derive(parse_latex(r"\nabla_{\mathbf{x}} \, \mathbf{x}^\top \mathbf{A} \mathbf{x}")).text
+    "(A + A')*x"
     """
-    wanted = names(wrt)
-    text, where = text_and_declarations(formula, wrt, where)
-    found = derivative_of(text, wanted, where, order, layout, _convention(symmetric, riemannian))
-    return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
+    asked = asked_of(formula, wrt, where, order)
+    convention = _convention(symmetric, riemannian)
+    if asked.mixed:
+        return derivative_in(asked.formula, asked.wrt, layout, convention)
+    found = derivative_of(asked.formula, asked.wrt, None, asked.order, layout, convention)
+    return found[0] if wrt is None or is_one(wrt) else dict(zip(asked.wrt, found, strict=True))
 
 
 @overload
@@ -92,8 +99,9 @@ def gradient(
     "(A + A')*x"
     """
     wanted = names(wrt)
-    text, where = text_and_declarations(formula, wrt, where)
-    found = derivative_of(text, wanted, where, 1, "mixed", _convention(symmetric, riemannian))
+    found = derivative_of(
+        _of_order(1, formula, wrt, where), wanted, None, 1, "mixed", _convention(symmetric, riemannian)
+    )
     _require_scalar(found[0].formula, "gradient")
     return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
 
@@ -113,8 +121,7 @@ def jacobian(
     'diag(cos(A*x))*A'
     """
     wanted = names(wrt)
-    text, where = text_and_declarations(formula, wrt, where)
-    found = derivative_of(text, wanted, where, 1, layout, "projected")
+    found = derivative_of(_of_order(1, formula, wrt, where), wanted, None, 1, layout, "projected")
     if not found[0].formula.node.shape:
         raise NotScalar("the formula is a scalar: its derivative is a gradient", hint="matgrad.gradient(…)")
     return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
@@ -139,8 +146,7 @@ def hessian(
     'eye'
     """
     wanted = names(wrt)
-    text, where = text_and_declarations(formula, wrt, where)
-    first = derivative_of(text, wanted, where, 1, "mixed", symmetric)
+    first = derivative_of(_of_order(2, formula, wrt, where), wanted, None, 1, "mixed", symmetric)
     _require_scalar(first[0].formula, "Hessian")
     if is_one(wrt):
         return first[0].derive(wanted[0])
@@ -149,7 +155,7 @@ def hessian(
 
 def explain(
     formula: Text,
-    wrt: Name | Names,
+    wrt: Name | Names | None = None,
     *,
     where: Where = None,
     order: int = 1,
@@ -174,10 +180,62 @@ def explain(
         raise MatgradError(f"at is a mapping of names to values, not {_shortly(at)}", hint='at={"x": [1, 2]}')
     if not isinstance(brief, bool):
         raise MatgradError(f"brief is True or False, not {_shortly(brief)}", hint="brief=True, for main lines only")
-    wanted = names(wrt)
-    text, where = text_and_declarations(formula, wrt, where)
-    found = explained(text, wanted, where, order, style, at)
+    asked = asked_of(formula, wrt, where, order)
+    if asked.mixed:
+        raise NotSupported("a derivation is in one variable at a time", hint=f'explain(…, "{asked.wrt[0]}")')
+    found = explained(asked.formula, asked.wrt, None, asked.order, style, at)
     return found.brief() if brief else found
+
+
+def check_answer(
+    formula: Text,
+    wrt: Name | None,
+    answer: Text | Derivative,
+    *,
+    where: Where = None,
+    order: int = 1,
+    layout: str = "mixed",
+    symmetric: str = "projected",
+) -> Verdict:
+    """Whether ``answer`` is the derivative of ``formula`` in ``wrt``, and if not, what went wrong.
+
+    The answer is text, LaTeX or an object, in any equivalent form. ``Verdict.correct`` is True, False, or None where
+    it could not be decided; ``kind`` names the mistake, ``message`` explains it as a teacher would, ``correction`` is
+    the right answer, and ``condition`` what makes a conditional answer right. ``wrt`` is None where a formula read
+    from LaTeX says itself what to differentiate in. Raises MatgradError for what cannot be read.
+
+    >>> verdict = check_answer("x'*A*x", "x", "2*A*x")
+    >>> verdict.correct, verdict.kind, verdict.condition
+    (False, 'only-valid-if-symmetric', 'A is symmetric')
+    """
+    from matgrad.diagnosing.answers import verdict_on
+
+    asked = asked_of(formula, wrt, where, order)
+    if asked.mixed:
+        return verdict_on(derivative_in(asked.formula, asked.wrt, layout, symmetric), _answer_text(answer))
+    return verdict_on(
+        derivative_of(asked.formula, asked.wrt, None, asked.order, layout, symmetric)[0], _answer_text(answer)
+    )
+
+
+def check_gradient(
+    function: Callable[..., Any], gradient: Any, at: Any, formula: Text | None = None, *, seed: int = 0
+) -> Verdict:
+    """Whether code that computes a gradient is right, and the pattern of its error if not.
+
+    ``function`` and ``gradient`` take the arrays of ``at``: one array, a tuple of them, or a mapping of arguments by
+    name; ``gradient`` may also be what it gives there. NumPy, JAX and PyTorch are understood. Compared with finite
+    differences of a step that fits the precision at hand, and with the derivative of ``formula`` where there is one.
+    A gradient that is None, not finite, or zero where the function changes is never right.
+
+    >>> import numpy as np
+    >>> print(check_gradient(lambda x: x @ x, lambda x: x, np.array([1.0, 2.0])).kind)
+    constant-factor
+    """
+    from matgrad.diagnosing import gradients
+
+    known = None if formula is None else asked_of(formula, (), None, 1).formula
+    return gradients.check_gradient(function, gradient, at, known, seed=seed)
 
 
 def parse(text: Text, *, where: Where = None, context: Formula | Derivative | None = None) -> Formula:
@@ -243,6 +301,22 @@ def _convention(symmetric: str, riemannian: bool) -> str:
     if symmetric != "projected":
         raise MatgradError("riemannian=True and another convention cannot be had at once", hint='symmetric="projected"')
     return "riemannian"
+
+
+def _of_order(order: int, formula: Text, wrt: Name | Names, where: Where) -> Formula:
+    """The formula, if it asks for no derivative of another order."""
+    asked = asked_of(formula, wrt, where, order)
+    if asked.order != order:
+        raise MatgradError(f"the formula asks for a derivative of order {asked.order}", hint="matgrad.derive(…)")
+    return asked.formula
+
+
+def _answer_text(answer: Text | Derivative) -> str:
+    if isinstance(answer, Derivative):
+        return answer.text
+    if not isinstance(answer, Text):
+        raise MatgradError(f"an answer is text or an object, not {type(answer).__name__}", hint='"2*A\'*(A*x - b)"')
+    return answer if isinstance(answer, str) else answer.written()[0]
 
 
 def _require_scalar(formula: Formula, what: str) -> None:

@@ -1,6 +1,6 @@
-"""The command line: ``matgrad derive``, ``matgrad explain``, ``matgrad facts`` and ``matgrad eval``.
+"""The command line: ``matgrad derive``, ``explain``, ``check``, ``facts`` and ``eval``.
 
-Exit status: 0 fine, 1 the answer to a question is no, 2 bad input, 3 a check failed, 4 undecided or unknown, 70 a
+Exit status: 0 fine, 1 no, or a wrong answer, 2 bad input, 3 a check failed, 4 undecided or unknown, 70 a
 fault of matgrad itself, 74 the output could not be written.
 """
 
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matgrad import Derivative, Formula, MatgradError, derive, explain
+from matgrad import Derivative, Formula, MatgradError, check_answer, derive, explain, parse, parse_latex
 from matgrad.cli_data import read_point
 from matgrad.cli_options import Command, not_an_option, parser_for
 from matgrad.cli_output import (
@@ -28,6 +28,7 @@ from matgrad.cli_output import (
     plain_data,
     report,
     show_value,
+    verdict_report,
 )
 from matgrad.errors import DataError
 from matgrad.explaining.graph import draw
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    parser = parser_for(_derive, _evaluate, _explain, _facts)
+    parser = parser_for(_derive, _evaluate, _explain, _facts, _check)
     try:
         options = parser.parse_args([not_an_option(word) for word in given])
         command: Command | None = options.command
@@ -97,18 +98,19 @@ def _silence(stream: Any) -> None:
 
 
 def _derive(options: argparse.Namespace) -> int:
-    wrt = _wrt(options)
+    known = _formula(options)
+    wrt = _wrt(options, known)
     found = derive(
-        options.formula.strip(),
+        known,
         wrt,
-        where=options.where,
         order=options.order,
         layout=options.layout,
         symmetric=options.symmetric,
         riemannian=options.riemannian,
     )
-    derivatives = list(found.values())
+    derivatives = list(found.values()) if isinstance(found, dict) else [found]
     formula = derivatives[0].formula
+    wrt = list(dict.fromkeys(derivatives[0].wrt)) if wrt is None else wrt
     code = joined_code({d.wrt[0]: d.code(options.code) for d in derivatives}) if options.code else ""
     point = None if options.at is None else _point(formula, options.at)
     values = None if point is None else _values(formula, derivatives, point)
@@ -127,10 +129,27 @@ def _derive(options: argparse.Namespace) -> int:
     return _status(checks)
 
 
-def _wrt(options: argparse.Namespace) -> list[str]:
-    """The names after ``--wrt``."""
+def _formula(options: argparse.Namespace) -> Formula:
+    """The formula, in text or in LaTeX."""
+    return (parse_latex if options.latex_input else parse)(options.formula.strip(), where=options.where)
+
+
+def _value_only(formula: Formula, command: str) -> Formula:
+    """The formula, if it does not ask for a derivative, of which these commands know nothing."""
+    if formula.asks:
+        raise MatgradError(
+            f"the LaTeX asks for a derivative, but matgrad {command} is about the formula itself",
+            hint="the formula without ∇ or ∂, or matgrad derive",
+        )
+    return formula
+
+
+def _wrt(options: argparse.Namespace, formula: Formula) -> list[str] | None:
+    """The names after ``--wrt``; None where the formula says what to differentiate in."""
+    if options.wrt is None and formula.asks:
+        return None
     if options.wrt is None:
-        known = Formula(options.formula.strip(), options.where).variables
+        known = formula.variables
         raise MatgradError(
             "say in which variable to differentiate",
             hint=f"--wrt {next(iter(known))}" if known else None,
@@ -233,13 +252,12 @@ def _at_point(names: Names, derivatives: Sequence[Derivative], values: _Values, 
 
 
 def _explain(options: argparse.Namespace) -> int:
-    source, wrt = options.formula.strip(), _wrt(options)
-    point = None if options.at is None else _point(Formula(source, options.where), options.at)
-    derivation = explain(
-        source, wrt, where=options.where, order=options.order, style=options.style, brief=options.brief, at=point
-    )
+    formula = _formula(options)
+    wrt = _wrt(options, formula)
+    point = None if options.at is None else _point(formula, options.at)
+    derivation = explain(formula, wrt, order=options.order, style=options.style, brief=options.brief, at=point)
     if options.graph:
-        draw(source, wrt, options.graph, where=options.where, at=point)
+        draw(formula, derivation.wrt[:1] if wrt is None else wrt, options.graph, at=point)
     if options.json:
         _print_json(derivation.to_dict())
     else:
@@ -248,11 +266,37 @@ def _explain(options: argparse.Namespace) -> int:
     return FINE if derivation.points else UNDECIDED
 
 
+# -- matgrad check
+
+
+def _check(options: argparse.Namespace) -> int:
+    formula = _formula(options)
+    wrt = _wrt(options, formula)
+    if wrt is not None and len(wrt) > 1:
+        raise MatgradError(f"an answer is checked in one variable, not in {', '.join(wrt)}", hint=f"--wrt {wrt[0]}")
+    verdict = check_answer(
+        formula,
+        None if wrt is None else wrt[0],
+        options.answer.strip(),
+        order=options.order,
+        layout=options.layout,
+        symmetric=options.symmetric,
+    )
+    if options.json:
+        _print_json({"formula": formula.text, "assumed": list(formula.assumed), **verdict.to_dict()})
+    else:
+        names = Names(formula, tuple(dict.fromkeys(formula.asks)) if wrt is None else tuple(wrt), True)
+        text = verdict_report(names, verdict, show=options.show, rich=True)
+        plain = verdict_report(names, verdict, show=options.show, rich=False)
+        _print(text if _can_print(text) else ascii_only(plain))
+    return UNDECIDED if verdict.correct is None else FINE if verdict.correct else NO
+
+
 # -- matgrad facts
 
 
 def _facts(options: argparse.Namespace) -> int:
-    formula = Formula(options.formula.strip(), options.where)
+    formula = _value_only(_formula(options), "facts")
     names = [name.strip() for given in options.names or () for name in given.split(",")]
     if not all(names):
         raise MatgradError(f"--in takes names with commas between them, not '{','.join(options.names)}'")
@@ -273,7 +317,7 @@ def _facts(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    formula = Formula(options.formula.strip(), options.where)
+    formula = _value_only(_formula(options), "eval")
     point = _point(formula, options.at or "")
     if options.at is None and formula.variables:
         example = "; ".join(f"{name}=…" for name in formula.variables)

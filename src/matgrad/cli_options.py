@@ -26,7 +26,9 @@ def not_an_option(word: str) -> str:
     return word if not word.startswith("--") or word[2:3].isalpha() or word == "--" else " " + word
 
 
-def parser_for(derive: Command, evaluate: Command, explain: Command, facts: Command) -> argparse.ArgumentParser:
+def parser_for(
+    derive: Command, evaluate: Command, explain: Command, facts: Command, check: Command
+) -> argparse.ArgumentParser:
     """The parser of all options; it sets ``command`` to one of the functions, or to None."""
     parser = _Parser(
         prog="matgrad",
@@ -35,6 +37,7 @@ def parser_for(derive: Command, evaluate: Command, explain: Command, facts: Comm
   matgrad derive "norm2(A*x - b)^2" --wrt x
   matgrad explain "norm2(A*x - b)^2" --wrt x
   matgrad facts "logsumexp(A*x)" --in x
+  matgrad check "norm2(A*x - b)^2" --wrt x --answer "2*A*(A*x - b)"
   matgrad eval "norm2(x)^2" --at "x=[1,2]"
 
 matgrad COMMAND --help says more.""",
@@ -47,6 +50,7 @@ matgrad COMMAND --help says more.""",
     _add_derive(commands).set_defaults(command=derive)
     _add_explain(commands).set_defaults(command=explain)
     _add_facts(commands).set_defaults(command=facts)
+    _add_check(commands).set_defaults(command=check)
     _add_eval(commands).set_defaults(command=evaluate)
     return parser
 
@@ -67,14 +71,7 @@ exit status: 0 fine, 2 bad input, 3 the check failed, 4 the check was undecided"
     )
     _add_formula(parser)
     parser.add_argument("--wrt", metavar="NAMES", action="append", help="the variable, or several: x,y")
-    parser.add_argument("--order", metavar="K", type=int, default=1, help="of the derivative, 1 to 4 (default 1)")
-    parser.add_argument("--layout", choices=LAYOUTS, default="mixed", help="how the axes stand (default mixed)")
-    parser.add_argument(
-        "--symmetric",
-        choices=SYMMETRIC,
-        default="projected",
-        help="the convention for symmetric variables (default projected)",
-    )
+    _add_conventions(parser)
     parser.add_argument("--riemannian", action="store_true", help="the gradient on orthogonal(n) or spd(n) matrices")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print everything as JSON")
@@ -129,11 +126,33 @@ exit status: 0 fine, 2 bad input; with --is: 0 yes, 1 no, 4 unknown""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("formula", metavar="FORMULA", help=_FORMULA)
-    parser.add_argument("--where", metavar="DECLS", help=_WHERE)
+    _add_formula(parser, at=False)
     parser.add_argument("--in", dest="names", metavar="NAMES", action="append", help="variables to vary jointly: x,t")
     parser.add_argument("--of", metavar="NAME", help="an intermediate to ask about in place of the value")
     parser.add_argument("--is", dest="property", metavar="FACT", help="one fact, answered by the exit status as well")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    return parser
+
+
+def _add_check(commands: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "check",
+        help="whether an answer is the derivative, and what is wrong with it",
+        description="Whether an answer is the derivative of a formula, and if not, what went wrong.",
+        epilog="""examples:
+  matgrad check "norm2(A*x - b)^2" --wrt x --answer "2*A*(A*x - b)"
+  matgrad check "x'*A*x" --wrt x --order 2 --answer "2*A" --show
+  matgrad check --latex-input '\\nabla_{\\mathbf{X}} \\log\\det \\mathbf{X}' --answer '\\mathbf{X}^{-1}'
+
+exit status: 0 right, 1 wrong, 2 bad input, 4 undecided""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_formula(parser, at=False)
+    parser.add_argument("--wrt", metavar="NAME", action="append", help="the variable")
+    parser.add_argument("--answer", metavar="ANSWER", required=True, help="in text or LaTeX")
+    _add_conventions(parser)
+    parser.add_argument("--show", action="store_true", help="show the right answer, as near to this one as possible")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     return parser
 
@@ -158,7 +177,21 @@ _FORMULA = 'in quotes; definitions first: "r = A*x - b; r\'*r"'
 _WHERE = 'what names are: "S: spd(n); x: vector(3); g: function"'
 
 
-def _add_formula(parser: argparse.ArgumentParser) -> None:
+def _add_conventions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--order", metavar="K", type=int, default=1, help="of the derivative, 1 to 4 (default 1)")
+    parser.add_argument("--layout", choices=LAYOUTS, default="mixed", help="how the axes stand (default mixed)")
+    parser.add_argument(
+        "--symmetric",
+        choices=SYMMETRIC,
+        default="projected",
+        help="the convention for symmetric variables (default projected)",
+    )
+
+
+def _add_formula(parser: argparse.ArgumentParser, *, at: bool = True) -> None:
     parser.add_argument("formula", metavar="FORMULA", help=_FORMULA)
     parser.add_argument("--where", metavar="DECLS", help=_WHERE)
+    parser.add_argument("--latex-input", action="store_true", help="the formula is LaTeX; a ∇ or ∂ gives --wrt")
+    if not at:
+        return
     parser.add_argument("--at", metavar="POINT", help=f'values: "{EXAMPLE}", or a .npz or .json file')

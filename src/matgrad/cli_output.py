@@ -15,8 +15,8 @@ from typing import Any
 from matgrad.answer.derivative import Derivative
 from matgrad.answer.formula import Formula
 from matgrad.certificates.findings import Facts
+from matgrad.diagnosing.verdict import Verdict
 from matgrad.formula.infer import declaration_text
-from matgrad.formula.latex import to_latex
 from matgrad.formula.syntax import Expr, Program
 from matgrad.formula.text import type_text
 from matgrad.formula.unicode import to_unicode
@@ -113,13 +113,15 @@ class Names:
         if self.single and d.called == "Jacobian":
             return self._free("J", f"∂{self.function}/∂{shown(d.wrt[0])}")
         power = {1: "", 2: "²", 3: "³", 4: "⁴"}[d.order]
+        if len(set(d.wrt)) > 1:
+            return f"∂{power}{self.function}/{''.join(f'∂{shown(name)}' for name in d.wrt)}"
         return f"∂{power}{self.function}/∂{shown(d.wrt[0])}{power}"
 
     def latex_name(self, name: str) -> str:
         """A name as it looks in the formula: bold where it is a vector or matrix."""
         typed = self.formula.typed
         type = typed.variables[name].type if name in typed.variables else typed.intermediates[name]
-        return to_latex(Expr("name", value=name, type=type))
+        return self.formula.print_latex(Expr("name", value=name, type=type))
 
     def latex(self, d: Derivative) -> str:
         symbol = {"gradient": r"\nabla ", "Hessian": r"\nabla^{2} "}.get(d.called, "")
@@ -127,6 +129,9 @@ class Names:
             return symbol + self.function
         power = "" if d.order == 1 else f"^{{{d.order}}}"
         variable = self.latex_name(d.wrt[0])
+        if len(set(d.wrt)) > 1:
+            below = r"\, ".join(rf"\partial {self.latex_name(name)}" for name in d.wrt)
+            return rf"\frac{{\partial{power} {self.function}}}{{{below}}}"
         return rf"\frac{{\partial{power} {self.function}}}{{\partial {variable}{power}}}"
 
 
@@ -137,8 +142,8 @@ def unicode_name(name: str) -> str:
 def latex_lines(names: Names, derivatives: Sequence[Derivative]) -> list[str]:
     """One line for the formula with its intermediates, and one for each derivative."""
     formula = names.formula
-    steps = [f"{names.latex_name(name)} = {to_latex(value)}" for name, value in formula.program.definitions]
-    steps.append(f"{names.head(names.latex_name)} = {to_latex(formula.program.body)}")
+    steps = [f"{names.latex_name(name)} = {formula.print_latex(value)}" for name, value in formula.program.definitions]
+    steps.append(f"{names.head(names.latex_name)} = {formula.print_latex(formula.program.body)}")
     return [r",\quad ".join(steps), *(f"{names.latex(d)} = {d.latex}" for d in derivatives)]
 
 
@@ -195,6 +200,18 @@ def facts_report(names: Names, facts: Facts, of: str | None, *, rich: bool) -> s
     heading = aligned([formula_rows(names, rich=rich)])
     title = "" if of is None else f"of {of}:\n"
     return f"{heading}\n\n{title}{facts}"
+
+
+def verdict_report(names: Names, verdict: Verdict, *, show: bool, rich: bool) -> str:
+    """The verdict in a word, why, and what else it may be; the right answer where that is asked for."""
+    word = {True: "right", False: "wrong", None: "undecided"}[verdict.correct]
+    kinds = [f"{verdict.kind} {verdict.value}".strip()] if verdict.kind else []
+    kinds += [f"it may also be {' or '.join(verdict.also)}"] if verdict.also else []
+    heading = aligned([formula_rows(names, rich=rich)])
+    lines = [heading, "", ": ".join([word, "; ".join(kinds)] if kinds else [word]), *verdict.message.splitlines()]
+    if show and verdict.correct is not True:
+        lines += ["", f"correct: {verdict.correction}"]
+    return "\n".join(lines)
 
 
 def derivative_rows(names: Names, d: Derivative, check: object, *, rich: bool) -> list[Row]:

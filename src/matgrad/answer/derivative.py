@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from matgrad.answer.action import Action
 from matgrad.answer.differentiation import chain, one_pass, variable_of
-from matgrad.answer.formula import Formula
+from matgrad.answer.formula import Formula, formula_of
 from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed, to_vec
 from matgrad.answer.reading import readable
 from matgrad.answer.riemannian import RIEMANNIAN
@@ -380,14 +380,24 @@ def _once(symmetric: str, order: int) -> None:
 
 
 def derivative_of(
-    source: str, wrt: Sequence[str], where: Where, order: int, layout: str, symmetric: str
+    source: str | Formula, wrt: Sequence[str], where: Where, order: int, layout: str, symmetric: str
 ) -> list[Derivative]:
     """One formula, its derivatives in several names."""
     check_options(layout, symmetric, order)
-    formula = Formula(source, where)
+    formula = formula_of(source, where)
     nodes = one_pass(formula, formula.node, wrt, symmetric) if order == 1 else [None] * len(wrt)
     below = formula.node if order == 1 else None
     return [
         Derivative(formula, (name,) * order, layout, symmetric, node=node, below=below)
         for name, node in zip(wrt, nodes, strict=True)
     ]
+
+
+def derivative_in(formula: Formula, wrt: Sequence[str], layout: str, symmetric: str) -> Derivative:
+    """The derivative in several variables, one after the other.
+
+    >>> derivative_in(Formula("x'*A*y"), ["x", "y"], "mixed", "projected").text
+    'A'
+    """
+    check_options(layout, symmetric, len(wrt))
+    return Derivative(formula, tuple(wrt), layout, symmetric)

@@ -95,10 +95,14 @@ class Formula:
         """LaTeX, with the names as they were spelled where the formula was read from LaTeX."""
         return to_latex(expr, self._spelled)
 
+    @property
+    def spelled(self) -> Mapping[str, str]:
+        """The LaTeX of names, as they were spelled where the formula was read from LaTeX."""
+        return self.reading.spelled if self.reading is not None else {}
+
     @cached_property
     def _spelled(self) -> dict[str, Piece]:
-        spelled = self.reading.spelled if self.reading is not None else {}
-        return {name: Piece(ATOM, (latex,)) for name, latex in spelled.items()}
+        return {name: Piece(ATOM, (latex,)) for name, latex in self.spelled.items()}
 
     def _repr_latex_(self) -> str:
         return f"${self.latex}$"
@@ -230,6 +234,11 @@ class Formula:
                     arg = Expr("name", value=name, type=variable.type)
                     found.setdefault(str(dim), call(function, arg, type=scalar))
         return found
+
+
+def formula_of(source: str | Formula, where: Where = None) -> Formula:
+    """The formula that a text is; one that was read before is taken as it is."""
+    return source if isinstance(source, Formula) else Formula(source, where)
 
 
 def _name(name: str, value: Expr) -> Expr:

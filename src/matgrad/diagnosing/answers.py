@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Subject
 from matgrad.deciding.equality import branches, equal
 from matgrad.diagnosing import trees
@@ -25,7 +26,7 @@ MOST_OTHERS = 2
 
 
 def check_answer(
-    formula: str,
+    formula: str | Formula,
     wrt: str,
     answer: str,
     *,
@@ -38,8 +39,12 @@ def check_answer(
 
     The answer is text or LaTeX, in any equivalent form. Raises MatgradError for what cannot be read.
     """
+    return verdict_on(derivative_of(formula, [wrt], where, order, layout, symmetric)[0], answer)
+
+
+def verdict_on(derivative: Derivative, answer: str) -> Verdict:
+    """What is to be said of an answer, given the derivative."""
     start = time.process_time()
-    derivative = derivative_of(formula, [wrt], where, order, layout, symmetric)[0]
     subjects = [Subject(v.name, v.type, frozenset(v.traits)) for v in derivative.formula.typed.variables.values()]
     bench = Bench(derivative.formula.typed, derivative.expr, subjects)
     given = read_answer(answer, derivative)

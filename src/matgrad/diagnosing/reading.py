@@ -104,7 +104,7 @@ def other_layouts(derivative: Derivative) -> Iterator[Layout]:
     if derivative.symmetric == "projected" and derivative.order == 1 and not formula.node.shape:
         for symmetric in ("entries", "ignore"):
             try:
-                expr = derivative_of(formula.source, derivative.wrt, formula.where, 1, "mixed", symmetric)[0].expr
+                expr = derivative_of(formula, derivative.wrt, None, 1, "mixed", symmetric)[0].expr
             except MatgradError:
                 continue
             if to_text(expr) != to_text(truth):

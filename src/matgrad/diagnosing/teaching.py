@@ -190,10 +190,10 @@ def _rule(about: Lesson) -> str:
     from matgrad.explaining.styles import explained
 
     derivative, formula = about.derivative, about.derivative.formula
-    if derivative.order > 2 or formula.reading is not None or derivative.layout != "mixed":
+    if derivative.order > 2 or len(set(derivative.wrt)) > 1 or derivative.layout != "mixed":
         return ""
     try:
-        found = explained(formula.source, [derivative.wrt[-1]], formula.where, derivative.order)
+        found = explained(formula, [derivative.wrt[-1]], None, derivative.order)
     except MatgradError:
         return ""
     line = _line(about, found)

@@ -10,7 +10,7 @@ import numpy as np
 
 from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.evaluation import bound
-from matgrad.answer.formula import Formula
+from matgrad.answer.formula import Formula, formula_of
 from matgrad.checking.magnitude import magnitude
 from matgrad.checking.sampling import Point, Subject, points
 from matgrad.errors import NotSupported
@@ -20,19 +20,21 @@ from matgrad.explaining.derivation import UNDECIDED, Derivation, defined
 from matgrad.explaining.lines import Line
 from matgrad.explaining.trees import named
 from matgrad.explaining.truth import DEEP, LAYERED, WrongLine, gentle
-from matgrad.explaining.words import Words
+from matgrad.explaining.words import Words, spelled_words
 from matgrad.formula.syntax import SCALAR_TYPE, Program
 
 
-def backward(source: str, wrt: Sequence[str], where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
+def backward(
+    source: str | Formula, wrt: Sequence[str], where: Any, order: int, at: Mapping[str, Any] | None
+) -> Derivation:
     """The table of signals, from the loss to the parameters."""
     if order != 1:
         raise NotSupported("the backward style is of first derivatives", hint='style="differential"')
-    formula = Formula(source, where)
+    formula = formula_of(source, where)
     known = [*formula.symbols, *formula.intermediates]
     for name in wrt:
         if name not in known:
-            derivative_of(source, [name], where, 1, "mixed", "projected")  # raises the error that derive raises
+            derivative_of(formula, [name], None, 1, "mixed", "projected")  # raises the error that derive raises
     if formula.node.shape:
         raise NotSupported(
             f"the backward style is of a scalar, but the formula is a {formula.kind}",
@@ -48,7 +50,7 @@ def backward(source: str, wrt: Sequence[str], where: Any, order: int, at: Mappin
     errors = [_checked(table, lines, point, subjects, k) for k, point in enumerate(found)]
     if len(table.program.definitions) <= DEEP:
         errors.append(_compared(table, lines, formula))
-    words = Words()
+    words = Words(spelled_words(formula.spelled))
     for name in table.varying:
         words.gradient(table.signal_name(name), named(table.function, SCALAR_TYPE), named(name, table.types[name]))
     if at is not None:

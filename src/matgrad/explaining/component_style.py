@@ -7,6 +7,7 @@ from typing import Any
 
 from matgrad.answer.derivative import derivative_of
 from matgrad.answer.evaluation import bound
+from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Point, Subject
 from matgrad.errors import NotSupported
 from matgrad.explaining.component_check import Entries, check_components
@@ -16,16 +17,17 @@ from matgrad.explaining.index_words import IndexWords
 from matgrad.explaining.lines import Line
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.truth import WrongLine, gentle
+from matgrad.explaining.words import spelled_words
 
 
-def components(source: str, wrt: str, where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
+def components(source: str | Formula, wrt: str, where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
     """The style of components."""
     if order != 1:
         raise NotSupported("the style of components is of first derivatives", hint='style="differential"')
     setting = Setting(derivative_of(source, [wrt], where, 1, "mixed", "projected")[0])
     table = Components(setting)
     lines = table.lines()
-    words = IndexWords({}, table.indices.letters, wrt, table.at)
+    words = IndexWords(spelled_words(setting.formula.spelled), table.indices.letters, wrt, table.at)
     words.gradient(setting.gradient_name, setting.f, setting.name(wrt))
     worlds = setting.worlds()
     try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matgrad.answer.formula import Formula
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.explaining.backward_style import backward
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Line
@@ -16,7 +17,9 @@ from matgrad.formula.syntax import walk
 _FORMATS = ("svg", "pdf", "png")
 
 
-def source(formula: str, wrt: Sequence[str], *, where: Where = None, at: Mapping[str, Any] | None = None) -> str:
+def source(
+    formula: str | Formula, wrt: Sequence[str], *, where: Where = None, at: Mapping[str, Any] | None = None
+) -> str:
     """The graph in the language of Graphviz: one box for each value, one edge for each use of it.
 
     A box holds the value's formula, and its numbers where a point is given. What goes back along an edge is the
@@ -69,7 +72,7 @@ def _quoted(*rows: str) -> str:
 
 
 def draw(
-    formula: str, wrt: Sequence[str], file: str, *, where: Where = None, at: Mapping[str, Any] | None = None
+    formula: str | Formula, wrt: Sequence[str], file: str, *, where: Where = None, at: Mapping[str, Any] | None = None
 ) -> None:
     """Write the drawing to a file; its ending says in which format."""
     path = Path(file)

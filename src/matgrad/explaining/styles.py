@@ -10,6 +10,7 @@ import numpy as np
 
 from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.evaluation import bound
+from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Point
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.explaining.backward_style import backward
@@ -21,8 +22,7 @@ from matgrad.explaining.loops import folded, layer_words
 from matgrad.explaining.second import next_lines, next_setting
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.truth import WrongLine, check, disagreement
-from matgrad.explaining.words import Word, Words
-from matgrad.formula.latex import to_latex
+from matgrad.explaining.words import Word, Words, spelled_words
 
 STYLES = ("differential", "backward", "components")
 READABLE = 24
@@ -30,7 +30,7 @@ READABLE = 24
 
 
 def explained(
-    source: str, wrt: Sequence[str], where: Any = None, order: int = 1, style: str = "differential",
+    source: str | Formula, wrt: Sequence[str], where: Any = None, order: int = 1, style: str = "differential",
     at: Mapping[str, Any] | None = None,
 ) -> Derivation:  # fmt: skip
     """The checked derivation of a derivative, in a style."""
@@ -49,7 +49,7 @@ def explained(
     return differential(source, wrt[0], where, order, at)
 
 
-def differential(source: str, wrt: str, where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
+def differential(source: str | Formula, wrt: str, where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
     """The differential style; a Hessian is a second pass over the gradient."""
     answer = derivative_of(source, [wrt], where, 1, "mixed", "projected")[0]
     if len(answer.formula.program.definitions) > READABLE:
@@ -77,22 +77,22 @@ def differential(source: str, wrt: str, where: Any, order: int, at: Mapping[str,
 
 def words_of(setting: Setting) -> Words:
     """How the special names of a setting are written."""
-    words = Words()
+    words = Words(spelled_words(setting.formula.spelled))
     for name, differential in setting.of.items():
         words.differential(differential, setting.name(name))
     words.differential("d" + setting.function, setting.f)
     if setting.first is not None:
         order, f = setting.answer.order, setting.origin.function
         words.words["d2" + f] = Word(f"d²{f}", rf"\mathrm{{d}}^{{2}}{f}")
-        t = to_latex(setting.name(setting.wrt))
+        t = words.latex(setting.name(setting.wrt))
         sign = r"\mathrm{d}" if setting.gradient_name.startswith("d") else r"\partial "
         latex = rf"\frac{{{sign}^{{{order}}}{f}}}{{{sign}{t}^{{{order}}}}}"
         if setting.gradient_name.startswith("∇"):
             latex = rf"\nabla^{{{order}}}{f}"
         words.words[setting.gradient_name] = Word(setting.gradient_name, latex, True)
-        words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{to_latex(setting.f)}")
+        words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{words.latex(setting.f)}")
         return words
-    words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{to_latex(setting.f)}")
+    words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{words.latex(setting.f)}")
     words.gradient(setting.gradient_name, setting.f, setting.name(setting.wrt))
     return words
 

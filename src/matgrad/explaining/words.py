@@ -25,6 +25,11 @@ class Word(NamedTuple):
     quotient: bool = False
 
 
+def spelled_words(spelled: Mapping[str, str]) -> dict[str, Word]:
+    """Names of the formula that have a LaTeX spelling of their own."""
+    return {name: Word(to_unicode(Expr("name", value=name)), latex) for name, latex in spelled.items()}
+
+
 class Words:
     """The special names of one derivation, and its printers."""
 
@@ -33,18 +38,18 @@ class Words:
 
     def differential(self, name: str, of: Expr) -> None:
         """``name`` is the differential of ``of``."""
-        self.words[name] = Word("d" + to_unicode(of), rf"{BEFORE}\mathrm{{d}}{to_latex(of)}{AFTER}")
+        self.words[name] = Word("d" + to_unicode(of), rf"{BEFORE}\mathrm{{d}}{self.latex(of)}{AFTER}")
 
     def gradient(self, name: str, function: Expr, wrt: Expr) -> None:
         """``name`` is ∇f, or the derivative of f in ``wrt`` as a quotient."""
         if name.startswith("∇"):
-            self.words[name] = Word(name, r"\nabla " + to_latex(function))
+            self.words[name] = Word(name, r"\nabla " + self.latex(function))
             return
         sign, shown = (r"\mathrm{d}", "d") if name.startswith("d") else (r"\partial ", "∂")
-        below = to_latex(wrt)
+        below = self.latex(wrt)
         self.words[name] = Word(
             f"{shown}{to_unicode(function)}/{shown}{to_unicode(wrt)}",
-            rf"\frac{{{sign}{to_latex(function)}}}{{{sign}{below}}}",
+            rf"\frac{{{sign}{self.latex(function)}}}{{{sign}{below}}}",
             True,
         )
 
