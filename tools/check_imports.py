@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("diagnosing",),
     ("api",),
     ("",),
+    ("serving",),
     ("cli_data", "cli_options", "cli_output"),
     ("cli",),
     ("__main__",),

@@ -1,4 +1,4 @@
-"""The command line: ``matgrad derive``, ``explain``, ``check``, ``facts`` and ``eval``.
+"""The command line: ``matgrad derive``, ``explain``, ``check``, ``facts``, ``eval`` and ``mcp``.
 
 Exit status: 0 fine, 1 no, or a wrong answer, 2 bad input, 3 a check failed, 4 undecided or unknown, 70 a
 fault of matgrad itself, 74 the output could not be written.
@@ -30,7 +30,7 @@ from matgrad.cli_output import (
     show_value,
     verdict_report,
 )
-from matgrad.errors import DataError
+from matgrad.errors import DataError, NotSupported
 from matgrad.explaining.graph import draw
 
 FINE, NO, BAD_INPUT, CHECK_FAILED, UNDECIDED = 0, 1, 2, 3, 4
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    parser = parser_for(_derive, _evaluate, _explain, _facts, _check)
+    parser = parser_for(_derive, _evaluate, _explain, _facts, _check, _serve)
     try:
         options = parser.parse_args([not_an_option(word) for word in given])
         command: Command | None = options.command
@@ -327,6 +327,20 @@ def _evaluate(options: argparse.Namespace) -> int:
         _print_json({"formula": formula.text, "shape": list(formula.shape), "value": plain_data(value)})
     else:
         _print(show_value(value))
+    return FINE
+
+
+# -- matgrad mcp
+
+
+def _serve(options: argparse.Namespace) -> int:
+    if not options.seconds > 0:
+        raise MatgradError("the limit on time is a number of seconds above 0", hint="--seconds 10")
+    try:
+        from matgrad.serving.server import run
+    except ImportError as error:
+        raise NotSupported("the server needs the package mcp", hint='pip install "matgrad[mcp]"') from error
+    run(options.seconds)
     return FINE
 
 

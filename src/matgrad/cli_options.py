@@ -27,7 +27,7 @@ def not_an_option(word: str) -> str:
 
 
 def parser_for(
-    derive: Command, evaluate: Command, explain: Command, facts: Command, check: Command
+    derive: Command, evaluate: Command, explain: Command, facts: Command, check: Command, serve: Command
 ) -> argparse.ArgumentParser:
     """The parser of all options; it sets ``command`` to one of the functions, or to None."""
     parser = _Parser(
@@ -52,6 +52,7 @@ matgrad COMMAND --help says more.""",
     _add_facts(commands).set_defaults(command=facts)
     _add_check(commands).set_defaults(command=check)
     _add_eval(commands).set_defaults(command=evaluate)
+    _add_mcp(commands).set_defaults(command=serve)
     return parser
 
 
@@ -170,6 +171,18 @@ def _add_eval(commands: Any) -> argparse.ArgumentParser:
     )
     _add_formula(parser)
     parser.add_argument("--json", action="store_true", help="print the value as JSON")
+    return parser
+
+
+def _add_mcp(commands: Any) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "mcp",
+        help="a server for language models",
+        description="A server of the Model Context Protocol over stdio: derive, explain, check and evaluate.",
+        epilog='needs the extra: pip install "matgrad[mcp]"',
+        allow_abbrev=False,
+    )
+    parser.add_argument("--seconds", metavar="S", type=float, default=10.0, help="that a call may take (default 10)")
     return parser
 
 

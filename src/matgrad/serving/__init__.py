@@ -1,0 +1,1 @@
+"""matgrad for language models: a server of the Model Context Protocol. Needs the extra ``mcp``."""
