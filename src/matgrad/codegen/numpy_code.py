@@ -241,7 +241,7 @@ class _Function:
             ]
         extra = ["optimize=True"] if len(args) > 2 else []
         value = call("np.einsum", f'"{_subscripts(plain(pattern))}"', *args, *extra)
-        if not is_fused(pattern):
+        if "(" not in pattern.split("->")[1]:
             return value
         return call("np.reshape", value, f"({', '.join(self.size(d) for d in node.dims)},)")
 
