@@ -301,19 +301,21 @@ class Recovery:
         if b.is_zero(node):
             return self._zero(node.shape)
         found = self._contraction(node)
-        if len(node.shape) != 2 or node.shape[0] != node.shape[1] or is_palindrome(found):
-            return found
-        spread = self._spread(node)
+        square = len(node.shape) == 2 and node.shape[0] == node.shape[1] and not is_palindrome(found)
+        spread = self._spread(node, square)
         return spread if spread is not None and dressed_cost(spread) <= dressed_cost(found) else found
 
-    def _spread(self, node: Einsum) -> Expr | None:
-        """The same with a sum among its factors multiplied out and factored anew: A'*(u + v)*A for (A'*u + A'*v)*A."""
+    def _spread(self, node: Einsum, square: bool) -> Expr | None:
+        """The same with a sum among its factors multiplied out and factored anew.
+
+        A'*(u + v)*A for (A'*u + A'*v)*A, where the product is square, and S + S*A*S for S*(inv(S) + A)*S.
+        """
         pairs = list(zip(node.operands, node.subscripts, strict=True))
         for k, (operand, labels) in enumerate(pairs):
             if isinstance(operand, Sum) and len(labels) == 2 and len(operand.terms) <= EXHAUSTIVE:
                 rest = pairs[:k] + pairs[k + 1 :]
-                if not any(len(s) == 2 and all(n in term.children for _, term in operand.terms) for n, s in rest):
-                    continue  # no A that stands in every term, too
+                if not any(len(s) == 2 and _worth_spreading(n, operand, square) for n, s in rest):
+                    continue
                 sizes = dict(enumerate(node.sizes))
                 terms = [
                     (f, b.einsum([(t, labels), *rest], node.out, node.coefficient, sizes)) for f, t in operand.terms
@@ -441,6 +443,14 @@ class Recovery:
             is_typed = straight in self._typed  # the formula's own sums are recognised best as typed
             self._turned[node] = candidates[0] if is_typed and cost(candidates[0]) <= cost(best) + 2 else best
         return self._turned[node]
+
+
+def _worth_spreading(factor: Node, total: Sum, square: bool) -> bool:
+    """Whether the factor stands in every term of the sum, too, or its inverse in one of them."""
+    if square and all(factor in term.children for _, term in total.terms):
+        return True
+    parts = [part for _, term in total.terms for part in (term, *term.children)]
+    return any(isinstance(p, Apply) and p.function == "inv" and p.arg is factor for p in parts)
 
 
 def _with_argument(expr: Expr, arg: Expr) -> Expr:
