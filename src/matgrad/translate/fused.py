@@ -131,6 +131,8 @@ class _Network:
         parts = self._part(slow, [k]), self._part(fast, [k])
         if [part.ends for part in parts] != [{slow}, {fast}] or self._is_shared([k], [slow, fast]):
             return None
+        if parts[0].labels & parts[1].labels:
+            return None
         values = [self._value(part, (end,)) for part, end in zip(parts, (slow, fast), strict=True)]
         if values[0] is None or values[1] is None:
             return None
