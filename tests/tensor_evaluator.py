@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol, topological
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol, topological
 
 Array = Any
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -40,6 +40,10 @@ def _value(node: Node, done: Mapping[Node, Array], arrays: Mapping[str, Any], si
         return _map(node, [done[arg] for arg in node.args], arrays)
     if isinstance(node, Apply):
         return _apply(node, done[node.arg])
+    if isinstance(node, MatrixPower):
+        count = round(float(done[node.exponent]))
+        assert count == done[node.exponent], "an exponent of a matrix that is no integer"
+        return np.linalg.matrix_power(done[node.base], count)
     raise TypeError(f"no value for a {type(node).__name__}")
 
 

@@ -12,16 +12,6 @@ MESSAGES = [
     ("", None, "the formula is empty\n    try  x'*A*x"),
     ("  \n ", None, "the formula is empty\n    try  x'*A*x"),
     (
-        "det(X^k)",
-        None,
-        (
-            "a matrix power with a symbolic exponent cannot be differentiated yet\n"
-            "    det(X^k)\n"
-            "          ^\n"
-            "    try  a literal exponent of at most 64, such as 3; or .^ for powers of the entries"
-        ),
-    ),
-    (
         "X^65",
         None,
         (

@@ -22,6 +22,7 @@ KINDS = (
     builders.MAP_LAWS,
     builders.APPLY_LAWS,
     builders.SUM_LAWS,
+    builders.POWER_LAWS,
     builders.READING_LAWS,
     builders.UPDATE_LAWS,
 )

@@ -7,10 +7,12 @@ from difflib import get_close_matches
 
 from matgrad.answer.formula import Formula
 from matgrad.answer.riemannian import RIEMANNIAN, riemannian, structure
+from matgrad.differentiate.powers import IN_EXPONENT
 from matgrad.differentiate.transpose import derivatives
-from matgrad.errors import UnknownName
+from matgrad.errors import NotSupported, UnknownName
+from matgrad.formula.syntax import MATRIX, walk
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Node, Symbol
+from matgrad.tensor.nodes import Node, Symbol, topological
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.lower import lower
 
@@ -33,9 +35,20 @@ def variable_of(formula: Formula, name: str) -> Node:
     return found
 
 
+def refuse_exponents(formula: Formula, variable: Node) -> None:
+    """X^k has no derivative in k, nor has anything made of it, even where a law would take the power away."""
+    program = formula.program
+    for expr in (e for part in (*(d for _, d in program.definitions), program.body) for e in walk(part)):
+        if expr.op == "power" and expr.value == "^" and expr.args[0].kind == MATRIX:
+            if variable in topological(formula.node_of(expr.args[1])):
+                raise NotSupported(IN_EXPONENT, source=formula.source, span=expr.args[1].span)
+
+
 def one_pass(formula: Formula, node: Node, wrt: Sequence[str], symmetric: str) -> list[Node]:
     """The derivatives of a node in several variables, from one backward pass."""
     variables = [variable_of(formula, name) for name in wrt]
+    for variable in variables:
+        refuse_exponents(formula, variable)
     if symmetric != RIEMANNIAN:
         return derivatives(node, variables, symmetric)
     for variable in variables:
@@ -56,6 +69,8 @@ def chain(formula: Formula, wrt: tuple[str, ...], symmetric: str) -> tuple[Node,
 
 def _unconstrained(formula: Formula, wrt: tuple[str, ...]) -> tuple[Node, Node]:
     """The facts of the variables may be used only after differentiating: they are taken off, and put back."""
+    for name in wrt:
+        refuse_exponents(formula, variable_of(formula, name))
     free = {n: v for n in wrt if isinstance(v := variable_of(formula, n), Symbol) and v.traits}
     symbols = {**formula.symbols, **{name: b.symbol(v.name, v.shape) for name, v in free.items()}}
     node, intermediates, _ = lower(formula.program, symbols)

@@ -33,6 +33,8 @@ def value(formula: Formula, printed: Program, compiled: Callable[..., Any], arra
             f"a matrix that the derivative inverts is singular at this point ({error})",
             hint="a point at which the conditions of the answer hold",
         ) from None
+    except ValueError:  # an exponent of a matrix that is no integer: the reference says so in the formula's words
+        return np.asarray(evaluate(printed, checked.arrays, checked.sizes, subgradient=True))
     if not np.all(np.isfinite(found)):  # at a kink or outside of the domain: the conventions are the reference's
         found = np.asarray(evaluate(printed, checked.arrays, checked.sizes, subgradient=True))
     return found if found.ndim else float(found)

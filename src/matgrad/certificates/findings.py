@@ -12,8 +12,8 @@ from matgrad.certificates.refute import Search, Witness, against, against_convex
 from matgrad.certificates.setting import Region, Setting, Traits, reduced, region, setting
 from matgrad.certificates.structure import orthogonal, symmetric
 from matgrad.certificates.suppose import suppositions
-from matgrad.checking.sampling import Subject
-from matgrad.errors import MatgradError
+from matgrad.checking.sampling import Subject, exponents_in
+from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.infer import Typed
 from matgrad.formula.syntax import MATRIX, Expr, Program, walk
 from matgrad.formula.unicode import to_unicode
@@ -201,9 +201,14 @@ def facts_of(formula: Asked, names: Sequence[str] | None, of: str | None) -> Fac
         return to_unicode(formula.recovery.formula(node))
 
     inquiry = Inquiry(typed, of, text, formula.print)
-    groups: list[tuple[str, ...]] = [tuple(dict.fromkeys(names))] if names else [(name,) for name in inquiry.names]
+    integers = exponents_in(inquiry.program)
+    for name in names or ():
+        if name in integers and not typed.variables[name].type.dims:
+            raise NotSupported(f"{name} is the exponent of a matrix, an integer: nothing is convex or concave in it")
+    real = [name for name in inquiry.names if name not in integers or typed.variables[name].type.dims]
+    groups: list[tuple[str, ...]] = [tuple(dict.fromkeys(names))] if names else [(name,) for name in real]
     if not names and 1 < len(groups) <= _JOINTLY:
-        groups.append(tuple(inquiry.names))
+        groups.append(tuple(real))
     bends: list[Finding] = []
     for group in groups:
         bends += [inquiry.curvature(group, property) for property in CURVATURES]

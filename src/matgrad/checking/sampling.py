@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ POOL = (3, 4, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
 """Sizes of dimensions: all different, so that no transpose goes unseen."""
 MOST_SIZES = 24
 """Sizes that are told apart."""
+EXPONENTS = (2.0, 3.0, 4.0)
+"""Integers that are drawn as symbolic exponents of matrices."""
 CONDITION = 1e6
 """Matrices that are inverted at a point are better conditioned than this."""
 
@@ -38,10 +40,19 @@ class Point:
 
 
 def points(
-    program: Program, subjects: Sequence[Subject], functions: Iterable[str], seed: int, attempts: int = 400
+    program: Program,
+    subjects: Sequence[Subject],
+    functions: Iterable[str],
+    seed: int,
+    attempts: int = 400,
+    integers: Set[str] = frozenset(),
 ) -> Iterator[Point]:
-    """Points at which the formula is finite and its matrices are far from singular; as many as are found."""
+    """Points at which the formula is finite and its matrices are far from singular; as many as are found.
+
+    ``integers`` are names to be drawn as integers, besides the exponents of matrices in the formula.
+    """
     rng = np.random.default_rng(seed)
+    integers = integers | exponents_in(program)
     dims = sorted({n for s in subjects for d in s.type.dims for n in d.names} | sizes_in(program))
     inverted = [list(inverted_in(part)) for part in (*(d for _, d in program.definitions), program.body)]
     least = least_size(program)
@@ -54,6 +65,7 @@ def points(
         arrays: dict[str, Any] = {
             s.name: draw(s, sizes, rng, _PLAIN if bold else _STYLES[rng.integers(len(_STYLES))]) for s in subjects
         }
+        arrays |= {s.name: rng.choice(EXPONENTS) for s in subjects if s.name in integers and not s.type.dims}
         arrays |= {name: smooth_function(rng) for name in functions}
         if inside(program, arrays, sizes, inverted):
             yield Point(arrays, sizes)
@@ -63,6 +75,23 @@ def sizes_in(program: Program) -> set[str]:
     """The names of dimensions that occur."""
     parts = [*(d for _, d in program.definitions), program.body]
     return {n for part in parts for e in walk(part) if e.type for d in e.type.dims for n in d.names}
+
+
+def exponents_in(program: Program) -> set[str]:
+    """The names in exponents of matrices, which stand for integers: k in X^(k - 1)."""
+    steps = [*program.definitions, ("", program.body)]
+    names: set[str] = set()
+    for name, part in reversed(steps):
+        if name in names:
+            names |= _names(part)
+        for node in walk(part):
+            if node.op == "power" and node.value == "^" and node.args[0].kind == MATRIX:
+                names |= _names(node.args[1])
+    return names
+
+
+def _names(expr: Expr) -> set[str]:
+    return {node.value for node in walk(expr) if node.op == "name"}
 
 
 def least_size(program: Program) -> int:

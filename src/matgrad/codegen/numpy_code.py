@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from matgrad.codegen.numpy_products import OVER_NORM, block, kron, product, trace
+from matgrad.codegen.numpy_products import OVER_NORM, WHOLE, block, kron, product, trace
 from matgrad.codegen.python_text import (
     ADD,
     ATOM,
@@ -107,7 +107,7 @@ class _Function:
         self.names = python_names(words, reserved={self.name})
         self.arguments = [*(v.name for v in self.variables), *functions]
         self.dims = dims
-        self.helpers: dict[str, str] = {"over_norm": OVER_NORM}
+        self.helpers: dict[str, str] = {"over_norm": OVER_NORM, "whole": WHOLE}
         self.subgradient = False
         self.statements = Statements(set(self.names.values()))
         self.codes: dict[int, Code] = {}
@@ -369,7 +369,7 @@ def _power(node: Expr, base: Code, exponent: Code) -> Code:
     if node.value == "^" and node.args[0].kind == MATRIX:
         if value == -1:
             return call("np.linalg.inv", base)
-        count = str(int(value)) if value is not None else f"int({exponent.text})"
+        count = str(int(value)) if value is not None else f"whole({exponent.text})"
         return call("np.linalg.matrix_power", base, Code(count, depth=exponent.depth))
     if value == Fraction(1, 2):
         return call("np.sqrt", base)

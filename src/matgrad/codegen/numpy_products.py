@@ -162,6 +162,13 @@ def _oriented(matrix: tuple[Expr, bool], emit: Emit) -> Code:
     return transposed(code) if matrix[1] else code
 
 
+WHOLE = '''\
+def whole(k):
+    """The exponent of a matrix as an int."""
+    if k != int(k):
+        raise ValueError(f"the exponent of a matrix must be an integer, not {k}")
+    return int(k)
+'''
 OVER_NORM = '''\
 def over_norm(x, norm):
     """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""

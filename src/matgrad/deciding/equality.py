@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from matgrad.checking.sampling import POOL, Subject, points
+from matgrad.checking.sampling import POOL, Subject, exponents_in, points
 from matgrad.deciding.exact import PRIME, Digits, NotRational, Residue, Residues, Unlucky, exact_value, inverse
 from matgrad.errors import MatgradError
 from matgrad.formula.syntax import Expr, Program, walk
@@ -62,15 +62,24 @@ def _modular(left: Expr, right: Expr, subjects: Sequence[Subject]) -> Iterator[b
     rng = np.random.default_rng(7)
     dims = _dimensions(left, right, subjects)
     field = Residues()
+    integers = _integers(left, right)
     for attempt in range(ROUNDS):
         pool = list(POOL[: max(3, len(dims))]) if attempt % 3 else [1, 2, *POOL[: max(3, len(dims))]]
         sizes = dict(zip(dims, rng.permutation(pool)[: len(dims)].tolist(), strict=True))
         arrays = {s.name: _residues(s, sizes, rng) for s in subjects}
+        arrays |= {
+            s.name: Residue(int(rng.integers(1, 60))) for s in subjects if s.name in integers and not s.type.dims
+        }
         try:
             a, b = (exact_value(expr, arrays, sizes, field) for expr in (left, right))
         except (Unlucky, ZeroDivisionError, IndexError):
             continue
         yield bool(np.all(np.asarray(a == b)))
+
+
+def _integers(left: Expr, right: Expr) -> set[str]:
+    """The names that stand for integers, as exponents of matrices."""
+    return exponents_in(Program((), left)) | exponents_in(Program((), right))
 
 
 def _dimensions(left: Expr, right: Expr, subjects: Sequence[Subject]) -> list[str]:
@@ -105,8 +114,11 @@ def _with_digits(
     """At random points, and where there are branches at their mirror images too, so that every sign occurs."""
     field = Digits()
     convert = np.frompyfunc(lambda x: field.mp.mpf(float(x)), 1, 1)
-    free = [s.name for s in subjects if not s.traits & {"positive", "nonnegative", "psd", "spd"}]
-    for drawn, point in enumerate(points(Program((), left), subjects, functions, seed=11, attempts=60)):
+    integers = _integers(left, right)
+    bound = {s.name for s in subjects if s.traits & {"positive", "nonnegative", "psd", "spd"}}
+    free = [s.name for s in subjects if s.name not in bound | integers]
+    drawing = points(Program((), left), subjects, functions, seed=11, attempts=60, integers=integers)
+    for drawn, point in enumerate(drawing):
         arrays = {s.name: convert(point.arrays[s.name]) for s in subjects}
         for sign in (1, -1) if branching else (1,):
             signed = {name: sign * value if name in free else value for name, value in arrays.items()}

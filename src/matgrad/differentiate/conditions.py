@@ -16,7 +16,7 @@ from matgrad.formula.parser import parse_expression
 from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, Call, Expr, Program, walk
 from matgrad.functions import Card, card
 from matgrad.tensor.facts import Fact, invertible, nonnegative, positive
-from matgrad.tensor.nodes import Node
+from matgrad.tensor.nodes import Constant, Einsum, Node, Sum, Symbol
 
 NodeOf = Callable[[Expr], Node]
 TIMES = {2: "twice", 3: "three times", 4: "four times"}
@@ -26,7 +26,8 @@ TIMES = {2: "twice", 3: "three times", 4: "four times"}
 class Condition:
     """``expr sign bound``, entry by entry; at a kink ``otherwise`` is what the answer uses instead.
 
-    ``words`` stands for conditions that are no comparison ("the maximum of x is unique").
+    ``words`` stands for conditions that are no comparison ("the maximum of x is unique"); ``instead`` is another that
+    serves as well.
     """
 
     expr: Expr
@@ -34,14 +35,23 @@ class Condition:
     bound: str = "0"
     otherwise: str = ""
     words: str = ""
+    instead: Condition | None = None
 
     def says(self, text: Callable[[Expr], str]) -> str:
         main = self.words.replace("#1", text(self.expr)) or f"{text(self.expr)} {self.sign} {self.bound}"
+        main = f"{main} or {self.instead.says(text)}" if self.instead is not None else main
         return f"{main}; elsewhere the answer uses {self.otherwise}" if self.otherwise else main
 
     def follows_from(self, other: Condition) -> bool:
         """Whether another condition already says so: E > 0 says E ≥ 0, E ≠ 0 and sqrt(E) ≠ 0."""
-        if self == other or self.words or other.words or (self.bound, other.bound) != ("0", "0"):
+        if (
+            self == other
+            or self.words
+            or other.words
+            or self.instead
+            or other.instead
+            or (self.bound, other.bound) != ("0", "0")
+        ):
             return False
         inner = self.expr
         if inner != other.expr and (inner.op == "power" or (inner.op == "call" and inner.value.name == "sqrt")):
@@ -65,6 +75,7 @@ def conditions(
     for part in (*(value for _, value in program.definitions), program.body):
         for expr, parent in _with_parents(part):
             found += _domains(expr, node_of, len(wrt))
+            found += _exponents(expr, varying, node_of)
             found += _kinks(expr, parent, varying, node_of)
     kinks = any(c.otherwise for c in found)
     for part in below:
@@ -84,6 +95,7 @@ def domain(program: Program, node_of: NodeOf) -> list[Condition]:
     for part in (*(value for _, value in program.definitions), program.body):
         for expr in walk(part):
             found += _domains(expr, node_of, 0)
+            found += _exponents(expr, set(), node_of)
     return [c for c in dict.fromkeys(found) if not any(c.follows_from(other) for other in found)]
 
 
@@ -145,6 +157,31 @@ def _domain_of_power(expr: Expr, node_of: NodeOf, order: int) -> Iterator[Condit
             yield Condition(base, "≥")
     elif known < 0 and not _is_positive(base, node_of):
         yield Condition(base, "≠")
+
+
+def _exponents(expr: Expr, varying: set[str], node_of: NodeOf) -> Iterator[Condition]:
+    """A symbolic exponent of X is an integer; where it, in a derivative k − 1, may be negative, X has an inverse."""
+    if expr.op != "power" or expr.value != "^" or expr.args[0].kind != MATRIX or _literal(expr.args[1]) is not None:
+        return
+    base, exponent = expr.args
+    power = node_of(exponent)
+    names = [e for e in walk(exponent) if e.op == "name" and e.kind == SCALAR and not _is_integer(node_of(e))]
+    linear = _is_integer(power, (Symbol,))
+    yield from (Condition(e, "", words="#1 is an integer") for e in (names if linear else [exponent]))
+    least = 1 if _depends(base, varying) else 0
+    if _is_integer(power) or (nonnegative(power) is Fact.YES and not least) or invertible(node_of(base)) is Fact.YES:
+        return
+    det = Expr("call", (base,), Call("det"), type=SCALAR_TYPE)
+    yield Condition(exponent, "≥", str(least), instead=Condition(det, "≠"))
+
+
+def _is_integer(node: Node, also: tuple[type, ...] = ()) -> bool:
+    """Whether it is made of sizes, and of nodes that are taken for integers ``also``, by sums and integer multiples."""
+    if isinstance(node, Sum):
+        return all(factor.denominator == 1 and _is_integer(term, also) for factor, term in node.terms)
+    if isinstance(node, Einsum):
+        return node.coefficient.denominator == 1 and all(_is_integer(n, also) for n in node.operands)
+    return (isinstance(node, also) and not node.shape) or (isinstance(node, Constant) and node.name == "size")
 
 
 def _is_positive(expr: Expr, node_of: NodeOf) -> bool:

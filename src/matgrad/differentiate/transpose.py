@@ -9,8 +9,9 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from matgrad.differentiate.linearise import Edge, edges, multiple
+from matgrad.differentiate.powers import of_matrix_power
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Einsum, Named, Node, Symbol, topological
+from matgrad.tensor.nodes import Einsum, MatrixPower, Named, Node, Symbol, topological
 
 
 def derivative(root: Node, wrt: Node, symmetric: str = "projected") -> Node:
@@ -36,7 +37,7 @@ def derivatives(
     found: dict[Node, Node] = {}
     for node in reversed(order):
         terms = signals.pop(node, None)
-        if terms is None:
+        if terms is None or node not in depends:
             continue
         signal = b.add(terms)
         if node in wanted:
@@ -45,7 +46,11 @@ def derivatives(
             continue
         if shorten is not None and isinstance(node, Named):
             signal = shorten(node, signal)
-        for edge in multiples.get(node) or edges(node):
+        if isinstance(node, MatrixPower):
+            leaving = of_matrix_power(node, signal, varies=node.exponent in depends)
+        else:
+            leaving = multiples.get(node) or edges(node)
+        for edge in leaving:
             if edge.child in depends:
                 signals.setdefault(edge.child, []).append(_pulled_back(signal, edge, outputs))
     return [_on_space(found.get(x, b.zeros(root.shape + x.shape)), x, symmetric) for x in wrt]

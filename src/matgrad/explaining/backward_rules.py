@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matgrad.explaining.laws import differential, squared_norm
 from matgrad.explaining.lines import Law
+from matgrad.explaining.powers import TRACE_OF_POWER, is_symbolic_power
 from matgrad.explaining.trees import varies
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, walk
 
@@ -82,6 +83,10 @@ def _law(node: Expr, inner: list[Expr], name: str) -> Law | None:
         return _SUMMED
     if node.op == "product" and len(inner) == 1:
         return _of_product(node, inner[0])
+    if is_symbolic_power(node):
+        return None  # its law is that of the trace or the determinant around it
+    if node.op == "call" and node.value.name == "tr" and any(map(is_symbolic_power, walk(node.args[0]))):
+        return TRACE_OF_POWER
     law, _ = differential(node, {name: "d" + name})
     return law or _LINEAR
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from matgrad.errors import NotSupported
 from matgrad.explaining.card_trees import along, of_matrices
 from matgrad.explaining.lines import Law
+from matgrad.explaining.powers import is_symbolic_power, of_power
 from matgrad.explaining.trees import had, named, ones, pending, tidied, varies, widened
 from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type
 from matgrad.functions import Card, card
@@ -141,6 +142,11 @@ def _power(expr: Expr, of: Differentials) -> Outcome:
         law = SQUARED_FROBENIUS if inside.kind == MATRIX else SQUARED_NORM
         return law, times(number(2), _inner(inside, _d(inside, of)))
     base, exponent = expr.args
+    if is_symbolic_power(expr):
+        raise NotSupported(
+            "a derivation has no rule for a power of a matrix with a symbolic exponent, but in tr, det and logdet",
+            hint="a literal exponent, such as X^3",
+        )
     if expr.value == "^" and base.kind == MATRIX:
         return _matrix_power(base, exponent, of)
     terms = []
@@ -206,6 +212,9 @@ def _call(expr: Expr, of: Differentials) -> Outcome:
     if entry is None:
         slope = expr.replace(value=Call(expr.value.name, None, expr.value.primes + 1))
         return CHAIN, had(slope, "*", _d(expr.args[0], of))
+    found = of_power(expr, lambda part: varies(part, of), lambda part: _d(part, of))
+    if found is not None:
+        return found
     if len(expr.args) == 2 and entry.name in ("max", "min"):
         return _of_two(entry, expr, of)
     if entry.family == "structural" and entry.name != "kron" and expr.args[0].kind != SCALAR:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from matgrad.explaining.laws import squared_norm
+from matgrad.explaining.powers import is_symbolic_power
 from matgrad.explaining.trees import locally_constant, rebuilt, varies
 from matgrad.formula.signatures import SIZES_OF
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Program, fold, walk
@@ -77,6 +78,8 @@ class Naming:
     def _worth(self, node: Expr, old: Expr, arg: Expr) -> bool:
         if _is_leaf(arg) or arg.kind == ROW:
             return False
+        if is_symbolic_power(arg) and node.op == "call":
+            return False  # its differential is known only in traces and determinants
         length = cost(arg)
         if old in self.repeated and length >= SHORT and arg.op not in ("transpose", "neg"):
             return True

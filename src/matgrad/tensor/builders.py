@@ -17,7 +17,7 @@ from matgrad.dims import Dim
 from matgrad.errors import MatgradError
 from matgrad.tensor.canonical import canonical
 from matgrad.tensor.law import Laws
-from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Shape, Sum, Symbol, intern
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Shape, Sum, Symbol, intern
 
 ONE = Fraction(1)
 FLATTEN = 24
@@ -78,8 +78,8 @@ class Network:
         return Network(operands, out, self.coefficient * coefficient, sizes)
 
 
-NETWORK_LAWS, MAP_LAWS, APPLY_LAWS, SUM_LAWS = Laws(), Laws(), Laws(), Laws()
-"""Laws of contractions, of elementwise functions, of matrix functions and reductions, and of sums."""
+NETWORK_LAWS, MAP_LAWS, APPLY_LAWS, SUM_LAWS, POWER_LAWS = Laws(), Laws(), Laws(), Laws(), Laws()
+"""Laws of contractions, elementwise functions, matrix functions and reductions, sums, powers of matrices."""
 
 READING_LAWS, UPDATE_LAWS = Laws(), Laws()
 """Laws of sums, and of contractions throughout a graph, that serve the reader only: the graph stays as it is, and
@@ -517,6 +517,30 @@ def apply(function: str, arg: Node, parameter: Any = None) -> Node:
     return intern(Apply, shape, function, arg, parameter, shape)
 
 
+UNROLLED = 64
+"""Exponents of a matrix that are numbers up to which a power is written out as a product."""
+
+
+def matrix_power(base: Node, exponent: Node) -> Node:
+    """X^k: a product of X or of inv(X) where k is a modest number, else a node; X'^k is (X^k)'."""
+    if len(base.shape) != 2 or base.shape[0] != base.shape[1] or exponent.shape:
+        raise IllegalNode(f"a power of shape {base.shape} with an exponent of shape {exponent.shape}")
+    known = as_number(exponent)
+    if known is not None and known.denominator == 1 and abs(known) <= UNROLLED:
+        if known == 0:
+            return identity(base.shape[:1])
+        factor = base if known > 0 else apply("inv", base)
+        return einsum([(factor, (i, i + 1)) for i in range(abs(known.numerator))], (0, abs(known.numerator)))
+    for law in POWER_LAWS:
+        found: Node | None = law.rewrite(base, exponent)
+        if found is not None:
+            return found
+    turned = transpose(base)
+    if _orientation([turned]) < _orientation([base]):
+        return transpose(intern(MatrixPower, base.shape, turned, exponent))
+    return intern(MatrixPower, base.shape, base, exponent)
+
+
 # -- what is known of a node's form ---------------------------------------------------------------
 
 
@@ -559,6 +583,8 @@ def _symmetric(node: Node) -> bool:
         return all(is_symmetric(arg) for arg in node.args)
     if isinstance(node, Apply):
         return node.parameter is None and is_symmetric(node.arg)
+    if isinstance(node, MatrixPower):
+        return is_symmetric(node.base)
     if isinstance(node, Sum):
         turned: dict[Node, Fraction] = {}
         for factor, term in node.terms:

@@ -1,6 +1,6 @@
 """The tensor graph: frozen, interned nodes in Einstein notation.
 
-Equality of nodes is identity, so every pass can memoise. Six kinds:
+Equality of nodes is identity, so every pass can memoise. Eight kinds:
 
 * ``Symbol``   – a variable, with the traits it was declared with (symmetric, spd, positive, …);
 * ``Constant`` – a fixed array: a dimension as a number, a unit vector, a mask, the map that fuses two axes;
@@ -10,6 +10,7 @@ Equality of nodes is identity, so every pass can memoise. Six kinds:
 * ``Sum``      – a linear combination, with rational coefficients;
 * ``Map``      – an elementwise function of arguments of one shape;
 * ``Apply``    – any other function (inv, det, logsumexp, …), along the last axes of its argument;
+* ``MatrixPower`` – X^k with an exponent that is no number, but stands for an integer;
 * ``Named``    – a named intermediate: opaque to the normal form, transparent to differentiation.
 
 Nodes are made by ``builders`` only, and never know anything but their own fields.
@@ -153,6 +154,24 @@ class Apply(Node):
     def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
         function, arg, parameter, shape = values
         return function, name(arg), parameter, shape
+
+
+class MatrixPower(Node):
+    """X^k for a square X; the exponent is a node of order 0, whose values are integers."""
+
+    __slots__ = ("base", "exponent")
+    fields = ("base", "exponent")
+    base: Node
+    exponent: Node
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return (self.base, self.exponent)
+
+    @staticmethod
+    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+        base, exponent = values
+        return name(base), name(exponent)
 
 
 class Named(Node):

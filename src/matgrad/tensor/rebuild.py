@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from matgrad.tensor import laws as _laws  # noqa: F401  (arms the normal form)
-from matgrad.tensor.builders import add, apply, einsum, map_, named, power, scaled
-from matgrad.tensor.nodes import Apply, Einsum, Map, Named, Node, Sum, topological
+from matgrad.tensor.builders import add, apply, einsum, map_, matrix_power, named, power, scaled
+from matgrad.tensor.nodes import Apply, Einsum, Map, MatrixPower, Named, Node, Sum, topological
 
 
 def rebuild(root: Node, replace: Mapping[Node, Node], *, expand: bool = False) -> Node:
@@ -38,4 +38,6 @@ def rebuilt(node: Node, done: Mapping[Node, Node], expand: bool) -> Node:
         return map_(node.function, [done[arg] for arg in node.args], node.parameter)
     if isinstance(node, Apply):
         return apply(node.function, done[node.arg], node.parameter)
+    if isinstance(node, MatrixPower):
+        return matrix_power(done[node.base], done[node.exponent])
     raise TypeError(f"no rule to rebuild a {type(node).__name__}")

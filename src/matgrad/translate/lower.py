@@ -17,10 +17,6 @@ from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Shape
 from matgrad.translate.card_laws import along, elementwise
 
-UNROLLED = 64
-"""Literal exponents of a matrix up to which a power is written out as a product."""
-
-
 Written = dict[Node, Expr]
 """How the parts of a formula were typed."""
 
@@ -154,23 +150,13 @@ def _power(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
 
 def _matrix_power(expr: Expr, base: Node, exponent: Node) -> Node:
     known = b.as_number(exponent)
-    if known is None:
+    if known is not None and (known.denominator != 1 or abs(known) > b.UNROLLED):
         raise NotSupported(
-            "a matrix power with a symbolic exponent cannot be differentiated yet",
-            span=expr.args[1].span,
-            hint=f"a literal exponent of at most {UNROLLED}, such as 3; or .^ for powers of the entries",
-        )
-    if known.denominator != 1 or abs(known) > UNROLLED:
-        raise NotSupported(
-            f"matrix powers are supported for whole exponents of at most {UNROLLED}",
+            f"matrix powers are supported for whole exponents of at most {b.UNROLLED}",
             span=expr.args[1].span,
             hint="a product of smaller powers",
         )
-    if known == 0:
-        return b.identity(base.shape[:1])
-    factor = base if known > 0 else b.apply("inv", base)
-    count = abs(known.numerator)
-    return b.einsum([(factor, (i, i + 1)) for i in range(count)], (0, count))
+    return b.matrix_power(base, exponent)
 
 
 def _index(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:

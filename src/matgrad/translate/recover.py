@@ -14,7 +14,7 @@ from matgrad.errors import NotSupported
 from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, walk
 from matgrad.functions import card
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol, topological
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol, topological
 from matgrad.tensor.reading import updated
 from matgrad.translate.algebra import (
     addition,
@@ -233,6 +233,16 @@ class Recovery:
                     found = found[1:]  # in the words of the formula
         best = self.order.best(found)
         return negative(best) if odd and sign < 0 else best
+
+    def _matrix_power(self, node: MatrixPower) -> Expr:
+        """X^k or (X'^k)', whichever is shorter."""
+        exponent, type_ = self._argument(node.exponent), of_order(node.shape)
+        straight, turned = self._argument(node.base), self._argument(b.transpose(node.base))
+        found = [
+            Expr("power", (straight, exponent), "^", type=type_),
+            transposed(Expr("power", (turned, exponent), "^", type=type_)),
+        ]
+        return self.order.best(found)
 
     # -- sums
 
@@ -494,6 +504,7 @@ _RULES: dict[type[Node], Callable[..., Expr]] = {
     Sum: Recovery._sum,
     Map: Recovery._map,
     Apply: Recovery._apply,
+    MatrixPower: Recovery._matrix_power,
     Named: Recovery._named,
 }
 

@@ -6,7 +6,7 @@ from matgrad.tensor.builders import einsum
 from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
 from matgrad.tensor.facts.reasons import Why, holds, rule_for, why
 from matgrad.tensor.facts.signs import premises
-from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol
 
 
 @rule_for("psd")
@@ -21,6 +21,8 @@ def psd(node: Node) -> Why | None:
         return Why("by its definition", (("psd", node.value),)) if holds(node.value, "psd") else None
     if isinstance(node, Apply):
         return _of_inverse(node, "psd")
+    if isinstance(node, MatrixPower):
+        return _of_power(node, "psd")
     if isinstance(node, Sum):
         if all(factor > 0 and holds(term, "psd") for factor, term in node.terms):
             return Why("a sum of positive semidefinite matrices", tuple(("psd", term) for _, term in node.terms))
@@ -52,6 +54,8 @@ def spd(node: Node) -> Why | None:
         return Why("by its definition", (("spd", node.value),)) if holds(node.value, "spd") else None
     if isinstance(node, Apply):
         return _of_inverse(node, "spd")
+    if isinstance(node, MatrixPower):
+        return _of_power(node, "spd")
     if isinstance(node, Sum):
         return _definite_sum(node)
     if isinstance(node, Map):
@@ -75,6 +79,8 @@ def invertible(node: Node) -> Why | None:
         return Why("positive definite matrices are invertible", (("spd", node),))
     if isinstance(node, Apply) and node.function == "inv":
         return Why("an inverse has an inverse")
+    if isinstance(node, MatrixPower):
+        return _of_power(node, "invertible")
     if isinstance(node, Symbol):
         return Why("declared orthogonal") if "orthogonal" in node.traits else None
     if isinstance(node, Named):
@@ -92,6 +98,11 @@ def _of_inverse(node: Apply, property: str) -> Why | None:
             f"{'the inverse' if node.function == 'inv' else 'the adjugate'} of such a matrix", ((property, node.arg),)
         )
     return None
+
+
+def _of_power(node: MatrixPower, property: str) -> Why | None:
+    """The eigenvalues of X^k are powers of those of X."""
+    return Why("a power of such a matrix", ((property, node.base),)) if holds(node.base, property) else None
 
 
 def _definite_sum(node: Sum) -> Why | None:

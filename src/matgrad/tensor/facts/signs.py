@@ -8,7 +8,7 @@ from fractions import Fraction
 from matgrad.tensor.builders import einsum
 from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
 from matgrad.tensor.facts.reasons import Why, holds, of_function, rule_for, why
-from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol
 
 
 @rule_for("positive")
@@ -26,6 +26,8 @@ def positive(node: Node) -> Why | None:
         return _of_apply(node, "positive", "spd")
     if isinstance(node, Sum):
         return _positive_sum(node)
+    if isinstance(node, MatrixPower):
+        return None
     assert isinstance(node, Einsum)
     if node.coefficient > 0 and len(set(node.out)) == len(node.out):
         return _product(node, "positive")
@@ -51,6 +53,8 @@ def nonnegative(node: Node) -> Why | None:
     if isinstance(node, Sum):
         if all(factor > 0 and holds(term, "nonnegative") for factor, term in node.terms):
             return Why("a sum of nonnegative terms", tuple(("nonnegative", term) for _, term in node.terms))
+        return None
+    if isinstance(node, MatrixPower):
         return None
     assert isinstance(node, Einsum)
     if node.coefficient == 0:

@@ -173,6 +173,8 @@ def powers(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None
     if function == "sqrt":
         return power(inner, Fraction(1, 2))
     if function == "pow":
+        if b.as_number(inner) == 1:
+            return inner
         exponent = b.as_number(args[1])
         return None if exponent is None else power(inner, exponent)
     if function != "power":

@@ -39,14 +39,14 @@ def inverse(net: Network) -> Network | None:
             for turned in (False, True) if b.is_symmetric(node.arg) else (False,):
                 # inv(X)[.., j]·X[j, k]: the inverse's second axis meets the first of X, and the other way round
                 axis = (1 - side) if not turned else side
-                found = _match(net, place, node.arg, joint, axis)
+                found = match(net, place, node.arg, joint, axis)
                 if found is not None:
                     used, end, inner = found
                     return net.replaced([place, *used], drop=[joint, *inner], merge=(far, end))
     return None
 
 
-def _match(net: Network, skip: int, arg: Node, joint: int, axis: int) -> tuple[list[int], int, list[int]] | None:
+def match(net: Network, skip: int, arg: Node, joint: int, axis: int) -> tuple[list[int], int, list[int]] | None:
     """Operands of the network that make up ``arg`` with its ``axis`` at ``joint``; the label of its other axis."""
     if isinstance(arg, Einsum):
         if arg.coefficient != 1 or len(set(arg.out)) != 2 or not arg.operands:
