@@ -11,12 +11,13 @@ Monomial = tuple[str, ...]
 class Dim:
     """An immutable size. Equal dimensions are equal polynomials, so ``m*n`` and ``n*m`` are one."""
 
-    __slots__ = ("_hash", "_text", "terms")
+    __slots__ = ("_hash", "_names", "_text", "terms")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
-        self.terms: tuple[tuple[Monomial, int], ...] = tuple(sorted((k, c) for k, c in terms.items() if c))
+        self.terms: tuple[tuple[Monomial, int], ...] = tuple(sorted([(k, c) for k, c in terms.items() if c]))
         self._hash = hash(self.terms)
         self._text: str | None = None
+        self._names: frozenset[str] | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Dim, (dict(self.terms),))  # hashes of strings differ between processes
@@ -77,7 +78,9 @@ class Dim:
 
     @property
     def names(self) -> frozenset[str]:
-        return frozenset(name for key, _ in self.terms for name in key)
+        if self._names is None:
+            self._names = frozenset([name for key, _ in self.terms for name in key])
+        return self._names
 
     def evaluate(self, sizes: Mapping[str, int]) -> int:
         """The size as an integer, given those of the names."""

@@ -40,6 +40,7 @@ _INSTEAD = {
     "definite": "spd(n), symmetric and positive definite", "general": "matrix(m,n)", "tensor": "matrix(m,n)",
 }  # fmt: skip
 _FORM = re.compile(r"\s*([^\W\d][\w\s-]*?)\s*(?:\(([^()]*)\))?\s*")
+_OPERATOR = re.compile(r"[-+*]")
 _EXAMPLE = "A: matrix(m,n); x: vector(n); c: scalar"
 
 
@@ -145,6 +146,8 @@ def _size(name: str, text: str) -> Dim:
     >>> str(_size("C", "m + 2*n - 1"))
     'm + 2*n - 1'
     """
+    if not _OPERATOR.search(text):
+        return _factor(name, text.strip(), text.strip())
     total = Dim({})
     for sign, term in re.findall(r"([+-]?)([^+-]*)", text.strip() or "?")[:-1]:
         product = Dim.of(-1 if sign == "-" else 1)

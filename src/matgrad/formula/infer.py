@@ -252,7 +252,7 @@ class _Inference:
         named = name_sizes(shapes.sizes, [*variables, shapes.type_of(self.program.body)], self._taken())
         for node in self.kinds.nodes:
             for dim in shapes.type_of(node).dims:
-                if any(unknown not in named for unknown in unknowns(shapes.sizes.resolve(dim))):
+                if not named.keys() >= set(unknowns(shapes.sizes.resolve(dim))):
                     self._undetermined(node)
             if node.op == "index" and len(node.args) > 1:
                 self._check_range(node, shapes)
@@ -298,13 +298,13 @@ class _Inference:
         return explain(clash, Scene(self.source, shapes, words, self.kinds.uses, shown))
 
     def _typed(self, shapes: Shapes, named: dict[str, Dim], reading: Reading) -> Typed:
-        seen: dict[Type, Type] = {}
+        seen: dict[int, Type] = {}  # of types that shapes and names keep
 
         def final(type: Type) -> Type:
-            if type not in seen:
-                dims = (_substituted(shapes.sizes.resolve(d), named) for d in type.dims)
-                seen[type] = Type(type.kind, tuple(dims))
-            return seen[type]
+            if id(type) not in seen:
+                dims = tuple([_substituted(shapes.sizes.resolve(d), named) for d in type.dims])
+                seen[id(type)] = type if dims == type.dims else Type(type.kind, dims)
+            return seen[id(type)]
 
         def visit(node: Expr, args: list[Expr]) -> Expr:
             return Expr(node.op, tuple(args), node.value, node.span, final(shapes.type_of(node)))

@@ -171,14 +171,14 @@ def _statements(
         if text[at].isspace() or text[at] in separators:
             at += 1
             continue
-        loop = loop_at(text, at)
+        loop = loop_at(text, at) if text.startswith("for", at) else None
         if loop is not None:
             end = _closing(text, loop.body)
             for number in range(loop.first, loop.last + 1):
                 yield from _statements(text, loop.body, end, {**numbers, loop.name: number}, separators)
             at = end + 1
             continue
-        end = next((k for k in range(at, stop) if text[k] in separators), stop)
+        end = min((k for s in separators if (k := text.find(s, at, stop)) >= 0), default=stop)
         end = at + len(text[at:end].rstrip())
         yield _with_numbers(text, at, end, numbers), (at, end)
         at = end
@@ -195,6 +195,8 @@ def _closing(text: str, start: int) -> int:
 
 
 def _with_numbers(text: str, start: int, stop: int, numbers: dict[str, int]) -> str:
+    if "{" not in text[start:stop]:
+        return text[start:stop]
     out, at = [], start
     while at < stop:
         if text[at] != "{":

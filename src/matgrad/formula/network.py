@@ -34,7 +34,10 @@ class Relation:
             return self.cache[masks]
         kept = [0] * len(masks)
         for entry in self.tuples:
-            if all(bit & mask for bit, mask in zip(entry, masks, strict=True)):
+            for bit, mask in zip(entry, masks, strict=True):
+                if not bit & mask:
+                    break
+            else:
                 kept = [k | bit for k, bit in zip(kept, entry, strict=True)]
         found = tuple(kept) if not masks or kept[0] else None
         self.cache[masks] = found
@@ -44,10 +47,10 @@ class Relation:
 class Network:
     """Variables, constraints between them, and the trail of what was narrowed."""
 
-    def __init__(self) -> None:
-        self.domains: list[int] = []
+    def __init__(self, domains: Iterable[int] = ()) -> None:
+        self.domains: list[int] = list(domains)
         self.constraints: list[tuple[Relation, tuple[int, ...]]] = []
-        self.watchers: list[list[int]] = []
+        self.watchers: list[list[int]] = [[] for _ in self.domains]
         self.trail: list[tuple[int, int]] = []
 
     def variable(self, domain: int = ANY) -> int:

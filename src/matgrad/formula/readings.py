@@ -65,9 +65,7 @@ class _Search:
 
     def __init__(self, kinds: Kinds, count: int, strict: bool) -> None:
         self.kinds = kinds
-        self.net = Network()
-        for domain in kinds.domains:
-            self.net.variable(domain)
+        self.net = Network(kinds.domains)
         for limit in kinds.hard[:count]:
             self.net.constrain(limit.relation, *limit.variables)
         self.courtesies = [(n, m) for at, n, m in kinds.courtesies if at <= count]

@@ -6,6 +6,7 @@ What cannot be is raised as a ``Clash``, which names the part, the step in it an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from matgrad.dims import ONE, Dim
 from matgrad.errors import ShapeError
@@ -64,9 +65,13 @@ class Shapes:
         self.types[id(node)] = type
         return type
 
-    def require(self, left: Dim, right: Dim, clash: Clash) -> None:
-        if not self.sizes.unify(left, right, clash):
-            raise clash
+    def require(self, left: Dim, right: Dim, *clash: Any) -> None:
+        """Let two sizes be equal; ``clash`` says where they meet."""
+        if left is right:
+            return
+        why = Clash(*clash)
+        if not self.sizes.unify(left, right, why):
+            raise why
 
     def _number(self, _node: Expr, _args: list[Type]) -> Type:
         return SCALAR_TYPE
@@ -91,7 +96,7 @@ class Shapes:
         if left.kind != right.kind or len(left.dims) != len(right.dims):
             raise Clash(node, step, left, right)
         for a, b in zip(left.dims, right.dims, strict=True):
-            self.require(a, b, Clash(node, step, left, right))
+            self.require(a, b, node, step, left, right)
         return left
 
     def _add(self, node: Expr, args: list[Type]) -> Type:
@@ -109,21 +114,20 @@ class Shapes:
     def multiply(self, node: Expr, step: int, operator: str, left: Type, right: Type) -> Type:
         if operator in (".*", "./"):
             return self.broadcast(node, step, left, right)
-        clash = Clash(node, step, left, right)
         if operator == "/":
             if right.kind != SCALAR:
-                raise clash
+                raise Clash(node, step, left, right)
             return left
         if operator == "⊗":
-            return self._kronecker(clash, left, right)
+            return self._kronecker(Clash(node, step, left, right), left, right)
         if SCALAR in (left.kind, right.kind):
             return right if left.kind == SCALAR else left
         pair = (left.kind, right.kind)
         if pair == (VECTOR, ROW):
             return Type(MATRIX, (left.dims[0], right.dims[0]))
         if pair not in ((MATRIX, MATRIX), (MATRIX, VECTOR), (ROW, MATRIX), (ROW, VECTOR)):
-            raise clash
-        self.require(left.dims[-1], right.dims[0], clash)
+            raise Clash(node, step, left, right)
+        self.require(left.dims[-1], right.dims[0], node, step, left, right)
         dims = left.dims[:-1] + right.dims[1:]
         return Type({0: SCALAR, 2: MATRIX}.get(len(dims), VECTOR if left.kind == MATRIX else ROW), dims)
 
@@ -144,7 +148,7 @@ class Shapes:
         if exponent.kind != SCALAR or base.kind not in (SCALAR, MATRIX) or (base.kind == MATRIX and not whole):
             raise Clash(node, 1, base, exponent)
         if base.kind == MATRIX:
-            self.require(base.dims[0], base.dims[1], Clash(node, 1, base, exponent))
+            self.require(base.dims[0], base.dims[1], node, 1, base, exponent)
         return base
 
     def _index(self, node: Expr, args: list[Type]) -> Type:
@@ -194,7 +198,7 @@ class Shapes:
             return Type(flat, ((b + d) if across else (a + c),))
         if (left.kind in (SCALAR, flat)) or (right.kind in (SCALAR, flat)):
             raise clash
-        self.require(a if across else b, c if across else d, clash)
+        self.require(a if across else b, c if across else d, node, step, left, right)
         return Type(MATRIX, (a, b + d) if across else (a + c, b))
 
     def _einsum(self, node: Expr, args: list[Type]) -> Type:
@@ -205,11 +209,11 @@ class Shapes:
                 raise Clash(node, step, operand)
             for axis, size in zip(axes, operand.dims, strict=True):
                 if len(axis) == 1:
-                    self.require(sizes.setdefault(axis, size), size, Clash(node, step, operand))
+                    self.require(sizes.setdefault(axis, size), size, node, step, operand)
         for step, (axes, operand) in enumerate(zip(operands, args, strict=True)):
             for axis, size in zip(axes, operand.dims, strict=True):
                 if len(axis) > 1:
-                    self.require(self._fused(axis, sizes), size, Clash(node, step, operand))
+                    self.require(self._fused(axis, sizes), size, node, step, operand)
         dims = tuple(self._fused(axis, sizes) for axis in result)
         return Type((SCALAR, VECTOR, MATRIX)[len(dims)] if len(dims) < 3 else TENSOR, dims)
 
@@ -255,7 +259,7 @@ class Shapes:
                 return None
         for step, (side, arg) in enumerate(zip(entry.args, args, strict=True)):
             for letter, size in zip(side.axes, arg.dims, strict=True):
-                self.require(sizes.setdefault(letter, size), size, Clash(node, step, arg))
+                self.require(sizes.setdefault(letter, size), size, node, step, arg)
         return Type(entry.result.kind, _dims(entry.result, sizes))
 
     def _constructed(self, known: Card, node: Expr, args: list[Type]) -> Type:

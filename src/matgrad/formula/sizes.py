@@ -26,11 +26,11 @@ class Sizes:
 
     def resolve(self, dim: Dim) -> Dim:
         """The size with everything known put in."""
-        name = atom(dim)
-        if name is not None and name in self.bound:
-            return self._follow(name)
-        if name is not None or not any(unknown in self.bound for unknown in unknowns(dim)):
+        if self.bound.keys().isdisjoint(dim.names):
             return dim
+        name = atom(dim)
+        if name is not None:
+            return self._follow(name)
         total = Dim({})
         for key, count in dim.terms:
             term = Dim.of(count)
@@ -53,6 +53,8 @@ class Sizes:
 
     def unify(self, left: Dim, right: Dim, why: object = None) -> bool:
         """Make two sizes equal; False where they cannot be."""
+        if left is right:
+            return True
         left, right = self.resolve(left), self.resolve(right)
         if left == right:
             return True

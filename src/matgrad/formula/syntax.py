@@ -128,7 +128,8 @@ def walk(root: Expr) -> Iterator[Expr]:
     while stack:
         node = stack.pop()
         yield node
-        stack.extend(reversed(node.args))
+        if node.args:
+            stack += node.args[::-1]
 
 
 def fold(root: Expr, visit: Callable[[Expr, list[Any]], Any]) -> Any:
@@ -137,16 +138,16 @@ def fold(root: Expr, visit: Callable[[Expr, list[Any]], Any]) -> Any:
     Equal nodes may share one visit only where they are the same object.
     """
     done: dict[int, Any] = {}
-    stack = [(root, False)]
+    stack = [root]
     while stack:
-        node, ready = stack.pop()
-        if id(node) in done:
+        node = stack[-1]
+        missing = [arg for arg in reversed(node.args) if id(arg) not in done]
+        if missing:
+            stack += missing
             continue
-        if ready or not node.args:
-            done[id(node)] = visit(node, [done[id(a)] for a in node.args])
-        else:
-            stack.append((node, True))
-            stack.extend((a, False) for a in reversed(node.args))
+        stack.pop()
+        if id(node) not in done:
+            done[id(node)] = visit(node, [done[id(arg)] for arg in node.args])
     return done[id(root)]
 
 

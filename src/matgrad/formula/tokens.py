@@ -38,6 +38,7 @@ _NUMBER = re.compile(r"(?:[0-9]+(?:\.(?![.*/^'′’ᵀ⊤⊙∘]|T\b)[0-9]*)?|\
 _SUPER = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _STRING = re.compile(r"\"[^\"\n]*\"|'[A-Za-z, ]*->[A-Za-z ]*'")
 _TRANSPOSE = re.compile(r"\.['′’ᵀ⊤]|\.T(?!\w)")
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?![A-Za-z0-9_{]|[^\x00-\x7f])")
 _CALL = re.compile(r"(['′’]*)\(|[ \t]*\(")
 _ENDS_OPERAND = {"NAME", "NUMBER", "RPAR", "RSQB", "TICK", "SUPER", "STRING"}
 _INFIX = {"PLUS", "MINUS", "TIMES", "POW", "EQUALS", "COMMA", "COLON"}
@@ -127,6 +128,8 @@ class _Tokenizer:
         """Add the token that starts here; the position after it."""
         text = self.text
         char = text[at]
+        if char in _SIMPLE and char != "=":
+            return self._add(_SIMPLE[char], char, at, at + 1)
         if is_name_start(char):
             return self._name(at)
         if char.isdigit() or char == ".":
@@ -175,6 +178,9 @@ class _Tokenizer:
 
     def _indexed(self, at: int) -> tuple[str | Indexed, int]:
         """A name with the indices in braces that belong to it."""
+        plain = _PLAIN_NAME.match(self.text, at)
+        if plain is not None:
+            return plain.group(), plain.end()
         parts: list[Any] = []
         stop = at
         while True:

@@ -100,7 +100,7 @@ def constant(name: str, shape: Shape = (), parameter: Any = None) -> Node:
 def number(value: Fraction | int, shape: Shape = ()) -> Node:
     """A number, or an array all of whose entries are that number."""
     labels = tuple(range(len(shape)))
-    return einsum([], labels, Fraction(value), dict(zip(labels, shape, strict=True)))
+    return einsum([], labels, value, dict(zip(labels, shape, strict=True)))
 
 
 def zeros(shape: Shape) -> Node:
@@ -148,7 +148,7 @@ def einsum(
     network = Network(list(operands), tuple(out), coefficient, dict(sizes or {}))  # type: ignore[arg-type]
     while True:
         network = _flatten(network)
-        if not network.coefficient:
+        if not network.coefficient.numerator:
             return _interned(Network([], network.out, Fraction(0), network.sizes))
         found = _rewritten(network)
         if found is None:
@@ -163,7 +163,7 @@ def _rewritten(network: Network) -> Network | Node | None:
     found: Network | Node | None = _count_free_labels(network) or _merge_powers(network)
     if found is not None:
         return found
-    for law in NETWORK_LAWS.about({type(node) for node, _ in network.operands}):
+    for law in NETWORK_LAWS.about(frozenset([type(node) for node, _ in network.operands])):
         found = law.rewrite(network)
         if found is not None:
             return found
@@ -245,6 +245,8 @@ def _count_free_labels(network: Network) -> Network | None:
 
 def _merge_powers(network: Network) -> Network | None:
     """Equal factors with equal labels are one power: x_i x_i = x_i^2."""
+    if len(network.operands) < 2:
+        return None
     groups: dict[tuple[Node, tuple[int, ...]], list[int]] = {}
     for place, (node, labels) in enumerate(network.operands):
         base = node.args[0] if isinstance(node, Map) and node.function == "power" else node
@@ -265,7 +267,7 @@ def _exponent(node: Node) -> Fraction:
 
 
 def _interned(network: Network) -> Node:
-    if not network.coefficient:
+    if not network.coefficient.numerator:
         network = Network([], tuple(range(len(network.out))), Fraction(0),
                           {i: network.sizes[x] for i, x in enumerate(network.out)})  # fmt: skip
     shape = tuple(network.sizes[x] for x in network.out)
@@ -275,7 +277,11 @@ def _interned(network: Network) -> Node:
 
 def _simplest(node: Einsum) -> Node:
     """The only operand itself, where the Einsum does nothing to it."""
-    if len(node.operands) == 1 and node.subscripts[0] == node.out and node.coefficient == 1:
+    if (
+        len(node.operands) == 1
+        and node.subscripts[0] == node.out
+        and (node.coefficient is ONE or node.coefficient == 1)
+    ):
         if len(set(node.out)) == len(node.out):
             return node.operands[0]
     return node
@@ -283,11 +289,12 @@ def _simplest(node: Einsum) -> Node:
 
 def scaled(node: Node, factor: Fraction | int) -> Node:
     """factor · node, without building the network anew."""
-    if factor == 1:
+    if factor is ONE or factor == 1:
         return node
-    factor = Fraction(factor)
+    if not isinstance(factor, Fraction):
+        factor = Fraction(factor)
     if isinstance(node, Einsum):
-        if not factor:
+        if not factor.numerator:
             return zeros(node.shape)
         fields = (times(node.coefficient, factor), node.operands, node.subscripts, node.out, node.sizes)
         return _simplest(intern(Einsum, node.shape, *fields))
@@ -373,17 +380,18 @@ def _is_transpose(node: Node) -> bool:
 
 def _primitive(terms: dict[Node, Fraction], shape: Shape) -> Node:
     ordered = sorted(terms.items(), key=lambda item: item[0].digest)
-    content = Fraction(gcd(*(f.numerator for _, f in ordered)), lcm(*(f.denominator for _, f in ordered)))
-    if ordered[0][1] < 0:
+    above, below = gcd(*[f.numerator for _, f in ordered]), lcm(*[f.denominator for _, f in ordered])
+    content = ONE if above == below else Fraction(above, below)
+    if ordered[0][1].numerator < 0:
         content = -content
-    total = intern(Sum, shape, tuple((factor / content, node) for node, factor in ordered))
-    return scaled(total, content)
+    parts = [(factor if content is ONE else factor / content, node) for node, factor in ordered]
+    return scaled(intern(Sum, shape, tuple(parts)), content)
 
 
 def collect(terms: dict[Node, Fraction], node: Node, factor: Fraction) -> None:
     """Add factor · node to the terms: sums are spliced in, numbers pulled out."""
     if isinstance(node, Einsum):
-        if not node.coefficient:
+        if not node.coefficient.numerator:
             return
         factor = times(factor, node.coefficient)
         if len(node.operands) == 1 and isinstance(node.operands[0], Sum):

@@ -48,7 +48,10 @@ def _plain_order(operands: Sequence[Operand], out: tuple[int, ...], swaps: Seque
         if len({node for node, _ in operands}) < len(operands):
             return None
         operands = sorted(operands, key=lambda operand: operand[0].digest)
-    order = _numbered((out,))
+    order: dict[int, int] = {}
+    for x in out:
+        if x not in order:
+            order[x] = len(order)
     for node, subscript in operands:
         if node in turns and len(operands) > 1 and len(set(subscript) - order.keys()) == 2:
             return None  # either of its legs could come first

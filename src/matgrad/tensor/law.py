@@ -30,6 +30,8 @@ class Laws:
 
     def __init__(self) -> None:
         self.all: list[Law] = []
+        self._about: dict[frozenset[type], list[Law]] = {}
+        self._of = self.all  # the laws that _about was made of
 
     def add(
         self, name: str, law: str, *, because: str, examples: tuple[tuple[str, str], ...], on: tuple[type, ...] = ()
@@ -38,13 +40,20 @@ class Laws:
 
         def register(rewrite: F) -> F:
             self.all.append(Law(name, law, because, examples, rewrite, on))
+            self._about.clear()
             return rewrite
 
         return register
 
-    def about(self, kinds: set[type]) -> list[Law]:
+    def about(self, kinds: frozenset[type]) -> list[Law]:
         """The laws that need an operand of one of these kinds."""
-        return [law for law in self if not kinds.isdisjoint(law.on)]
+        if _seen.get() is not None:
+            return [law for law in self if not kinds.isdisjoint(law.on)]
+        if self._of is not self.all:
+            self._about, self._of = {}, self.all
+        if kinds not in self._about:
+            self._about[kinds] = [law for law in self.all if not kinds.isdisjoint(law.on)]
+        return self._about[kinds]
 
     def __iter__(self) -> Iterator[Law]:
         seen = _seen.get()

@@ -23,11 +23,12 @@ from collections.abc import Callable, Container, Iterator
 from fractions import Fraction
 from hashlib import blake2b
 from typing import Any, ClassVar, TypeVar
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from matgrad.dims import Dim
 
 Shape = tuple[Dim, ...]
+Spelling = Callable[[Any], Any]
 
 
 class Node:
@@ -45,8 +46,8 @@ class Node:
         raise NotImplementedError(type(self).__name__)
 
     @staticmethod
-    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:  # noqa: ARG004
-        """The values of the fields, with a name in place of every child."""
+    def spelled(_name: Spelling, _number: Spelling, *values: Any) -> tuple[Any, ...]:
+        """The values of the fields, with a name in place of every child, and a spelling of every coefficient."""
         return values
 
     @property
@@ -98,9 +99,9 @@ class Einsum(Node):
         return self.operands
 
     @staticmethod
-    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+    def spelled(name: Spelling, number: Spelling, *values: Any) -> tuple[Any, ...]:
         coefficient, operands, subscripts, out, sizes = values
-        return coefficient, tuple(map(name, operands)), subscripts, out, sizes
+        return number(coefficient), tuple(map(name, operands)), subscripts, out, sizes
 
 
 class Sum(Node):
@@ -113,9 +114,9 @@ class Sum(Node):
         return tuple(node for _, node in self.terms)
 
     @staticmethod
-    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+    def spelled(name: Spelling, number: Spelling, *values: Any) -> tuple[Any, ...]:
         (terms,) = values
-        return (tuple((factor, name(node)) for factor, node in terms),)
+        return (tuple([(number(factor), name(node)) for factor, node in terms]),)
 
 
 class Map(Node):
@@ -132,7 +133,7 @@ class Map(Node):
         return self.args
 
     @staticmethod
-    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+    def spelled(name: Spelling, _number: Spelling, *values: Any) -> tuple[Any, ...]:
         function, args, parameter = values
         return function, tuple(map(name, args)), parameter
 
@@ -151,7 +152,7 @@ class Apply(Node):
         return (self.arg,)
 
     @staticmethod
-    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+    def spelled(name: Spelling, _number: Spelling, *values: Any) -> tuple[Any, ...]:
         function, arg, parameter, shape = values
         return function, name(arg), parameter, shape
 
@@ -185,22 +186,36 @@ class Named(Node):
         return (self.value,)
 
     @staticmethod
-    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+    def spelled(name: Spelling, _number: Spelling, *values: Any) -> tuple[Any, ...]:
         named, value = values
         return named, name(value)
 
 
-_TABLE: WeakValueDictionary[tuple[Any, ...], Node] = WeakValueDictionary()
+class _Entry(ref[Node]):
+    """A node in the table, by its key; the entry goes when the node does."""
+
+    __slots__ = ("key",)
+    key: tuple[Any, ...]
+
+
+_TABLE: dict[tuple[Any, ...], _Entry] = {}
 _LOCK = threading.RLock()
 N = TypeVar("N", bound=Node)
+
+
+def _forget(entry: ref[Node]) -> None:
+    with _LOCK:
+        if _TABLE.get(entry.key) is entry:  # type: ignore[attr-defined]
+            del _TABLE[entry.key]
 
 
 def intern(kind: type[N], shape: Shape, *values: Any) -> N:
     """The one node with these values of its fields; only builders call this."""
     # Children by id: a node keeps its children alive, and its key must not, or no cycle could be collected.
-    key = (kind, *kind.spelled(id, *values))
+    key = (kind, *kind.spelled(id, Fraction.as_integer_ratio, *values))
     with _LOCK:
-        found = _TABLE.get(key)
+        entry = _TABLE.get(key)
+        found = entry() if entry is not None else None
         if found is None:
             found = object.__new__(kind)
             for name, value in zip(kind.fields, values, strict=True):
@@ -208,7 +223,9 @@ def intern(kind: type[N], shape: Shape, *values: Any) -> N:
             found.shape = shape
             found.memo = {}
             found._digest = None
-            _TABLE[key] = found
+            entry = _Entry(found, _forget)
+            entry.key = key
+            _TABLE[key] = entry
     return found  # type: ignore[return-value]
 
 
@@ -222,13 +239,17 @@ def _find_digest(root: Node) -> None:
             stack += missing
             continue
         stack.pop()
-        values = node.spelled(_known_digest, *[getattr(node, name) for name in node.fields])
+        values = node.spelled(_known_digest, _itself, *[getattr(node, name) for name in node.fields])
         text = repr((type(node).__name__, [sorted(v) if isinstance(v, frozenset) else v for v in values]))
         node._digest = int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 def _known_digest(node: Node) -> int | None:
     return node._digest
+
+
+def _itself(number: Fraction) -> Fraction:
+    return number
 
 
 def topological(*roots: Node, skip: Container[Node] = ()) -> Iterator[Node]:

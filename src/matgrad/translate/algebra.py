@@ -38,7 +38,7 @@ def of_order(dims: Sequence[Dim]) -> Type:
 
 def number(value: Fraction | int) -> Expr:
     value = value if isinstance(value, Fraction) else Fraction(value)
-    if value >= 0:
+    if value.numerator >= 0:
         return Expr("number", value=value, type=SCALAR_TYPE)
     return Expr("neg", (Expr("number", value=-value, type=SCALAR_TYPE),), type=SCALAR_TYPE)
 
@@ -167,12 +167,15 @@ def addition(terms: Sequence[Expr]) -> Expr:
     return Expr("add", tuple(flat), type=type_)
 
 
+_ONE = Fraction(1)
+
+
 def _gathered(terms: list[Expr]) -> list[Expr]:
     """Terms that differ in their coefficients only, added up where the first of them stands."""
     sums: dict[Expr, Fraction] = {}
     for term in terms:
         factor, rest = _coefficient(term)
-        sums[rest] = sums.get(rest, Fraction(0)) + factor
+        sums[rest] = sums[rest] + factor if rest in sums else factor
     if len(sums) == len(terms):
         return terms
     found = [_times_number(total, rest) for rest, total in sums.items() if total]
@@ -189,7 +192,7 @@ def _coefficient(term: Expr) -> tuple[Fraction, Expr]:
     if term.op == "product" and term.args[0].op == "number" and term.value[0] in ("*", ".*"):
         rest = product(list(zip(("*", *term.value[1:]), term.args[1:], strict=True)))
         return Fraction(term.args[0].value), rest
-    return Fraction(1), term
+    return _ONE, term
 
 
 def _times_number(factor: Fraction, rest: Expr) -> Expr:
@@ -309,6 +312,8 @@ _UNSIZED = ("eye", "vector", "matrix", "unit")
 
 def has_inner_constants(expr: Expr) -> bool:
     """Whether a constant sized by context stands inside of a call, an einsum, a stack or an index."""
+    if not any(is_unsized(node) for node in walk(expr)):
+        return False
     inside = (node for node in walk(expr) if node.op in ("call", "einsum", "stack", "index"))
     return any(is_unsized(inner) for node in inside for arg in node.args for inner in walk(arg))
 

@@ -57,6 +57,7 @@ class Contraction:
         self.sizes = sizes
         self.order = order
         self.scalars: list[Expr] = []
+        self._on: dict[int, list[Piece]] | None = None
 
     def run(self) -> tuple[list[Expr], tuple[Expr, ...]]:
         while not self._is_read() and any(step(self) for step in _STEPS):
@@ -73,18 +74,26 @@ class Contraction:
         return self.pieces[0].legs == self.out and len(set(self.out)) == len(self.out)
 
     def count(self, label: int) -> int:
-        return sum(p.legs.count(label) for p in self.pieces) + self.out.count(label)
+        return sum([p.legs.count(label) for p in self.at(label)]) + self.out.count(label)
 
     def at(self, label: int) -> list[Piece]:
-        return [p for p in self.pieces if label in p.legs]
+        """The pieces with a leg of this label."""
+        return self.by_label().get(label, [])
 
-    def labels(self) -> list[int]:
-        return list(dict.fromkeys(x for p in self.pieces for x in p.legs))
+    def by_label(self) -> dict[int, list[Piece]]:
+        """All labels of the pieces, each with the pieces on it."""
+        if self._on is None:
+            self._on = {}
+            for piece in self.pieces:
+                for x in dict.fromkeys(piece.legs):
+                    self._on.setdefault(x, []).append(piece)
+        return self._on
 
     def replace(self, old: Sequence[Piece], *new: Piece) -> None:
         for piece in old:
             self.pieces.remove(piece)
         self.pieces += new
+        self._on = None
 
     # -- the end
 
@@ -162,9 +171,8 @@ def _best_trace(piece: Piece, order: Ordering) -> Expr:
 
 def _inner(c: Contraction) -> bool:
     """Two columns on a label that nothing else has: an inner product."""
-    for label in c.labels():
-        found = c.at(label)
-        if label not in c.out and len(found) == 2 and c.count(label) == 2 and all(len(p.legs) == 1 for p in found):
+    for label, found in c.by_label().items():
+        if len(found) == 2 and label not in c.out and all(len(p.legs) == 1 for p in found):
             first, second = found
             c.replace(found)
             candidates = [
@@ -194,9 +202,8 @@ def _absorb(c: Contraction) -> bool:
 
 def _chain(c: Contraction) -> bool:
     """A matrix times a matrix, on a label that nothing else has."""
-    for label in c.labels():
-        found = c.at(label)
-        if label in c.out or c.count(label) != 2 or len(found) != 2 or any(len(p.legs) != 2 for p in found):
+    for label, found in c.by_label().items():
+        if len(found) != 2 or label in c.out or c.count(label) != 2 or any(len(p.legs) != 2 for p in found):
             continue
         first, second = found
         if set(first.legs) == set(second.legs) and any(c.count(x) > 2 for x in first.legs):
@@ -210,8 +217,8 @@ def _chain(c: Contraction) -> bool:
 
 def _hadamard_columns(c: Contraction) -> bool:
     """Several columns on one label: their elementwise product; one is kept for the inner product at the end."""
-    for label in c.labels():
-        columns = [p for p in c.at(label) if len(p.legs) == 1]
+    for label, found in c.by_label().items():
+        columns = [p for p in found if len(p.legs) == 1]
         if len(columns) < 2:
             continue
         others = c.count(label) - len(columns)
@@ -302,10 +309,10 @@ def _is_mask(expr: Expr) -> bool:
 
 def _summed(c: Contraction) -> bool:
     """A label that only one piece has is summed over."""
-    for label in c.labels():
+    for label, found in c.by_label().items():
         if label in c.out or c.count(label) != 1:
             continue
-        (piece,) = c.at(label)
+        (piece,) = found
         if len(piece.legs) == 1:
             c.replace([piece])
             c.scalars.append(c.order.best([call("sum", piece.expr(), type=SCALAR_TYPE), *_squares(piece.expr())]))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from matgrad.formula.syntax import SCALAR, SCALAR_TYPE, Expr, Type
+from matgrad.tensor import builders as b
 from matgrad.translate.algebra import (
     addition,
     call,
@@ -27,22 +28,24 @@ from matgrad.translate.terms import Ordering, Term, counted, flattened, powers, 
 def joined(term: Term, order: Ordering, type_: Type) -> Expr:
     """The term as one expression of this type: coefficient, scalars, chain, then what it is divided by."""
     term = flattened(term)
-    size = abs(term.coefficient)
+    minus = term.coefficient.numerator < 0
+    size = -term.coefficient if minus else term.coefficient
     scalars = sorted(powers(term.scalars), key=lambda e: (_complexity(e), order.rank(e)))
     below = list(term.below)
     if size.numerator == 1 and size != 1 and (below or size.denominator not in (2, 4, 5, 10)):
         if scalars or term.chain:
             below, size = [number(size.denominator), *below], Fraction(1)
     if not term.chain and type_.kind != SCALAR:
-        inner = joined(term._replace(coefficient=abs(term.coefficient)), order, SCALAR_TYPE)
+        inner = joined(term._replace(coefficient=-term.coefficient if minus else term.coefficient), order, SCALAR_TYPE)
         whole = _filled(inner, type_)
-        return negative(whole) if term.coefficient < 0 else whole
-    factors: list[tuple[str, Expr]] = [("*", e) for e in (*([number(size)] if size != 1 else []), *scalars)]
+        return negative(whole) if minus else whole
+    front = [] if size is b.ONE or size == 1 else [number(size)]
+    factors: list[tuple[str, Expr]] = [("*", e) for e in (*front, *scalars)]
     factors += _after(factors, runs(term.chain))
     if not factors:
         factors = [("*", number(1))]
     whole = product([*factors, *(("/", e) for e in _denominator(below, order))])
-    return negative(whole) if term.coefficient < 0 else whole
+    return negative(whole) if minus else whole
 
 
 def _after(front: Sequence[tuple[str, Expr]], chain: Sequence[Expr]) -> list[tuple[str, Expr]]:
@@ -76,7 +79,8 @@ EXHAUSTIVE = 4
 
 def total(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
     """The sum of the terms with common factors pulled out, where that is shorter to print."""
-    ordered = tuple(sorted(_merged(terms), key=order.rank_term))
+    merged = _merged(terms) if len(terms) > 1 else terms
+    ordered = tuple(sorted(merged, key=order.rank_term) if len(merged) > 1 else merged)
     known = order.totals.get((ordered, type_))
     if known is not None:
         return known
@@ -107,8 +111,9 @@ def _unordered(items: Sequence[Expr]) -> frozenset[tuple[Expr, int]]:
 
 def _plain(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
     """One term after the other, a positive one first; constants are broadcast if anything else has the shape."""
-    ordered = sorted(terms, key=lambda t: t.coefficient < 0) if terms[0].coefficient < 0 else list(terms)
-    if ordered and ordered[0].coefficient > 0:
+    minus = terms[0].coefficient.numerator < 0
+    ordered = sorted(terms, key=lambda t: t.coefficient.numerator < 0) if minus else list(terms)
+    if ordered[0].coefficient.numerator > 0:
         first = ordered[0]
         ordered = [first, *(t for t in terms if t is not first)]
     ordered = _numbers_last(ordered)
@@ -145,7 +150,9 @@ def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | Non
         merged = outer(inside, sign)
         rest = [t for t in terms if t not in group]
         candidates.append(total([*rest, merged], order, type_) if rest else joined(merged, order, type_))
-    return min(candidates, key=lambda e: (dressed_cost(e), order.rank(e)), default=None)
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    return min(candidates, key=lambda e: (dressed_cost(e), order.rank(e)))
 
 
 _SYMMETRY = 3

@@ -6,7 +6,7 @@ form, and every array of a higher order, is given in index notation, as an ``ein
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from matgrad.dims import Dim
@@ -97,14 +97,20 @@ class Recovery:
 
     def _turns(self, expr: Expr) -> bool:
         """Whether it is a difference that the formula does not have itself: u - v may be written v - u."""
-        typed = expr in self._typed or negated(expr) in self._typed
-        return expr.op == "add" and not typed and any(a.op == "neg" for a in expr.args)
+        if expr.op != "add" or all(a.op != "neg" for a in expr.args):
+            return False
+        return expr not in self._typed and negated(expr) not in self._typed
 
     def signed(self, root: Node) -> tuple[int, Expr]:
         """The sign and the formula of which the node is the product: the first term of a sum is positive."""
         if root not in self._done:
-            for node in topological(root):  # children first, so that depth is no problem
-                if node not in self._done:
+            needed = {root}
+            order = list(topological(root, skip=self._done))
+            for node in reversed(order):
+                if node in needed:
+                    needed.update(_read_from(node))
+            for node in order:  # children first, so that depth is no problem
+                if node in needed and node not in self._done:
                     self._done[node] = self._one(node)
         return self._done[root]
 
@@ -277,8 +283,8 @@ class Recovery:
         parts = [part for part in parts if not any(is_zero(e) for e in (*part.scalars, *part.chain))]
         if not parts:
             return self._zero(shape)
-        sign = 1 if parts[0].coefficient > 0 else -1
-        oriented = [part._replace(coefficient=sign * part.coefficient) for part in parts]
+        sign = 1 if parts[0].coefficient.numerator > 0 else -1
+        oriented = parts if sign > 0 else [part._replace(coefficient=-part.coefficient) for part in parts]
         whole = total(oriented, self.order, of_order(shape))
         if len(shape) == 2 and not turning and sum(e.op == "transpose" for e in walk(whole)) > len(terms):
             turned = self._total([(sign * f, b.transpose(t)) for f, t in terms], shape[::-1], turning=True)
@@ -293,7 +299,7 @@ class Recovery:
         """One term of a sum, taken apart into scalars and a chain."""
         if isinstance(node, Einsum) and len(node.shape) <= 2:
             try:
-                return self._network(node, factor * node.coefficient)
+                return self._network(node, b.times(factor, node.coefficient))
             except NoMatrixForm:
                 pass
         sign, expr = self.signed(node)
@@ -302,7 +308,7 @@ class Recovery:
             return Term(factor, (), (), (expr,))
         scalars: list[Expr] = []
         below: list[Expr] = []
-        factor *= split_scalar(expr, scalars, below)
+        factor = b.times(factor, split_scalar(expr, scalars, below))
         return Term(factor, tuple(scalars), tuple(below), ())
 
     # -- contractions
@@ -386,7 +392,7 @@ class Recovery:
                     scalars.append(self._trace_of_sum(operand, sign, expr))
                     continue
             if not labels:
-                coefficient *= split_scalar(expr, scalars, below)
+                coefficient = b.times(coefficient, split_scalar(expr, scalars, below))
             elif len(labels) > 2 or is_fuse(operand):
                 raise NoMatrixForm
             else:
@@ -418,7 +424,7 @@ class Recovery:
 
     def _upright(self, term: Term) -> Term:
         """-(u - v)*w as (v - u)*w, for a difference that the formula does not have itself."""
-        if term.coefficient > 0:
+        if term.coefficient.numerator > 0:
             return term
         if any(self._turns(factor) for factor in term.chain):
             return term._replace(coefficient=-term.coefficient, chain=self._one_turned(term.chain))
@@ -470,6 +476,16 @@ def _with_argument(expr: Expr, arg: Expr) -> Expr:
     if expr.op == "power":
         return expr.replace(args=(arg, expr.args[1]), type=arg.type)
     return transposed(expr)
+
+
+def _read_from(node: Node) -> Iterator[Node]:
+    """The nodes whose formulas are asked for to write one: contractions in a sum are read in place, term by term."""
+    if _is_sum(node):
+        (node,) = node.children if isinstance(node, Einsum) else (node,)
+        for term in node.children:
+            yield from term.children if isinstance(term, Einsum) else (term,)
+    else:
+        yield from node.children
 
 
 def _is_sum(node: Node) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from matgrad.formula.syntax import SCALAR, Expr
+from matgrad.tensor.builders import ONE
 from matgrad.translate.algebra import power, times
 
 REPEATED = 8
@@ -17,8 +18,8 @@ def split_scalar(expr: Expr, scalars: list[Expr], below: list[Expr]) -> Fraction
         if expr.op == "number":
             return Fraction(expr.value)
         scalars += _repeated(expr)
-        return Fraction(1)
-    coefficient = Fraction(1)
+        return ONE
+    coefficient = ONE
     for operator, arg in zip(("*", *expr.value), expr.args, strict=True):
         if arg.op == "number":
             coefficient = coefficient * arg.value if operator == "*" else coefficient / arg.value

@@ -9,6 +9,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from matgrad.formula.syntax import SCALAR, Expr, Type
+from matgrad.tensor import builders as b
 from matgrad.translate.algebra import (
     cost,
     names,
@@ -44,7 +45,12 @@ class Ordering:
 
     def best(self, candidates: Sequence[Expr]) -> Expr:
         """The cheapest to print, in the words of the formula if possible; of equals, in the order of its names."""
-        return min(candidates, key=lambda e: (cost(e) - _IN_WORDS * self._in_words(e), self.rank(e)))
+        if len(candidates) == 1:
+            return candidates[0]
+        costs = [cost(e) - _IN_WORDS * self._in_words(e) for e in candidates]
+        least = min(costs)
+        cheapest = [e for e, found in zip(candidates, costs, strict=True) if found == least]
+        return cheapest[0] if len(cheapest) == 1 else min(cheapest, key=self.rank)
 
     def _in_words(self, expr: Expr) -> bool:
         """Whether it is a call of the formula as typed, or a power of one: norm2(x)^2 where norm2(x) is known."""
@@ -52,15 +58,18 @@ class Ordering:
 
     def rank_term(self, term: Term) -> tuple[tuple[int, ...], Fraction, int]:
         parts = (*term.scalars, *term.chain, *term.below)
-        return tuple([r for e in parts for r in self.rank(e)]), -_degree(term), sum([cost(e) for e in parts])
+        return tuple([r for e in parts for r in self.rank(e)]), _minus_degree(term), sum([cost(e) for e in parts])
 
 
-def _degree(term: Term) -> Fraction:
+_ZERO = Fraction(0)
+
+
+def _minus_degree(term: Term) -> Fraction:
     """The power of a single scalar, by which polynomials are ordered, the highest first."""
     if len(term.scalars) != 1 or term.below or term.chain:
-        return Fraction(0)
+        return _ZERO
     base, exponent = split_power(term.scalars[0])
-    return exponent if base.op == "name" else Fraction(0)
+    return -exponent if base.op == "name" else _ZERO
 
 
 def split_power(expr: Expr) -> tuple[Expr, Fraction]:
@@ -69,7 +78,7 @@ def split_power(expr: Expr) -> tuple[Expr, Fraction]:
         return expr.args[0], expr.args[1].value
     if expr.op == "call" and expr.value.name == "sqrt" and expr.kind == SCALAR:
         return expr.args[0], Fraction(1, 2)
-    return expr, Fraction(1)
+    return expr, b.ONE
 
 
 def chained(factors: Sequence[Expr]) -> Expr:
@@ -96,8 +105,8 @@ def powers(scalars: Sequence[Expr]) -> list[Expr]:
     """Equal scalars as powers: tr(A)*tr(A) is tr(A)^2, and q*sqrt(q) is q^(3/2)."""
     counts: dict[Expr, Fraction] = {}
     for scalar in scalars:
-        base, exponent = split_power(scalar) if scalar.op == "call" else (scalar, Fraction(1))
-        counts[base] = counts.get(base, Fraction(0)) + exponent
+        base, exponent = split_power(scalar) if scalar.op == "call" else (scalar, b.ONE)
+        counts[base] = counts[base] + exponent if base in counts else exponent
     return [power(e, count) for e, count in counts.items()]
 
 
@@ -113,7 +122,7 @@ def flattened(term: Term) -> Term:
     """Products among the factors of a chain joined to it: what is associative is kept flat, so that ends compare."""
     coefficient, scalars, below, chain = term.coefficient, list[Expr](), list(term.below), list[Expr]()
     for scalar in term.scalars:
-        coefficient *= split_scalar(scalar, scalars, below)
+        coefficient = b.times(coefficient, split_scalar(scalar, scalars, below))
     for factor in term.chain:
         if factor.op == "neg":
             coefficient, factor = -coefficient, factor.args[0]
