@@ -228,3 +228,44 @@ def test_facts() -> None:
     with pytest.raises(NotSupported, match="k is the exponent of a matrix"):
         matgrad.parse("tr(X^k)").facts("k")
     assert {v for f in matgrad.parse("tr(X^k)").facts().findings for v in f.variables} == {"X"}
+
+
+VARIABLE_EXPONENTS: list[tuple[str, str, Callable[..., Any], str, str]] = [
+    ("sum(x.^y)", "x", lambda x, y: jnp.sum(x**y), "x.^(y - 1).*y", "x > 0"),
+    ("sum(x.^y)", "y", lambda x, y: jnp.sum(x**y), "log(x).*x.^y", "x > 0"),
+    ("sum(c.^x)", "x", lambda c, x: jnp.sum(c**x), "log(c)*c.^x", "c > 0"),
+    ("sum(c.^x)", "c", lambda c, x: jnp.sum(c**x), "(c.^(x - 1))'*x", "c > 0"),
+    ("c^k", "c", lambda c, k: c**k, "k*c^(k - 1)", "c > 0"),
+    ("c^k", "k", lambda c, k: c**k, "log(c)*c^k", "c > 0"),
+    ("c^c", "c", lambda c: c**c, "(log(c) + 1)*c^c", "c > 0"),
+    ("sum(X.^B)", "X", lambda X, B: jnp.sum(X**B), "X.^(B - 1).*B", "X > 0"),
+    ("sum(X.^B)", "B", lambda X, B: jnp.sum(X**B), "log(X).*X.^B", "X > 0"),
+    ("sum(2.^x)", "x", lambda x: jnp.sum(2.0**x), "log(2)*2.^x", ""),
+    ("(1/2)^c", "c", lambda c: 0.5**c, "log(1/2)*(1/2)^c", ""),
+    ("(x'*x)^c", "x", lambda x, c: (x @ x) ** c, "2*c*(x'*x)^(c - 1)*x", "x'*x > 0"),
+]
+
+
+@pytest.mark.parametrize(("formula", "wrt", "function", "text", "condition"), VARIABLE_EXPONENTS, ids=named)
+def test_variable_exponents(formula: str, wrt: str, function: Callable[..., Any], text: str, condition: str) -> None:
+    where = where_for(function)
+    arrays = arrays_for(function, 1) | ({"k": 1.7} if "k" in formula else {})
+    first, second = matgrad.derive(formula, wrt, where=where), matgrad.hessian(formula, wrt, where=where)
+    assert first.text == text
+    assert first.conditions == ((condition,) if condition else ())
+    np.testing.assert_allclose(first(**arrays), truth(jax.grad, function, wrt, arrays), rtol=1e-10)
+    np.testing.assert_allclose(second(**arrays), truth(jax.hessian, function, wrt, arrays), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("formula", ["(-2)^c", "0^c", "sum((-1).^x)*c^2 + (-1/2)^(c - 1)"])
+def test_powers_of_negative_numbers_have_no_derivative_in_the_exponent(formula: str) -> None:
+    with pytest.raises(NotSupported, match="only a power of a positive number"):
+        matgrad.derive(formula, "c")
+
+
+def test_power_of_a_negative_number() -> None:
+    found = matgrad.derive("(-1)^k*x'*x", "x")
+    assert found.text == "2*(-1)^k*x"
+    assert found.conditions == ("k is an integer",)
+    assert found.verify().passed
+    np.testing.assert_allclose(found(x=np.array([1.0, 2]), k=3), [-2, -4])

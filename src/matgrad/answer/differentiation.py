@@ -10,6 +10,7 @@ from matgrad.answer.riemannian import RIEMANNIAN, riemannian, structure
 from matgrad.differentiate.powers import IN_EXPONENT
 from matgrad.differentiate.transpose import derivatives
 from matgrad.errors import NotSupported, UnknownName
+from matgrad.formula.kinds import constant_value
 from matgrad.formula.syntax import MATRIX, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol, topological
@@ -36,12 +37,17 @@ def variable_of(formula: Formula, name: str) -> Node:
 
 
 def refuse_exponents(formula: Formula, variable: Node) -> None:
-    """X^k has no derivative in k, nor has anything made of it, even where a law would take the power away."""
+    """X^k and (-2)^k have no derivative in k, nor has what is made of them, even where a law would take them away."""
     program = formula.program
     for expr in (e for part in (*(d for _, d in program.definitions), program.body) for e in walk(part)):
-        if expr.op == "power" and expr.value == "^" and expr.args[0].kind == MATRIX:
-            if variable in topological(formula.node_of(expr.args[1])):
-                raise NotSupported(IN_EXPONENT, source=formula.source, span=expr.args[1].span)
+        if expr.op != "power":
+            continue
+        base, exponent = expr.args
+        of_matrix = expr.value == "^" and base.kind == MATRIX
+        known = constant_value(base)
+        if (of_matrix or (known is not None and known <= 0)) and variable in topological(formula.node_of(exponent)):
+            said = IN_EXPONENT if of_matrix else "only a power of a positive number has a derivative in its exponent"
+            raise NotSupported(said, source=formula.source, span=exponent.span)
 
 
 def one_pass(formula: Formula, node: Node, wrt: Sequence[str], symmetric: str) -> list[Node]:

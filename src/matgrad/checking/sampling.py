@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from matgrad.errors import MatgradError
+from matgrad.formula.kinds import constant_value
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import AT, MATRIX, RANGE, Expr, Program, Type, walk
 from matgrad.functions import card
@@ -78,16 +79,21 @@ def sizes_in(program: Program) -> set[str]:
 
 
 def exponents_in(program: Program) -> set[str]:
-    """The names in exponents of matrices, which stand for integers: k in X^(k - 1)."""
+    """The names in exponents of matrices and of negative numbers, which stand for integers: k in X^(k - 1), (-1)^k."""
     steps = [*program.definitions, ("", program.body)]
     names: set[str] = set()
     for name, part in reversed(steps):
         if name in names:
             names |= _names(part)
         for node in walk(part):
-            if node.op == "power" and node.value == "^" and node.args[0].kind == MATRIX:
+            if node.op == "power" and _is_for_integers(node):
                 names |= _names(node.args[1])
     return names
+
+
+def _is_for_integers(power: Expr) -> bool:
+    known = constant_value(power.args[0])
+    return (power.value == "^" and power.args[0].kind == MATRIX) or (known is not None and known < 0)
 
 
 def _names(expr: Expr) -> set[str]:

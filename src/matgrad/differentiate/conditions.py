@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from matgrad.formula.kinds import constant_value
 from matgrad.formula.parser import parse_expression
 from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, Call, Expr, Program, walk
 from matgrad.functions import Card, card
@@ -160,19 +161,32 @@ def _domain_of_power(expr: Expr, node_of: NodeOf, order: int) -> Iterator[Condit
 
 
 def _exponents(expr: Expr, varying: set[str], node_of: NodeOf) -> Iterator[Condition]:
-    """A symbolic exponent of X is an integer; where it, in a derivative k − 1, may be negative, X has an inverse."""
-    if expr.op != "power" or expr.value != "^" or expr.args[0].kind != MATRIX or _literal(expr.args[1]) is not None:
+    """A symbolic exponent of a matrix or of a negative number is an integer.
+
+    Where that of X, or in a derivative in X one less, may be negative, X has an inverse; that of 0 is not negative.
+    """
+    if expr.op != "power" or _literal(expr.args[1]) is not None:
         return
     base, exponent = expr.args
-    power = node_of(exponent)
-    names = [e for e in walk(exponent) if e.op == "name" and e.kind == SCALAR and not _is_integer(node_of(e))]
-    linear = _is_integer(power, (Symbol,))
-    yield from (Condition(e, "", words="#1 is an integer") for e in (names if linear else [exponent]))
-    least = 1 if _depends(base, varying) else 0
-    if _is_integer(power) or (nonnegative(power) is Fact.YES and not least) or invertible(node_of(base)) is Fact.YES:
-        return
-    det = Expr("call", (base,), Call("det"), type=SCALAR_TYPE)
-    yield Condition(exponent, "≥", str(least), instead=Condition(det, "≠"))
+    power, known = node_of(exponent), constant_value(base)
+    if expr.value == "^" and base.kind == MATRIX:
+        yield from _whole(exponent, node_of)
+        least = 1 if _depends(base, varying) else 0
+        enough = _is_integer(power) or (nonnegative(power) is Fact.YES and not least)
+        if not enough and invertible(node_of(base)) is not Fact.YES:
+            det = Expr("call", (base,), Call("det"), type=SCALAR_TYPE)
+            yield Condition(exponent, "≥", str(least), instead=Condition(det, "≠"))
+    elif known is not None and known < 0:
+        yield from _whole(exponent, node_of)
+    elif known == 0 and nonnegative(power) is not Fact.YES:
+        yield Condition(exponent, "≥")
+
+
+def _whole(exponent: Expr, node_of: NodeOf) -> Iterator[Condition]:
+    """That the names in an exponent are integers, where that is enough for it to be one; else that it is."""
+    names = [e for e in walk(exponent) if e.op == "name" and not e.dims and not _is_integer(node_of(e))]
+    parts = names if _is_integer(node_of(exponent), (Symbol,)) else [exponent]
+    yield from (Condition(part, "", words="#1 is an integer") for part in parts)
 
 
 def _is_integer(node: Node, also: tuple[type, ...] = ()) -> bool:

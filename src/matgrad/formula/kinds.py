@@ -19,7 +19,7 @@ from matgrad.formula.network import (
     VECTOR_BIT,
     Relation,
 )
-from matgrad.formula.syntax import MATRIX, VECTOR, Expr, Program, walk
+from matgrad.formula.syntax import MATRIX, VECTOR, Expr, Program, fold, walk
 from matgrad.functions import card
 
 
@@ -33,23 +33,23 @@ class Limit(NamedTuple):
 
 
 def constant_value(node: Expr) -> Fraction | None:
-    """The value of a small expression of literals, or None."""
-    values: list[Fraction] = []
+    """The value of an expression of literals, or None."""
+    found: Fraction | None = fold(node, _value_of)
+    return found
+
+
+def _value_of(node: Expr, values: list[Fraction | None]) -> Fraction | None:
     if node.op == "number":
         return Fraction(node.value)
-    if node.op not in ("neg", "add", "product"):
+    if node.op not in ("neg", "add", "product") or None in values:
         return None
-    for arg in node.args:
-        inner = arg.args[0] if arg.op == "neg" else arg
-        if inner.op != "number":
-            return None
-        values.append(-inner.value if arg.op == "neg" else inner.value)
+    known = [value for value in values if value is not None]
     if node.op == "neg":
-        return -values[0]
+        return -known[0]
     if node.op == "add":
-        return sum(values, Fraction(0))
-    total = values[0]
-    for operator, value in zip(node.value, values[1:], strict=True):
+        return sum(known, Fraction(0))
+    total = known[0]
+    for operator, value in zip(node.value, known[1:], strict=True):
         if operator in ("/", "./"):
             if not value:
                 return None
