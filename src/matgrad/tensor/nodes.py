@@ -170,7 +170,7 @@ class MatrixPower(Node):
         return (self.base, self.exponent)
 
     @staticmethod
-    def spelled(name: Callable[[Node], Any], *values: Any) -> tuple[Any, ...]:
+    def spelled(name: Spelling, _number: Spelling, *values: Any) -> tuple[Any, ...]:
         base, exponent = values
         return name(base), name(exponent)
 
