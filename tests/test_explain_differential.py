@@ -181,3 +181,53 @@ def test_brief_keeps_main_lines() -> None:
     assert [str(n.law.rule) for n in matgrad.explain("norm2(A*x - b)^2", "x", brief=True)][2:] == [
         "differential of a squared norm", "A and b are constant", "move a matrix across", "read off the gradient",
     ]  # fmt: skip
+
+
+def test_brief_keeps_every_name_that_it_uses() -> None:
+    formula = "h1 = relu(W1*x + b1); h2 = sigmoid(W2*h1 + b2); o = W3*h2 + b3; logsumexp(o) - y'*o"
+    for text, wrt in ((formula, "W1"), ("norm2(W2*gelu(W1*x) - y)^2", "W1"), ("-y'*log(softmax(A*x))", "x")):
+        found = matgrad.explain(text, wrt, brief=True)
+        known = {*matgrad.parse(text).variables}
+        for line in found:
+            known |= {line.left.value} if line.part == "let" else set()
+            used = set(re.findall(r"\b(?:delta|Delta)\d*\b", found.words.text(line.right)))
+            assert used <= known
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt", "where", "rule", "line"),
+    [
+        ("sum(X*A.*X)", "X", None, "a sum of products is a trace", "df = tr(Xᵀ dX A) + tr(Aᵀ Xᵀ dX)"),
+        ("sum(logsumexp(X*W, dim=2))", "W", None, "all sums of rows or columns", "df = Σ(softmax(Z, dim=2) ∘ dZ)"),
+        ("u'*logsumexp(X, dim=2)", "X", None, "weighted sums of rows", "df = Σ(diag(u) softmax(X, dim=2) ∘ dX)"),
+        ("logsumexp(X, dim=1)*u", "X", None, "weighted sums of columns", "df = Σ(softmax(X, dim=1) diag(u) ∘ dX)"),
+        ("D = diag(d); norm2(A*D*x - b)^2", "d", None, "the diagonal of an outer product", "∇f = 2 x ∘ (Aᵀ r)"),
+        ("D = diag(d); norm2(A*D*x - b)^2", "d", None, "diag is linear", "dD = diag(dd)"),
+    ],
+)
+def test_sums_and_diagonals_have_laws_of_their_own(
+    formula: str, wrt: str, where: str | None, rule: str, line: str
+) -> None:
+    assert (line, rule) in _lines(formula, wrt, where)
+
+
+def test_a_softmax_of_rows_is_worked_out_without_collecting_in_the_normal_form() -> None:
+    shown = _lines("-sum(Y.*log(softmax(X*W, dim=2)))", "W")
+    assert ("df = −tr(Yᵀ dZ) + Σ(Y, dim=2)ᵀ Σ(P ∘ dZ, dim=2)", "cancel in a diagonal") in shown
+    assert not any(rule == "collect the terms in the differential" for _, rule in shown)
+
+
+def test_no_line_repeats_the_one_above() -> None:
+    shown = [line for line, _ in _lines("inv(A + X)*b", "X")]
+    assert all(a != b for a, b in zip(shown, shown[1:], strict=False))
+
+
+def test_points_at_which_terms_cancel_under_a_jump_are_left_out() -> None:
+    found = matgrad.explain("sign(argmax(x') + y' - (x' + y' - x'))", "x")
+    assert found.words.unicode(found[-1].right) == "𝟎"
+
+
+def test_numbers_say_what_the_differential_is() -> None:
+    found = matgrad.explain("norm2(x)^2", "x", at={"x": np.array([1.0, 2.0])})
+    assert found[1].remark == "numbers: dx is all ones"
+    assert found[1].numbers == pytest.approx(6)

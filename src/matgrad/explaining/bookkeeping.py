@@ -13,7 +13,7 @@ from typing import NamedTuple
 from matgrad.dims import Dim
 from matgrad.explaining.lines import Law, Path
 from matgrad.explaining.simplifying import Simplifier, with_powers
-from matgrad.explaining.terms import chain_of, parts_of, turned_chain
+from matgrad.explaining.terms import chain_of, parts_of, turned, turned_chain
 from matgrad.explaining.trees import expanded, factors_of, ones, terms_of, tidied, varies
 from matgrad.explaining.working import Step
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
@@ -35,16 +35,24 @@ def _place(factors: list[Expr], names: Names) -> int | None:
 
 
 def _sum_of_products(core: Expr, names: Names) -> Expr | None:
+    return _sum_as_product(core, names, VECTOR)
+
+
+def _sum_as_trace(core: Expr, names: Names) -> Expr | None:
+    return _sum_as_product(core, names, MATRIX)
+
+
+def _sum_as_product(core: Expr, names: Names, kind: str) -> Expr | None:
     if core.op != "call" or core.value.name != "sum" or core.value.dim is not None:
         return None
     inner = core.args[0]
-    split = _entrywise(inner, names) if inner.kind in (VECTOR, MATRIX) else None
+    split = _entrywise(inner, names) if inner.kind == kind else None
     if split is None:
         return None
     others, varying = split
     if inner.kind == VECTOR:
         return times(transposed(others), varying)
-    return call("tr", times(transposed(others), varying), type=SCALAR_TYPE)
+    return call("tr", times(turned(others), varying), type=SCALAR_TYPE)
 
 
 def _summed(core: Expr, kind: str) -> Expr | None:
@@ -67,6 +75,48 @@ def _sum_of_all(core: Expr, names: Names) -> Expr | None:
         return None
     row, column = ones(Type(VECTOR, inner.dims[:1])), ones(Type(VECTOR, inner.dims[1:]))
     return times(transposed(row), inner, column)
+
+
+def _sum_of_sums(core: Expr, names: Names) -> Expr | None:
+    """sum(sum(U, dim=2)) = sum(U)."""
+    if core.op != "call" or core.value.name != "sum" or core.value.dim is not None:
+        return None
+    inner = core.args[0]
+    inner = inner.args[0] if inner.op == "transpose" else inner
+    if inner.op != "call" or inner.value.name != "sum" or inner.value.dim is None:
+        return None
+    return call("sum", inner.args[0], type=SCALAR_TYPE)
+
+
+def _of_row_sums(core: Expr, names: Names) -> Expr | None:
+    """u'*sum(V, dim=2) = sum(diag(u)*V), where V varies."""
+    return _of_sums(core, names, 2)
+
+
+def _of_column_sums(core: Expr, names: Names) -> Expr | None:
+    """sum(V, dim=1)*u = sum(V*diag(u)), where V varies."""
+    return _of_sums(core, names, 1)
+
+
+def _of_sums(core: Expr, names: Names, dim: int) -> Expr | None:
+    factors = chain_of(core)
+    if factors is None or len(factors) < 2 or factors[0].kind != ROW or factors[-1].kind != VECTOR:
+        return None
+    place = _place(factors, names)
+    if place not in (0, len(factors) - 1):
+        return None
+    sums = factors[place]
+    if sums.op == "transpose":
+        sums = sums.args[0]
+    if sums.op != "call" or sums.value.name != "sum" or sums.value.dim != dim:
+        return None
+    weights = turned_chain(factors[:-1]) if place else times(*factors[1:])
+    diagonal = call("diag", weights, type=Type(MATRIX, weights.dims * 2))
+    split = _entrywise(sums.args[0], names)
+    inner = sums.args[0] if split is None else split[0]
+    scaled = times(diagonal, inner) if dim == 2 else times(inner, diagonal)
+    whole = scaled if split is None else product([("*", scaled), (".*", split[1])])
+    return call("sum", whole, type=SCALAR_TYPE)
 
 
 def _mean(size: Callable[[Dim], Expr]) -> Callable[[Expr, Names], Expr | None]:
@@ -96,7 +146,7 @@ def _entrywise(expr: Expr, names: Names) -> tuple[Expr, Expr] | None:
     """(u, v) where the formula is u.*v and only v varies."""
     if expr.op != "product":
         return None
-    pairs = factors_of(expr)
+    pairs = _grouped(factors_of(expr))
     if any(o not in (".*", "./") for o, f in pairs[1:] if f.kind != SCALAR) or not any(
         f.kind != SCALAR for _, f in pairs[1:]
     ):
@@ -111,6 +161,15 @@ def _entrywise(expr: Expr, names: Names) -> tuple[Expr, Expr] | None:
         rest = [("*", number(1)), *rest]
     others = product(rest)
     return (others, pairs[place][1]) if others.kind == expr.kind else None
+
+
+def _grouped(pairs: list[tuple[str, Expr]]) -> list[tuple[str, Expr]]:
+    """A*B.*C as (A*B).*C: what stands before the entrywise factors is one factor."""
+    places = [k for k, (o, f) in enumerate(pairs) if k and o == "*" and MATRIX in (f.kind, pairs[k - 1][1].kind)]
+    if not places or places[-1] == len(pairs) - 1:
+        return pairs
+    head = product(pairs[: places[-1] + 1])
+    return [("*", head), *pairs[places[-1] + 1 :]]
 
 
 def _scalar_transposed(core: Expr, names: Names) -> Expr | None:
@@ -234,6 +293,11 @@ RULES = (
     Rule(Law("a number comes out of a trace", "tr(a*U) = tr(U)*a", "the trace is linear"), _out_of_trace),
     Rule(Law("a sum of products", "sum(u.*v) = u'*v", "the definition of the inner product"),
          _sum_of_products),
+    Rule(Law("a sum of products is a trace", "sum(U.*V) = tr(U'*V)", "both add up U[i,j]*V[i,j]"), _sum_as_trace),
+    Rule(Law("all sums of rows or columns", "sum(sum(U, dim=2)) = sum(U)", "every entry is added once"), _sum_of_sums),
+    Rule(Law("weighted sums of rows", "u'*sum(V, dim=2) = sum(diag(u)*V)", "both add up u[i]*V[i,j]"), _of_row_sums),
+    Rule(Law("weighted sums of columns", "sum(V, dim=1)*u = sum(V*diag(u))", "both add up V[i,j]*u[j]"),
+         _of_column_sums),
     Rule(Law("a sum is a product with ones", "sum(u) = vector(1)'*u", "all entries are added"), _sum_of_entries),
     Rule(Law("a sum of all entries", "sum(U) = vector(1)'*U*vector(1)", "rows, then columns are added"), _sum_of_all),
     Rule(Law("the trace of an entrywise product", "tr(U.*V) = tr(diag(diag(U))*V)", "only diagonals meet"),

@@ -204,6 +204,33 @@ def _identity(expr: Expr) -> Expr | None:
     return None
 
 
+def _diagonal_of_product(expr: Expr) -> Expr | None:
+    """diag(U*(V./U)') = sum(V, dim=2): the rows of both meet, where that lets something cancel."""
+    if expr.op != "call" or expr.value.name != "diag" or expr.kind != VECTOR or expr.args[0].op != "product":
+        return None
+    pairs = factors_of(expr.args[0])
+    if len(pairs) != 2 or pairs[1][0] != "*" or any(f.kind != MATRIX for _, f in pairs):
+        return None
+    left, right = pairs[0][1], transposed(pairs[1][1])
+    found = _cancel_entrywise(product([("*", left), (".*", right)]))
+    return None if found is None else call("sum", found, type=expr.type or SCALAR_TYPE, dim=2)
+
+
+def _diagonal_of_outer(expr: Expr) -> Expr | None:
+    """diag(u*v') = u.*v."""
+    if expr.op != "call" or expr.value.name != "diag" or expr.kind != VECTOR or expr.args[0].op != "product":
+        return None
+    pairs = factors_of(expr.args[0])
+    if any(o != "*" or f.kind == SCALAR for o, f in pairs):
+        return None
+    factors = [f for _, f in pairs]
+    for k in range(len(factors) - 1):
+        if factors[k].kind == VECTOR and factors[k + 1].kind == ROW:
+            right = times(*(transposed(f) for f in reversed(factors[k + 1 :])))
+            return product([("*", times(*factors[: k + 1])), (".*", right)])
+    return None
+
+
 def _diagonals(expr: Expr) -> Expr | None:
     """diag(u)*diag(v) = diag(u.*v)."""
     if expr.op != "product" or expr.kind == SCALAR:
@@ -359,6 +386,10 @@ def _complement(expr: Expr) -> Expr | None:
 RULES = (
     Rule(Law("cancel", "u.*(v./u) = v", "entry by entry"), _cancel_entrywise),
     Rule(Law("multiply out", "(u + v).*w = u.*w + v.*w", "the product is distributive"), _distribute),
+    Rule(
+        Law("cancel in a diagonal", "diag(U*(V./U)') = sum(V, dim=2)", "a diagonal entry adds up U[i,j]*(V./U)[i,j]"),
+        _diagonal_of_product,
+    ),
     Rule(Law("cancel in an inner product", "(v./u)'*u = sum(v)", "entry by entry"), _cancel_inner),
     Rule(Law("cancel", "a*(b/a) = b", "the factor is not 0"), _cancel_scalars),
     Rule(Law("a factor of ones", "u.*vector(1) = u", "entry by entry"), _entrywise_ones),
@@ -376,6 +407,7 @@ LATE = (
     Rule(Law("ones times ones", "vector(1)*vector(1)' = matrix(1)", "all entries are 1"), _outer_ones),
     Rule(Law("the trace is linear", "tr(U + V) = tr(U) + tr(V)", "diagonals are added"), _trace_of_sum),
     Rule(Law("the trace of an outer product", "tr(u*v') = v'*u", "cyclic permutation"), _trace_of_outer),
+    Rule(Law("the diagonal of an outer product", "diag(u*v') = u.*v", "entry by entry"), _diagonal_of_outer),
     Rule(Law("a product of diagonal matrices", "diag(u)*diag(v) = diag(u.*v)", "entry by entry"), _diagonals),
     Rule(Law("a diagonal matrix times a vector", "diag(u)*v = u.*v", "entry by entry"), _diagonal_times),
     Rule(Law("a vector times itself", "u'*u = norm2(u)^2", "the definition of the norm"), _squared_norm),

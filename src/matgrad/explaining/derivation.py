@@ -9,10 +9,11 @@ from typing import Any
 
 from matgrad.errors import DataError
 from matgrad.explaining import render
-from matgrad.explaining.lines import Line
+from matgrad.explaining.lines import LET, Line
 from matgrad.explaining.words import Words
+from matgrad.formula.syntax import walk
 
-UNDECIDED = "not checked: no random point was found at which the formula is finite"
+UNDECIDED = "not checked: no random point was found at which the formula is finite and away from kinks"
 
 
 def defined(lines: list[Line], conditions: Sequence[str]) -> list[Line]:
@@ -60,13 +61,23 @@ class Derivation:
         return self.lines[index]
 
     def brief(self) -> Derivation:
-        """Main lines only."""
+        """Main lines only, and the names that they use."""
+        lines = self.lines
+        chosen = {
+            k for k, line in enumerate(lines)
+            if line.main or (line.continues and (k + 1 == len(lines) or lines[k + 1].left != line.left))
+        }  # fmt: skip
+        used: set[str] = set()
+        for k in reversed(range(len(lines))):
+            line = lines[k]
+            if line.part == LET and line.left.value in used:
+                chosen.add(k)
+            if k in chosen:
+                used |= {node.value for node in walk(line.right) if node.op == "name"}
         kept: list[Line] = []
-        for k, line in enumerate(self.lines):
-            last = k + 1 == len(self.lines) or self.lines[k + 1].left != line.left
-            if line.main or (last and line.continues):
-                continues = bool(kept) and kept[-1].left == line.left and kept[-1].part == line.part
-                kept.append(line._replace(continues=continues))
+        for k in sorted(chosen):
+            continues = bool(kept) and kept[-1].left == lines[k].left and kept[-1].part == lines[k].part
+            kept.append(lines[k]._replace(continues=continues))
         return replace(self, lines=tuple(kept))
 
     @property

@@ -190,13 +190,17 @@ class Pass:
         row = times(*found.chain)
         if row.op != "product" and row.op != "transpose" and row.op != "add":
             return
-        value = row if found.trace else turned(row)
+        upright = found.trace and row.op != "transpose" and cost(row) <= cost(turned(row))
+        value = row if upright else turned(row)
         if cost(value) <= LONG // 2:
             return
+        if found.trace and not upright and row.op != "transpose":
+            turned_ = call("tr", times(transposed(value), found.d), type=SCALAR_TYPE)
+            self.put(s.df, whole(found.parts.around(turned_)), TURN, self.current, ((),), main=False)
         name = s.name_coefficient(value)
         self.lines.append(Line(LET, name, value, DELTA, main=False))
         before = self.current
-        short = times(name, found.d) if found.trace else times(transposed(name), found.d)
+        short = times(name, found.d) if upright else times(transposed(name), found.d)
         if found.trace:
             short = call("tr", short, type=SCALAR_TYPE)
         after = whole(found.parts.around(short))

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from matgrad.explaining.arrangement import same
 from matgrad.explaining.lines import Law
 from matgrad.explaining.terms import Parts, chain_of, parts_of, turned, turned_chain
-from matgrad.explaining.trees import terms_of, tidied
+from matgrad.explaining.trees import factors_of, terms_of, tidied
 from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
-from matgrad.translate.algebra import addition, call, negative, number, times, transposed
+from matgrad.translate.algebra import addition, call, negative, number, product, times, transposed
 
 ADJOINT = Law("move a matrix across", "u'*U*v = (U'*u)'*v", "both are sums of the same products")
 GATHER = Law("collect the terms", "u'*v + w'*v = (u + w)'*v", "the inner product is linear")
@@ -116,9 +116,20 @@ def form(coefficient: Expr, d: Expr) -> Expr:
             return tidied(times(coefficient.args[0], form(inner, d)))
     if d.kind == VECTOR:
         return times(transposed(coefficient), d)
-    if coefficient.op == "product" and coefficient.args[0].kind == SCALAR and set(coefficient.value) == {"*"}:
-        return tidied(times(coefficient.args[0], form(times(*coefficient.args[1:]), d)))
-    return call("tr", times(coefficient, d), type=SCALAR_TYPE)
+    outside, inner = _without_scalars(coefficient)
+    trace = call("tr", times(inner, d), type=SCALAR_TYPE)
+    return tidied(
+        product([*((o, f) for o, f in outside if o == "*"), ("*", trace), *(p for p in outside if p[0] == "/")])
+    )
+
+
+def _without_scalars(coefficient: Expr) -> tuple[list[tuple[str, Expr]], Expr]:
+    """The scalar factors of a matrix, each with * or /, and what they multiply."""
+    pairs = factors_of(coefficient)
+    if any(o not in ("*", "/") for o, _ in pairs):
+        return [], coefficient
+    scalars = [pair for pair in pairs if pair[1].kind == SCALAR]
+    return scalars, times(*(f for _, f in pairs if f.kind != SCALAR))
 
 
 def needs_turning(matrix: Expr, gradient: Expr) -> bool:

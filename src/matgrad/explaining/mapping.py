@@ -236,7 +236,7 @@ class LinearMap:
             return None
         lines: list[Line] = []
         before = addition([v.shown for v in values if v is not None])
-        if len(terms) > 1 or before.op != "call":
+        if (len(terms) > 1 or before.op != "call") and left != s.df:
             lines.append(Line(STEP, left, before, VEC, vec(over.current), ((),)))
         for law, new in steps:
             after = addition([v.shown for v in new])

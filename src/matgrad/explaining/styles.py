@@ -23,6 +23,8 @@ from matgrad.explaining.second import next_lines, next_setting
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.truth import WrongLine, check, disagreement
 from matgrad.explaining.words import Word, Words, spelled_words
+from matgrad.formula.syntax import SCALAR, walk
+from matgrad.formula.unicode import to_unicode
 
 STYLES = ("differential", "backward", "components")
 READABLE = 24
@@ -100,8 +102,7 @@ def words_of(setting: Setting) -> Words:
 def checked(setting: Setting, lines: list[Line], style: str, at: Mapping[str, Any] | None) -> Derivation:
     """The derivation, if every line holds and the last one is what ``derive`` gives."""
     words = words_of(setting)
-    worlds = setting.worlds()
-    error = check(lines, worlds, words.unicode)
+    error, worlds = check(lines, setting.worlds(), words.unicode)
     final = _same_as(setting.answer, lines[-1], worlds)
     if at is not None:
         lines = with_numbers(setting, lines, at)
@@ -128,4 +129,20 @@ def with_numbers(setting: Setting, lines: list[Line], at: Mapping[str, Any]) -> 
     from matgrad.explaining.truth import on_space
 
     world = setting.world(point, 0, on_space(np.ones(shape), setting.subject().traits))
-    return defined([line._replace(numbers=world.value(line.right)) for line in lines], setting.answer.conditions)
+    numbered = [line._replace(numbers=world.value(line.right)) for line in lines]
+    return defined(_with_direction(setting, numbered), setting.answer.conditions)
+
+
+def _with_direction(setting: Setting, lines: list[Line]) -> list[Line]:
+    """What dx is, said where it first has a number."""
+    names = set(setting.of.values())
+    place = next((k for k, line in enumerate(lines) if any(n.value in names for n in walk(line.right))), None)
+    if place is None:
+        return lines
+    d = setting.differential_of(setting.wrt)
+    entries = "1" if d.kind == SCALAR else "all ones"
+    if setting.subject().traits & {"symmetric", "diagonal", "lower", "upper"}:
+        entries += ", in its space"
+    said = f"numbers: d{to_unicode(setting.name(setting.wrt))} is {entries}"
+    remark = "; ".join(filter(None, (lines[place].remark, said)))
+    return [*lines[:place], lines[place]._replace(remark=remark), *lines[place + 1 :]]

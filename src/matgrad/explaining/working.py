@@ -29,6 +29,9 @@ _LINEAR = {
 
 def linear_law(expr: Expr, of: Differentials) -> Law:
     """Why d moves inside of everything: what is constant."""
+    if expr.op == "call" and len(expr.args) == 1 and expr.value.name in ("diag", "vec", "sum", "tr"):
+        name = expr.value.name
+        return Law(f"{name} is linear", f"d({name}(u)) = {name}(d(u))", "d and a linear function commute")
     constants = [n for n in walk(expr) if n.op == "name" and n.value not in of]
     shown = [to_unicode(n) for n in dict.fromkeys(constants)]
     kinds = [n.kind for n in walk(expr) if n.op == "name" and n.value in of]
