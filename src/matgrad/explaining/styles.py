@@ -134,15 +134,14 @@ def with_numbers(setting: Setting, lines: list[Line], at: Mapping[str, Any]) -> 
 
 
 def _with_direction(setting: Setting, lines: list[Line]) -> list[Line]:
-    """What dx is, said where it first has a number."""
+    """What dx is in the numbers, said in the first line."""
     names = set(setting.of.values())
-    place = next((k for k, line in enumerate(lines) if any(n.value in names for n in walk(line.right))), None)
-    if place is None:
+    if not any(n.op == "name" and n.value in names for line in lines for n in walk(line.right)):
         return lines
     d = setting.differential_of(setting.wrt)
     entries = "1" if d.kind == SCALAR else "all ones"
     if setting.subject().traits & {"symmetric", "diagonal", "lower", "upper"}:
         entries += ", in its space"
-    said = f"numbers: d{to_unicode(setting.name(setting.wrt))} is {entries}"
-    remark = "; ".join(filter(None, (lines[place].remark, said)))
-    return [*lines[:place], lines[place]._replace(remark=remark), *lines[place + 1 :]]
+    said = f"in the numbers d{to_unicode(setting.name(setting.wrt))} is {entries}"
+    remark = "; ".join(filter(None, (lines[0].remark, said)))
+    return [lines[0]._replace(remark=remark), *lines[1:]]

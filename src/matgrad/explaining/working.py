@@ -29,15 +29,15 @@ _LINEAR = {
 
 def linear_law(expr: Expr, of: Differentials) -> Law:
     """Why d moves inside of everything: what is constant."""
-    if expr.op == "call" and len(expr.args) == 1 and expr.value.name in ("diag", "vec", "sum", "tr"):
-        name = expr.value.name
-        return Law(f"{name} is linear", f"d({name}(u)) = {name}(d(u))", "d and a linear function commute")
     constants = [n for n in walk(expr) if n.op == "name" and n.value not in of]
     shown = [to_unicode(n) for n in dict.fromkeys(constants)]
     kinds = [n.kind for n in walk(expr) if n.op == "name" and n.value in of]
     law = _LINEAR.get((expr.kind, kinds[0] if kinds else SCALAR), "d(a*u + b) = a*d(u)")
     if kinds[:1] == [VECTOR] == [expr.kind] and any(n.kind == MATRIX for n in constants):
         law = "d(U*v + w) = U*d(v)"
+    name = expr.value.name if expr.op == "call" and len(expr.args) == 1 else ""
+    if name and (not shown or name in ("diag", "vec")):
+        return Law(f"{name} is linear", f"d({name}(u)) = {name}(d(u))", "d and a linear function commute")
     if not shown or len(shown) > MOST_NAMES:
         rule = "differential of a linear expression"
         law = law if shown or expr.op != "add" else "d(u + v) = d(u) + d(v)"
