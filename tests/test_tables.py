@@ -1,9 +1,10 @@
 """Published tables as data: the Matrix Cookbook's derivatives and identities, and the derivatives that SymPy tests.
 
-Each entry is right, or not covered, and why. Facts only, written in the language of matgrad. The numbers of the Cookbook
-are meant to be those of the version of 15 November 2012 and have not been compared with it again: what the tests show
-is that the entries are true. Those of SymPy are from sympy/matrices/expressions/tests/test_derivatives.py (commit
+Each entry is right, or not covered, and why. Facts only, written in the language of matgrad. The Cookbook's numbers are
+meant to be those of the version of 15 November 2012 and have not been compared with it again: what the tests show is
+that the entries are true. Those of SymPy are from sympy/matrices/expressions/tests/test_derivatives.py (commit
 057ec4a8), where all is square; here sizes differ where they may.
+"""
 
 from __future__ import annotations
 
