@@ -18,6 +18,7 @@ from matgrad.formula.syntax import Expr, Program, walk
 
 ENOUGH, ENOUGH_OF_BRANCHES, ROUNDS = 3, 10, 16
 _BRANCHES = {"abs", "sign", "step", "relu", "max", "min", "argmax", "argmin", "norm1", "logdet"}
+_ROOTS = {"sqrt", "norm2", "normF", "log"}
 _SAME, _APART = 1e-30, 1e-15
 
 
@@ -35,7 +36,7 @@ def equal(left: Expr, right: Expr, subjects: Sequence[Subject], functions: Itera
     try:
         return _verdict(_modular(left, right, subjects), ENOUGH)
     except NotRational:
-        branching = branches(left) or branches(right)
+        branching = folds(left) or folds(right)
         outcomes = _with_digits(left, right, subjects, list(functions), branching)
         return _verdict(outcomes, ENOUGH_OF_BRANCHES if branching else ENOUGH)
 
@@ -43,6 +44,15 @@ def equal(left: Expr, right: Expr, subjects: Sequence[Subject], functions: Itera
 def branches(expr: Expr) -> bool:
     """Whether the formula has functions that are defined piece by piece."""
     return any(e.op == "call" and e.value.name in _BRANCHES for e in walk(expr))
+
+
+def folds(expr: Expr) -> bool:
+    """Whether signs may be lost on the way, as in a branch, a root or an even power of another function's value."""
+    return branches(expr) or any(
+        (e.op == "call" and e.value.name in _ROOTS)
+        or (e.op == "power" and not (e.args[1].op == "number" and e.args[1].value.denominator == 1))
+        for e in walk(expr)
+    )
 
 
 def _verdict(outcomes: Iterator[bool | None], enough: int) -> bool | None:
@@ -111,17 +121,19 @@ def _residues(subject: Subject, sizes: Mapping[str, int], rng: np.random.Generat
 def _with_digits(
     left: Expr, right: Expr, subjects: Sequence[Subject], functions: Sequence[str], branching: bool
 ) -> Iterator[bool | None]:
-    """At random points, and where there are branches at their mirror images too, so that every sign occurs."""
+    """At random points, and where there are branches with other signs too, so that every sign occurs."""
     field = Digits()
     convert = np.frompyfunc(lambda x: field.mp.mpf(float(x)), 1, 1)
+    rng = np.random.default_rng(13)
     integers = _integers(left, right)
     bound = {s.name for s in subjects if s.traits & {"positive", "nonnegative", "psd", "spd"}}
     free = [s.name for s in subjects if s.name not in bound | integers]
     drawing = points(Program((), left), subjects, functions, seed=11, attempts=60, integers=integers)
     for drawn, point in enumerate(drawing):
         arrays = {s.name: convert(point.arrays[s.name]) for s in subjects}
-        for sign in (1, -1) if branching else (1,):
-            signed = {name: sign * value if name in free else value for name, value in arrays.items()}
+        for turn in range(2 if branching else 1):  # once as drawn, once with other signs, each variable for itself
+            signs = {name: 1 if not turn or (drawn and rng.random() < 0.5) else -1 for name in free}
+            signed = {name: signs.get(name, 1) * value for name, value in arrays.items()}
             try:
                 a, b = (np.asarray(exact_value(e, signed, point.sizes, field), dtype=object) for e in (left, right))
             except (Unlucky, MatgradError, ZeroDivisionError, IndexError, ValueError, OverflowError):

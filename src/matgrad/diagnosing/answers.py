@@ -12,12 +12,15 @@ import time
 from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Subject
-from matgrad.deciding.equality import branches, equal
+from matgrad.deciding.equality import equal, folds
 from matgrad.diagnosing import trees
+from matgrad.diagnosing.faults import Fault, Wrong
+from matgrad.diagnosing.lessons import Lesson
 from matgrad.diagnosing.reading import Answer, other_layouts, read_answer, same_type
-from matgrad.diagnosing.repairs import DIAGNOSES, Fault, Wrong, only_under_a_sign
-from matgrad.diagnosing.teaching import Lesson, lesson
+from matgrad.diagnosing.repairs import DIAGNOSES
+from matgrad.diagnosing.teaching import lesson
 from matgrad.diagnosing.testing import Bench
+from matgrad.diagnosing.transposing import only_under_a_sign
 from matgrad.diagnosing.verdict import KINDS, Verdict
 from matgrad.formula.declarations import Where
 from matgrad.formula.syntax import MATRIX, Expr
@@ -65,18 +68,32 @@ def _judged(derivative: Derivative, bench: Bench, given: Answer, start: float) -
     wrong = _wrong(derivative, bench, given, start)
     faults = _faults(derivative, wrong, given)
     chosen = faults[0] if faults else Fault("unknown")
-    if not chosen.condition and given.typed is not None and same_type(given.typed, truth) and branches(truth):
+    if chosen.unit and chosen.part is not None:
+        chosen = chosen._replace(condition=f"{derivative.formula.print(chosen.part)} = 1")
+    typed = given.typed
+    if not chosen.condition and typed is not None and same_type(typed, truth) and (folds(truth) or folds(typed)):
         condition = only_under_a_sign(wrong)
         chosen = chosen._replace(condition=condition)
     also = tuple(dict.fromkeys(f.kind for f in faults[1:] if f.kind != chosen.kind))[:MOST_OTHERS]
-    correction = derivative.text
     if chosen.repaired is not None:
-        typed = bench.typed_as(chosen.repaired, truth.type)
-        correction = derivative.formula.print(typed) if typed is not None else correction
+        chosen = chosen._replace(repaired=trees.tidy(chosen.repaired))
+    if chosen.part is not None:
+        chosen = chosen._replace(part=trees.tidy(chosen.part))
+    correction = _correction(derivative, bench, chosen)
     return Verdict(
         False, chosen.kind, lesson(Lesson(derivative, bench, given, chosen)), correction, also, chosen.condition,
         "" if chosen.value is None else str(chosen.value),
     )  # fmt: skip
+
+
+def _correction(derivative: Derivative, bench: Bench, chosen: Fault) -> str:
+    """The repaired answer; the derivative as it prints, where a factor or a part of a term makes the repair clumsy."""
+    typed = None if chosen.repaired is None else bench.typed_as(chosen.repaired, derivative.expr.type)
+    if typed is None:
+        return derivative.text
+    near = derivative.formula.print(typed)
+    clumsy = chosen.kind == "forgot-chain-rule-factor" or (chosen.kind == "missing-term" and chosen.value is not None)
+    return derivative.text if clumsy and len(derivative.text) <= len(near) else near
 
 
 def _right(derivative: Derivative, bench: Bench, given: Answer) -> Verdict:
@@ -114,7 +131,7 @@ def _wrong(derivative: Derivative, bench: Bench, given: Answer, start: float) ->
     scalar = not derivative.formula.node.shape
     truth = derivative.expr
     square = scalar and truth.kind == MATRIX and truth.dims[0] == truth.dims[1] and derivative.order == 1
-    return Wrong(bench, given.tree, given.typed, values, square, start)
+    return Wrong(bench, given.tree, given.typed, values, square, start, derivative.wrt[-1])
 
 
 def _faults(derivative: Derivative, wrong: Wrong, given: Answer) -> list[Fault]:

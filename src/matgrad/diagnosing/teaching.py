@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from matgrad.answer.derivative import Derivative
-from matgrad.diagnosing.reading import Answer
-from matgrad.diagnosing.repairs import Fault
-from matgrad.diagnosing.testing import Bench
-from matgrad.errors import MatgradError
-from matgrad.explaining.derivation import Derivation
-from matgrad.explaining.lines import STEP, Line
+from matgrad.diagnosing.lessons import Lesson
+from matgrad.diagnosing.rules import rule
+from matgrad.diagnosing.worked import worked
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, walk
 from matgrad.formula.text import to_text
-
-
-class Lesson(NamedTuple):
-    """What is known of an answer when it is explained."""
-
-    derivative: Derivative
-    bench: Bench
-    given: Answer
-    fault: Fault | None
-    right: bool = False
 
 
 def lesson(about: Lesson) -> str:
@@ -39,7 +22,7 @@ def lesson(about: Lesson) -> str:
             "Undecided: no point was found at which your answer could be compared with the derivative.\n"
             f"    {derivative.text}"
         )
-    parts = [_WHAT[about.fault.kind](about), _condition(about), _rule(about), _worked(about)]
+    parts = [_WHAT[about.fault.kind](about), _condition(about), rule(about), worked(about)]
     return "\n".join(part for part in parts if part)
 
 
@@ -62,6 +45,9 @@ def _show(about: Lesson, expr: Expr | None) -> str:
 
 
 def _sign(about: Lesson) -> str:
+    assert about.fault is not None
+    if about.fault.part is not None:
+        return f"All is right but one sign, that of {_show(about, about.fault.part)}: {_turned(about)}."
     return "All is right but the sign: the derivative is the negative of your answer."
 
 
@@ -149,11 +135,21 @@ def _elementwise(about: Lesson) -> str:
 
 def _factor(about: Lesson) -> str:
     assert about.fault is not None
+    if about.fault.part is None:
+        return (
+            "A scalar factor of the chain rule is missing: the derivative points where your answer points, but its "
+            "length is another."
+        )
     return f"A factor of the chain rule is missing: {_show(about, about.fault.part)}."
 
 
 def _missing(about: Lesson) -> str:
     assert about.fault is not None
+    if about.fault.part is None:
+        return (
+            "The diagonal is right, but the entries off the diagonal are missing: each output depends on the other "
+            f"inputs too. The derivative is {about.derivative.text}."
+        )
     return f"What is there is right, but a term is missing: {_show(about, about.fault.part)}."
 
 
@@ -180,75 +176,3 @@ _WHAT: dict[str, Any] = {
     "elementwise-vs-matrix-product": _elementwise, "forgot-chain-rule-factor": _factor, "missing-term": _missing,
     "extra-term": _extra, "unknown": _unknown,
 }  # fmt: skip
-
-
-# -- at which rule
-
-
-def _rule(about: Lesson) -> str:
-    """The line of the derivation after which the answer can no longer be reached."""
-    from matgrad.explaining.styles import explained
-
-    derivative, formula = about.derivative, about.derivative.formula
-    if derivative.order > 2 or len(set(derivative.wrt)) > 1 or derivative.layout != "mixed":
-        return ""
-    try:
-        found = explained(formula, [derivative.wrt[-1]], None, derivative.order)
-    except MatgradError:
-        return ""
-    line = _line(about, found)
-    if line is None:
-        return ""
-    left, right = found.words.unicode(line.left), found.words.unicode(line.right)
-    return f"Compare this line of the derivation ({line.law.rule}):\n    {left} = {right}"
-
-
-def _line(about: Lesson, derivation: Derivation) -> Line | None:
-    assert about.fault is not None
-    steps = [line for line in derivation.lines if line.part == STEP]
-    if not steps:
-        return None
-    kind, part = about.fault.kind, about.fault.part
-    if kind in ("wrong-layout", "shape-mismatch"):
-        return derivation.lines[-1]
-    for mark in _marks(kind, part, about):
-        for line in steps:
-            if any(mark(node) for node in walk(line.right)):
-                return line
-    if kind in ("missing-symmetric-term", "missing-term", "only-valid-if-symmetric"):
-        return next((line for line in steps if "product rule" in line.law.rule or line.right.op == "add"), None)
-    return None
-
-
-def _marks(kind: str, part: Expr | None, about: Lesson) -> Iterator[Any]:
-    if kind == "sign":
-        yield lambda node: node.op == "neg"
-    if kind == "constant-factor" and about.fault is not None and isinstance(about.fault.value, Fraction):
-        value = about.fault.value
-        yield lambda node: node.op == "number" and node.value in (value.numerator, value)
-    if part is not None and kind in ("missing-transpose", "inverse-not-transposed"):
-        yield lambda node: node.op == "transpose" and node.args[0] == part
-    if part is not None and kind == "forgot-chain-rule-factor":
-        yield lambda node: node == part
-
-
-# -- how to see it
-
-
-def _worked(about: Lesson) -> str:
-    """One number, where your answer and the slope of the function differ."""
-    derivative, bench = about.derivative, about.bench
-    if about.given.typed is None or derivative.order != 1:
-        return ""
-    values = bench.values(about.given.typed)
-    if values is None or not bench.points:
-        return ""
-    value, target = values[0], bench.target[0]
-    if np.shape(value) != np.shape(target):
-        return ""
-    place = np.unravel_index(int(np.argmax(np.abs(value - target))), np.shape(target)) if np.ndim(target) else ()
-    where = f"[{','.join(str(k + 1) for k in place)}]" if place else ""
-    return (
-        f"At a random point, entry {where or 'd'} of the derivative is {target[place]:.4g} (so is the slope of the "
-        f"function there), and yours is {value[place]:.4g}."
-    )

@@ -69,6 +69,19 @@ def times(*factors: Expr) -> Expr:
     return Expr("product", factors, ("*",) * (len(factors) - 1), factors[0].span)
 
 
+def multiple(count: Fraction, term: Expr) -> Expr:
+    """A number times a term; numbers are multiplied, signs stay in front."""
+    if count == 1:
+        return term
+    if term.op == "neg":
+        return negated(multiple(count, term.args[0]))
+    if term.op == "product" and term.args[0].op == "number" and set(term.value[:1]) == {"*"}:
+        count, rest = count * term.args[0].value, without_factor(term, 0)
+        if rest is not None:
+            return rest if count == 1 else flat(times(number(count), rest))
+    return flat(times(number(count), term))
+
+
 def total(terms: list[Expr]) -> Expr:
     return terms[0] if len(terms) == 1 else Expr("add", tuple(terms), None, terms[0].span)
 
@@ -91,6 +104,36 @@ def flat(root: Expr) -> Expr:
 
     joined: Expr = fold(root, visit)
     return joined
+
+
+def tidy(root: Expr) -> Expr:
+    """The same value with transposes at the factors, signs in front, and no brackets that are not needed.
+
+    >>> from matgrad.formula.parser import parse_expression
+    >>> from matgrad.formula.text import to_text
+    >>> to_text(tidy(parse_expression("2*(X*(a*b')')")))
+    "2*X*b*a'"
+    """
+
+    def visit(node: Expr, args: list[Expr]) -> Expr:
+        node = node.replace(args=tuple(args), type=node.type) if args else node
+        if node.op == "transpose":
+            return _turned(node.args[0])
+        if node.op == "neg" and node.args[0].op == "neg":
+            return node.args[0].args[0]
+        return node
+
+    tidied: Expr = fold(flat(root), visit)
+    return flat(tidied)
+
+
+def _turned(inner: Expr) -> Expr:
+    if inner.op == "neg":
+        return negated(_turned(inner.args[0]))
+    if inner.op == "product" and set(inner.value) == {"*"} and len(inner.args) <= 3:
+        if not any(arg.op == "number" for arg in inner.args):
+            return times(*(transposed(arg) for arg in reversed(inner.args)))
+    return transposed(inner)
 
 
 def expanded(root: Expr) -> list[Expr]:
