@@ -180,6 +180,8 @@ REFUSED = [
     (lambda: np.linalg.cholesky(S), "slogdet"),
     (lambda: np.linalg.pinv(A), "np.linalg.inv(X.T @ X) @ X.T"),
     (lambda: np.linalg.matrix_power(S, 100), "64"),
+    (lambda: np.linalg.matrix_power(S, 2.5), "whole powers"),
+    (lambda: np.linalg.matrix_power(S, x), "the exponent of a matrix is a scalar"),
     (lambda: np.prod(x), "np.log(x).sum()"),
     (x.prod, "np.log(x).sum()"),
     (lambda: np.multiply.reduce(x), "np.log(x).sum()"),

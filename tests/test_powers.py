@@ -269,3 +269,20 @@ def test_power_of_a_negative_number() -> None:
     assert found.conditions == ("k is an integer",)
     assert found.verify().passed
     np.testing.assert_allclose(found(x=np.array([1.0, 2]), k=3), [-2, -4])
+
+
+def test_powers_of_objects() -> None:
+    X, k = matgrad.matrix("X", "n", "n"), matgrad.scalar("k")
+    found = matgrad.derive(np.trace(np.linalg.matrix_power(X.T, k + 1)), X)
+    assert found.text == "(k + 1)*(X^k)'"
+    values = np.array([[1.0, 2], [3, 5]])
+    np.testing.assert_allclose(found(X=values, k=2), 3 * np.linalg.matrix_power(values, 2).T)
+
+
+def test_powers_to_sympy_and_back() -> None:
+    pytest.importorskip("sympy")
+    found = matgrad.derive("tr((A*X)^k)", "X")
+    back = matgrad.from_sympy(found.to_sympy())
+    arrays = arrays_for(lambda A, Z, k: None, 3)
+    arrays["X"] = arrays.pop("Z")
+    np.testing.assert_allclose(back(**arrays), found(**arrays))

@@ -110,7 +110,8 @@ def foreign():
     c = sympy.Symbol("c")
     return [
         (sympy.gamma(c), "gamma"), (sympy.Integral(c, c), "Integral"), (sympy.Sum(x[k, 0], (k, 0, n - 1)), "Sum"),
-        (sympy.besselj(0, c), "besselj"), (x[k, 0], "index k"), (A**k, "exponent k"), (sympy.I * c, "ImaginaryUnit"),
+        (sympy.besselj(0, c), "besselj"), (x[k, 0], "index k"), (A**sympy.Rational(1, 2), "exponent 1/2"),
+        (sympy.I * c, "ImaginaryUnit"),
         (sympy.oo, "Infinity"), (sympy.Piecewise((c, c > 0), (0, True)), "Piecewise"),
         (sympy.Heaviside(c), "Heaviside"),
         (sympy.Eq(c, 1), "Equality"), (sympy.MatrixSymbol("H", n / 2, 1), "the size n/2"), (object(), "no expression"),

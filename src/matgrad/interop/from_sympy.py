@@ -143,6 +143,8 @@ class _Walk:
 
     def _MatPow(self, node: Any) -> Value:
         base, exponent = node.args
+        if not exponent.is_number:
+            return linear.symbolic_power(self.convert(base), self.convert(exponent))
         if not exponent.is_Integer:
             raise NotSupported(f"a power of a matrix with the exponent {exponent} cannot be converted")
         return linear.matrix_power(self.convert(base), int(exponent))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matgrad.errors import NotSupported
+from matgrad.formula.kinds import constant_value
 from matgrad.formula.syntax import SCALAR_TYPE, Expr
 from matgrad.objects.elementwise import multiply, sign
 from matgrad.objects.names import joined
@@ -156,6 +157,17 @@ def matrix_power(value: Value, exponent: int) -> Value:
         return value.but(base)
     number = Expr("number", value=abs(exponent) + 0, type=SCALAR_TYPE)
     return value.but(Expr("power", (base, number), "^", type=expr.type))
+
+
+def symbolic_power(value: Value, exponent: Value) -> Value:
+    """X^k for a k that stands for an integer."""
+    if exponent.axes:
+        raise clash("the exponent of a matrix is a scalar", value, exponent)
+    if constant_value(exponent.expr) is not None:
+        raise NotSupported("a matrix has only whole powers", hint="X**p, entry by entry")
+    expr = square_matrix(value, "a power")
+    names = joined([value.names, exponent.names])
+    return Value(Expr("power", (expr, exponent.expr), "^", type=expr.type), None, names)
 
 
 def multi_dot(values: Sequence[Value]) -> Value:

@@ -6,6 +6,7 @@ Each takes what NumPy's takes, as far as a formula can hold it: an argument that
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from matgrad.errors import NotSupported
@@ -44,6 +45,10 @@ def one(function: Callable[[Value], Any]) -> Callable[[Any], Any]:
 
 def two(function: Callable[[Value, Value], Value]) -> Callable[[Any, Any], Value]:
     return lambda a, b: function(v(a), v(b))
+
+
+def matrix_power(a: Any, n: Any) -> Value:
+    return linear.matrix_power(v(a), int(n)) if isinstance(n, Integral) else linear.symbolic_power(v(a), v(n))
 
 
 def several(function: Callable[..., Value]) -> Callable[..., Value]:
@@ -177,7 +182,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "linalg.solve": two(linear.solve),
     "linalg.trace": on_the_diagonal(linear.trace, "linalg.trace"),
     "linalg.diagonal": on_the_diagonal(linear.diagonal, "linalg.diagonal"),
-    "linalg.matrix_power": lambda a, n: linear.matrix_power(v(a), n),
+    "linalg.matrix_power": matrix_power,
     "linalg.multi_dot": lambda arrays: linear.multi_dot(values(arrays)),
     "linalg.matmul": two(linear.matmul),
     "linalg.outer": two(linear.outer),
