@@ -105,3 +105,101 @@ def test_bad_input() -> None:
         check_gradient(lambda x: x, lambda x: x, X0)
     with pytest.raises(matgrad.MatgradError, match="not finite"):
         check_gradient(_loss, _gradient, np.array([1.0, np.nan, 0, 0]))
+
+
+def test_noise_is_not_taken_for_kinks() -> None:
+    """Cancellation in single precision: the function's own noise is measured, not guessed from its size."""
+    x = np.linspace(0.5, 1.5, 5).astype(np.float32)
+
+    def noisy(x: Any) -> Any:
+        return float(np.float32(1e4) + np.sum(x * x, dtype=np.float32) - np.float32(1e4))
+
+    right = check_gradient(noisy, lambda x: 2 * x, x)
+    assert right.correct is True
+    assert "kink" not in right.message
+    assert check_gradient(noisy, lambda x: 4 * x, x).kind == "constant-factor"
+    assert check_gradient(noisy, lambda x: -2 * x, x).kind == "sign"
+
+
+def test_only_in_single_precision() -> None:
+    x = np.linspace(0.5, 1.5, 5).astype(np.float32)
+
+    def lossy(x: Any) -> Any:
+        big = np.asarray(1e7, dtype=x.dtype)
+        return (2 * x + big) - big
+
+    verdict = check_gradient(lambda x: np.sum(x * x), lossy, x)
+    assert (verdict.correct, verdict.kind) == (False, "only-in-float32")
+
+
+def test_large_arrays_are_tried_along_directions_too() -> None:
+    big = RNG.normal(size=(60, 40))
+
+    def spoilt(x: Any) -> Any:
+        found = 2 * x
+        found[30:] *= np.where(np.arange(40) == 7, 1.5, 1.0)
+        return found
+
+    assert check_gradient(lambda x: float(np.sum(x * x)), lambda x: 2 * x, big).correct is True
+    assert check_gradient(lambda x: float(np.sum(x * x)), spoilt, big).correct is False
+
+    def one_column(x: Any) -> Any:
+        found = 2 * x
+        found[:, 0] = 0
+        return found
+
+    assert check_gradient(lambda x: float(np.sum(x * x)), one_column, big).correct is False
+
+
+def test_next_to_the_edge_of_the_domain_nothing_is_claimed() -> None:
+    at = np.array([1e-9, 1.0])
+    with np.errstate(invalid="ignore"):
+        verdict = check_gradient(lambda x: float(np.sum(np.log(x))), lambda x: 1 / x, at)
+        assert verdict.correct is True
+        assert "nothing is known" in verdict.message
+        alone = check_gradient(lambda x: float(np.log(x)), lambda x: 1 / x, 1e-9)
+        assert alone.correct is None
+
+
+def test_scalars_and_tuples() -> None:
+    assert check_gradient(lambda x: x**3, lambda x: 3 * x**2, 2.0).correct is True
+    verdict = check_gradient(lambda a, b: float(a @ b), lambda a, b: (b, b), (X0, X0 + 1))
+    assert verdict.correct is False
+    assert check_gradient(lambda a, b: float(a @ b), lambda a, b: (b, a), (X0, X0 + 1)).correct is True
+    assert check_gradient(lambda a, b: float(a @ b), lambda a, b: (b, None), (X0, X0 + 1)).kind == "no-gradient"
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_torch(kind: str) -> None:
+    torch = pytest.importorskip("torch")
+    x = torch.tensor(X0, dtype=getattr(torch, kind), requires_grad=True)
+
+    def loss(x: Any) -> Any:
+        return torch.sum(torch.tanh(x) ** 2)
+
+    def gradient(x: Any) -> Any:
+        return torch.autograd.grad(loss(x), x)[0]
+
+    assert check_gradient(loss, gradient, x).correct is True
+    assert check_gradient(loss, lambda x: gradient(x) / 4, x).value == "4"
+    assert check_gradient(loss, lambda x: None, x).kind == "no-gradient"
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_random_losses_pass_and_spoilt_ones_do_not(kind: str) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(12):
+        m, n = rng.integers(2, 7, 2)
+        W, x = rng.normal(size=(m, n)).astype(kind), rng.normal(size=n).astype(kind)
+
+        def loss(x: Any, W: Any = W) -> Any:
+            return np.sum(np.tanh(W @ x) ** 2) + np.sum(np.exp(x / 3))
+
+        def gradient(x: Any, W: Any = W) -> Any:
+            t = np.tanh(W @ x)
+            return 2 * W.T @ (t * (1 - t**2)) + np.exp(x / 3) / 3
+
+        assert check_gradient(loss, gradient, x).correct is True
+        off = np.zeros(n)
+        off[rng.integers(n)] = 0.1
+        assert check_gradient(loss, lambda x, g=gradient, off=off: g(x) + off, x).correct is False

@@ -18,7 +18,7 @@ import numpy as np
 from matgrad.answer.derivative import derivative_of
 from matgrad.answer.formula import Formula
 from matgrad.diagnosing import trees
-from matgrad.diagnosing.slopes import Point, Slopes, detached, precision, scalar, slopes
+from matgrad.diagnosing.slopes import Point, Slopes, along, detached, precision, scalar, slopes
 from matgrad.diagnosing.verdict import Verdict
 from matgrad.errors import DataError, MatgradError
 from matgrad.formula.reference import evaluate
@@ -54,7 +54,7 @@ def check_gradient(
     """
     point = Point(at)
     value = point.call(function, point.arrays)
-    eps = precision(value)
+    eps = precision(value, *point.given)
     if not np.isfinite(scalar(function, point, point.arrays)):
         raise DataError("the function is not finite at this point", hint="a point where it is")
     given = point.split(point.call(gradient, point.arrays) if callable(gradient) else gradient)
@@ -68,7 +68,7 @@ def check_gradient(
     faulty = [c for c in compared if np.any(c.wrong)]
     exact = _by_formula(function, point, given, formula, eps)
     if not faulty:
-        return exact or _passed(compared, eps)
+        return exact or _elsewhere(function, point, compared, eps) or _passed(compared, eps)
     return _diagnosed(function, gradient, point, faulty, eps, seed, formula)
 
 
@@ -101,6 +101,7 @@ def _compared(function: Callable[..., Any], point: Point, which: int, given: Arr
     ours = np.array([given[place] for place in found.places])
     scale = max(float(np.max(np.abs(found.value), initial=0)), float(np.max(np.abs(ours), initial=0)))
     allowed = 20 * found.error + 50 * eps ** (2 / 3) * scale
+    allowed = np.where(np.isfinite(allowed), allowed, np.inf)  # where the function has no value, nothing is known
     low, high = np.minimum(found.below, found.above), np.maximum(found.below, found.above)
     margin = allowed + 0.02 * np.abs(high - low)
     between = (ours >= low - margin) & (ours <= high + margin)
@@ -109,17 +110,42 @@ def _compared(function: Callable[..., Any], point: Point, which: int, given: Arr
     )
 
 
+def _elsewhere(function: Callable[..., Any], point: Point, compared: list[Compared], eps: float) -> Verdict | None:
+    """Of a large array not all entries are tried one by one: the others are tried together, along random directions."""
+    for which, c in enumerate(compared):
+        if c.given.size == len(c.slopes.places) or np.any(c.slopes.kink):
+            continue
+        for seed in range(3):
+            direction = np.random.default_rng(seed).choice([-1.0, 1.0], c.given.shape)
+            slope, error = along(function, point, which, direction, eps)
+            ours = float(np.sum(c.given * direction))
+            scale = float(np.linalg.norm(c.given)) + abs(slope)
+            if abs(ours - slope) > 20 * error + 50 * eps ** (2 / 3) * scale:
+                text = (
+                    f"The {len(c.slopes.places)} entries of {c.name} that were tried agree, but others are wrong: "
+                    f"along a random direction the slope is {slope:.6g}, and the gradient gives {ours:.6g}."
+                )
+                return _wrong("unknown", text)
+    return None
+
+
 def _passed(compared: list[Compared], eps: float) -> Verdict:
-    if all(np.max(np.abs(c.slopes.value) - c.slopes.error, initial=0) <= 0 and not np.any(c.ours) for c in compared):
+    blind = sum(int(np.sum(~np.isfinite(c.slopes.value))) for c in compared)
+    if blind == sum(len(c.slopes.places) for c in compared):
+        return Verdict(None, None, "Undecided: the function has no finite value next to this point.", "")
+    if all(np.nanmax(np.abs(c.slopes.value) - c.slopes.error, initial=0) <= 0 and not np.any(c.ours) for c in compared):
         return Verdict(
             None, None, "Undecided: the function does not change around this point, and the gradient is zero.", ""
         )
     count = sum(len(c.slopes.places) for c in compared)
     total = sum(c.given.size for c in compared)
-    worst = max(float(np.max(np.abs(c.ours - c.slopes.value) * ~c.slopes.kink, initial=0)) for c in compared)
+    off = [np.where(c.slopes.kink, 0, np.abs(c.ours - c.slopes.value)) for c in compared]
+    worst = max(float(np.max(o[np.isfinite(o)], initial=0)) for o in off)
     kinks = sum(int(np.sum(c.slopes.kink)) for c in compared)
     text = f"Right: {count} of {total} entries agree with finite differences, the largest difference is {worst:.1g}"
     text += f" ({'single' if eps > 1e-10 else 'double'} precision)."
+    if blind:
+        text += f" At {blind} the function has no finite value nearby, and nothing is known."
     if kinks:
         text += f" At {kinks} the function has a kink, and the gradient lies between its one-sided slopes."
     return Verdict(True, None, text, "")
@@ -140,20 +166,10 @@ def _diagnosed(
         return _wrong("zero", f"The gradient of {worst.name} is zero, but the function changes.\n{where}")
     found: tuple[str, str, str] | None = None
     if all(np.all(c.slopes.kink[c.wrong]) for c in faulty):
-        found = (
-            "near-kinks",
-            "What differs is at kinks of the function, outside its one-sided slopes.",
-            "",
-        )
+        found = ("near-kinks", "What differs is at kinks of the function, outside its one-sided slopes.", "")
     found = found or _pattern(worst, point)
     if found is None and formula is not None:
         found = _missing_term(worst, point, formula)
-    if found is None and all(np.all(c.slopes.kink[c.wrong]) for c in faulty):
-        found = (
-            "near-kinks",
-            "What differs is at kinks of the function, outside its one-sided slopes.",
-            "",
-        )
     if found is None and eps > 1e-10 and _right_in_double(function, gradient, point, seed):
         found = "only-in-float32", "In double precision it agrees: in single precision, digits are lost.", ""
     kind, text, value = found or ("unknown", "No single mistake explains it.", "")

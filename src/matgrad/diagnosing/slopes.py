@@ -6,6 +6,7 @@ The arrays stay of the kind that they are, NumPy's, JAX's or PyTorch's; the step
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import factorial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,7 +81,7 @@ def _plain(name: str, value: Any) -> Array:
 
 def detached(value: Any) -> Any:
     """A tensor of PyTorch without its graph, for NumPy; others as they are."""
-    return value.detach().cpu() if hasattr(value, "detach") else value
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
 
 
 def _like(given: Any, value: Array, dtype: Any) -> Any:
@@ -116,10 +117,10 @@ class Slopes(NamedTuple):
     kink: Array
 
 
-def precision(value: Any) -> float:
-    """The relative spacing of numbers of the kind that the function gives."""
-    kind = np.asarray(detached(value)).dtype
-    return float(np.finfo(kind).eps) if np.issubdtype(kind, np.floating) else float(np.finfo(float).eps)
+def precision(value: Any, *given: Any) -> float:
+    """The relative spacing of numbers of the kind that the function takes and gives: the coarsest of them."""
+    kinds = [np.asarray(detached(v)).dtype for v in (value, *given)]
+    return max(float(np.finfo(k if np.issubdtype(k, np.floating) else float).eps) for k in kinds)
 
 
 def scalar(function: Callable[..., Any], point: Point, arrays: Sequence[Array], dtype: Any = None) -> float:
@@ -140,25 +141,61 @@ def slopes(function: Callable[..., Any], point: Point, which: int, eps: float, s
         chosen = np.random.default_rng(seed).choice(len(places), MOST_ENTRIES, replace=False)
         places = [places[k] for k in sorted(chosen)]
     middle = scalar(function, point, point.arrays, dtype)
-
-    def at(place: tuple[int, ...], step: float) -> float:
-        moved = array.copy()
-        moved[place] += step
-        arrays = [*point.arrays[:which], moved, *point.arrays[which + 1 :]]
-        return scalar(function, point, arrays, dtype)
-
+    floor = noise_of(function, point, which, eps, dtype)
+    size = max(abs(middle), floor, 1e-300)
     rows = []
     for place in places:
-        h = eps ** (1 / 5) * max(1.0, abs(float(array[place])))
+        unit = np.zeros_like(array)
+        unit[place] = 1
+        h = max(eps, min(floor / size, 1e-2)) ** (1 / 5) * max(1.0, abs(float(array[place])))
         h = float((array[place] + h) - array[place])
-        f = {k: at(place, k * h) for k in (-1.0, -0.5, 0.5, 1.0)}
+        f = {k: _moved(function, point, which, k * h * unit, dtype) for k in (-1.0, -0.5, 0.5, 1.0)}
         coarse, fine = (f[1.0] - f[-1.0]) / (2 * h), (f[0.5] - f[-0.5]) / h
         best = (4 * fine - coarse) / 3
-        noise = 8 * eps * max(abs(middle), abs(f[1.0]), abs(f[-1.0])) / h
+        noise = max(8 * eps * max(abs(middle), abs(f[1.0]), abs(f[-1.0])), floor) / h
         below = (3 * middle - 4 * f[-0.5] + f[-1.0]) / h
         above = (-3 * middle + 4 * f[0.5] - f[1.0]) / h
         jump, bend = abs(above - below), 8 * abs(fine - coarse)
         kink = jump > 50 * noise + bend + 0.02 * max(abs(above), abs(below)) and jump > 1e-3 * h
-        rows.append((best, abs(fine - coarse) + noise, below, above, kink))
+        rows.append((best, abs(fine - coarse) / 5 + noise, below, above, kink))
     table = np.array(rows, dtype=float).reshape(len(places), 5)
     return Slopes(places, table[:, 0], table[:, 1], table[:, 2], table[:, 3], table[:, 4] > 0)
+
+
+def _moved(function: Callable[..., Any], point: Point, which: int, step: Array, dtype: Any = None) -> float:
+    """The function with one array moved; nan where it has no value there."""
+    arrays = [*point.arrays[:which], point.arrays[which] + step, *point.arrays[which + 1 :]]
+    with np.errstate(all="ignore"):
+        try:
+            return scalar(function, point, arrays, dtype)
+        except (ArithmeticError, np.linalg.LinAlgError):
+            return float("nan")
+
+
+def noise_of(function: Callable[..., Any], point: Point, which: int, eps: float, dtype: Any = None) -> float:
+    """How far rounding moves the value: what is left of it in high differences over tiny steps.
+
+    The k-th difference of a smooth function over steps that small vanishes; of noise of variance s² it has the mean
+    square s² (2k)!/k!². J. J. Moré and S. M. Wild, Estimating computational noise, 2011.
+    """
+    array = point.arrays[which]
+    rng = np.random.default_rng(3)
+    step = rng.choice([-1.0, 1.0], array.shape) * np.maximum(np.abs(array), 1) * 4 * eps**0.5
+    values = np.array([_moved(function, point, which, k * step, dtype) for k in range(9)])
+    if not np.all(np.isfinite(values)):
+        return 0.0
+    order = 4
+    differences = np.diff(values, order)
+    return 4 * float(np.sqrt(np.mean(differences**2) * factorial(order) ** 2 / factorial(2 * order)))
+
+
+def along(function: Callable[..., Any], point: Point, which: int, direction: Array, eps: float) -> tuple[float, float]:
+    """The slope along a direction, and what it can be trusted to."""
+    floor = max(noise_of(function, point, which, eps), 8 * eps * abs(scalar(function, point, point.arrays)))
+    scale = float(np.max(np.abs(point.arrays[which]), initial=1.0)) / float(np.max(np.abs(direction)))
+    h = eps ** (1 / 5) * scale / max(1.0, float(np.sqrt(direction.size)) / 10)
+    coarse, fine = (
+        (_moved(function, point, which, k * direction) - _moved(function, point, which, -k * direction)) / (2 * k)
+        for k in (h, h / 2)
+    )
+    return (4 * fine - coarse) / 3, abs(fine - coarse) / 5 + floor / h
