@@ -153,7 +153,13 @@ def test_higher_orders_differentiate_the_derivative_before() -> None:
 def test_a_hessian_in_a_matrix_is_one_of_vec() -> None:
     shown = _lines("norm2(A*X - B)^2", "X", order=2)
     lines = [line for line, _ in shown]
-    assert lines[-5:-1] == ["d²f = tr(dGᵀ dX)", "d²f = vec(dX)ᵀ vec(dG)", "d²f = vec(dX)ᵀ H vec(dX)", "Hᵀ = H"]
+    assert lines[-6:-1] == [
+        "d²f = tr(dGᵀ dX)",
+        "d²f = vec(dX)ᵀ vec(dG)",
+        "d²f = vec(dX)ᵀ H vec(dX)",
+        "Hᵀ = H",
+        "D²f = H",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -232,3 +238,48 @@ def test_numbers_say_what_the_differential_is() -> None:
     found = matgrad.explain("norm2(x)^2", "x", at={"x": np.array([1.0, 2.0])})
     assert found[0].remark == "in the numbers dx is all ones"
     assert found[1].numbers == pytest.approx(6)
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt", "where", "rule", "line"),
+    [
+        ("(A*x - b)'*diag(w)*(A*x - b)", "x", "w: vector(m)",
+         "a scalar equals its transpose; diag(w) is symmetric", "df = 2 rᵀ diag(w) dr"),
+        ("tr(X'*(eye - ones(n)*ones(n)'/n)*X)", "X", "X: matrix(n,d)",
+         "a trace equals that of the transpose; I − 𝟏 𝟏ᵀ/n is symmetric", "df = 2 tr(Xᵀ(I − 𝟏 𝟏ᵀ/n) dX)"),
+        ("tr(L*A*L')", "L", "L: lower(n)",
+         "the transpose of a product; A + Aᵀ is symmetric", "df = tr((L (A + Aᵀ))ᵀ dL)"),
+        ("tr(L*A*L')", "L", "L: lower(n)", "read off the gradient, lower triangular", "∇f = tril(L (A + Aᵀ))"),
+        ("norm2(D*x - b)^2", "D", "D: diagonal(n)",
+         "read off the gradient, a diagonal matrix", "∇f = 2 diag(diag(x rᵀ))"),
+        ("det(X'*A*X)", "X", None, "the adjugate of the transpose",
+         "∇f = Aᵀ X adj(Xᵀ Aᵀ X) + A X adj(Xᵀ Aᵀ X)ᵀ"),
+        ("tr(X'*A*X)/tr(X'*X)", "X", None, "the definition of the Frobenius norm",
+         "∇f = (A X − 2 tr(X Xᵀ A) X/‖X‖_F² + Aᵀ X)/‖X‖_F²"),
+    ],
+)  # fmt: skip
+def test_symmetry_and_parts_are_said_where_they_are_used(
+    formula: str, wrt: str, where: str | None, rule: str, line: str
+) -> None:
+    assert (line, rule) in _lines(formula, wrt, where)
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt", "last"),
+    [
+        ("v'*sigmoid(W2*tanh(W1*x + b1) + b2)", "W1", "∇f = (W₂ᵀ(v ∘ (q ∘ (1 − q))) ∘ (1 − tanh(z)∘²)) xᵀ"),
+        ("norm2(X - tanh(X*W + ones(n)*b')*W' - ones(n)*c')^2/n", "W", "∇f = −2 (Xᵀ(R W ∘ (1 − tanh(Z)∘²)) + Rᵀ tanh(Z))/n"),
+        ("norm2(W2*tanh(W1*x) - y)^2", "W1",
+         "∇f = (2 (1 − tanh(W₁ x)∘²) ∘ (W₂ᵀ(W₂ tanh(W₁ x) − y))) xᵀ"),
+    ],
+)  # fmt: skip
+def test_the_last_line_is_the_short_one(formula: str, wrt: str, last: str) -> None:
+    found = matgrad.explain(formula, wrt)
+    assert f"{found.words.unicode(found[-1].left)} = {found.words.unicode(found[-1].right)}" == last
+    assert all(name in found[-1].remark for name in "qzZR" if name in last.replace("Rᵀ", "R"))
+
+
+def test_the_hessian_of_vec_is_read_off_before_its_entries() -> None:
+    shown = _lines("tr(A*inv(X)*B)", "X", order=2)
+    assert shown[-2] == ("D²f = H", "read off the Hessian")
+    assert shown[-1][1] == "the same numbers, entry by entry"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from matgrad.errors import NotSupported
-from matgrad.explaining.arrangement import same
-from matgrad.explaining.bridging import bridged
+from matgrad.explaining.bridging import bridged, rearranged
 from matgrad.explaining.lettering import fitted
 from matgrad.explaining.lines import ANSWER, Law, Line
 from matgrad.explaining.setting import Setting
@@ -18,7 +17,7 @@ from matgrad.translate.algebra import cost
 
 IN_ONE = 40
 """The cost of printing up to which names are put back in the line that reads the derivative off."""
-LONGEST = 110
+LONGEST = 80
 """The cost of printing above which the names of the derivation stay in its last line."""
 _THEOREM = "first identification theorem, Magnus & Neudecker 2019, ch. 5"
 _READ = {
@@ -31,9 +30,15 @@ _OF_SPACE = {
     "symmetric": Law(
         "read off the gradient, a symmetric matrix", "d(f) = tr(G*d(x))", f"for every symmetric dX, G' = G ({_THEOREM})"
     ),
-    "diagonal": Law("read off the gradient, a diagonal matrix", "d(f) = tr(G'*d(x))", "off the diagonal dX is 0"),
-    "lower": Law("read off the gradient, lower triangular", "d(f) = tr(G'*d(x))", "above the diagonal dX is 0"),
-    "upper": Law("read off the gradient, upper triangular", "d(f) = tr(G'*d(x))", "below the diagonal dX is 0"),
+    "diagonal": Law(
+        "read off the gradient, a diagonal matrix", "tr(G*d(x)) = tr(diag(diag(G))*d(x))", "off the diagonal dX is 0"
+    ),
+    "lower": Law(
+        "read off the gradient, lower triangular", "tr(G'*d(x)) = tr(tril(G)'*d(x))", "above the diagonal dX is 0"
+    ),
+    "upper": Law(
+        "read off the gradient, upper triangular", "tr(G'*d(x)) = tr(triu(G)'*d(x))", "below the diagonal dX is 0"
+    ),
 }
 
 
@@ -57,25 +62,34 @@ def answers(s: Setting, left: Expr, found: Expr, law: Law, before: Expr, *, proj
     final, values = _final(s)
     tidy = _tidy(s, before, projected=projected)
     whole = put_back(found, values)
-    if tidy is not None and same(found, tidy) and (cost(tidy) < cost(found) or same(whole, final)):
+    if tidy is not None and rearranged(found, tidy) and (cost(tidy) < cost(found) or rearranged(whole, final)):
         found = tidy
-    in_head = same(whole, final) and 4 * cost(final) >= 3 * cost(whole)  # else like terms cancel: a line of its own
+    in_head = rearranged(whole, final) and 4 * cost(final) >= 3 * cost(
+        whole
+    )  # else like terms cancel: a line of its own
     if in_head and cost(final) <= IN_ONE and not _has_signal(found):
         put(final, law)
         return lines
     put(found, law)
-    if tidy is not None and not same(found, tidy) and cost(tidy) <= max(LONGEST, cost(found)):
+    if tidy is not None and not rearranged(found, tidy) and cost(tidy) <= cost(found):
         for line in bridged(found, tidy, s.simplifier, s.coefficients.node):
             put(line.after, line.law, found)
             found = line.after
         whole = put_back(found, values)
-    if cost(final) > max(LONGEST, cost(found)):
+    if _keeps_names(found, whole, final):
+        signals = {name: value for name, value in values.items() if _is_signal(name)}
+        shown = put_back(found, signals)
+        if cost(shown) <= LONGEST and _used(shown, values):
+            if shown != found:
+                put(shown, _put_back(_used(found, signals), signals), found)
+            found = shown
         kept = ", ".join(dict.fromkeys(to_unicode(n) for n in walk(found) if n.op == "name" and n.value in values))
-        lines[-1] = lines[-1]._replace(remark=f"{kept} as above" if kept else "")
-        return lines
+        if kept or cost(final) > max(LONGEST, cost(found)):
+            lines[-1] = lines[-1]._replace(remark=f"{kept} as above" if kept else "")
+            return lines
     if to_unicode(found) == to_unicode(final):
         return lines
-    if same(whole, final) and 4 * cost(final) >= 3 * cost(whole):
+    if rearranged(whole, final) and 4 * cost(final) >= 3 * cost(whole):
         whole = final
     if to_unicode(whole) != to_unicode(found):
         used = _used(found, values)
@@ -96,6 +110,15 @@ def _final(s: Setting) -> tuple[Expr, dict[str, Expr]]:
         for name, _ in s.formula.program.definitions:
             values.pop(name, None)
     return final, values
+
+
+def _keeps_names(found: Expr, whole: Expr, final: Expr) -> bool:
+    """Whether the names of the derivation are better than what ``derive`` gives: that is long, or takes more laws."""
+    if cost(final) > max(LONGEST, cost(found)):
+        return True
+    return (
+        cost(final) > max(IN_ONE, cost(found)) and 4 * cost(final) >= 3 * cost(whole) and not rearranged(whole, final)
+    )
 
 
 def _tidy(s: Setting, current: Expr, *, projected: bool) -> Expr | None:
@@ -134,4 +157,8 @@ def _put_back(used: list[str], values: dict[str, Expr]) -> Law:
 
 
 def _has_signal(expr: Expr) -> bool:
-    return any(n.op == "name" and n.value.lower().startswith("delta") for n in walk(expr))
+    return any(n.op == "name" and _is_signal(n.value) for n in walk(expr))
+
+
+def _is_signal(name: str) -> bool:
+    return name.lower().startswith("delta")

@@ -313,6 +313,7 @@ def _first_turn(chain: tuple[Atom, ...]) -> tuple[Atom, ...]:
 
 def _call(node: Expr, args: list[Terms]) -> Terms:
     name, dim, primes = node.value
+    name = "norm2" if name == "normF" else name  # of a matrix, one norm
     if name == "sqrt":
         return _raised(node, args[0], Fraction(1, 2), entrywise=True)
     if name in ("length", "rows", "cols") and node.args[0].dims:

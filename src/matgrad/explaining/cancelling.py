@@ -8,6 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from matgrad.explaining.entries import (
+    cancel_entrywise,
+    diagonal_of_outer,
+    diagonal_of_product,
+    diagonal_times,
+    diagonals,
+    flat,
+)
 from matgrad.explaining.lines import Law
 from matgrad.explaining.trees import expanded, factors_of
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
@@ -17,55 +25,6 @@ from matgrad.translate.algebra import addition, call, negative, number, power, p
 class Rule(NamedTuple):
     law: Law
     apply: Callable[[Expr], Expr | None]
-
-
-def _flat(pairs: list[tuple[str, Expr]]) -> list[tuple[str, Expr]]:
-    """Entrywise products inside of entrywise products, joined."""
-    found: list[tuple[str, Expr]] = []
-    for k, (operator, factor) in enumerate(pairs):
-        inner = factor.op == "product" and all(o in (".*", "./") for o in factor.value)
-        if inner and (operator == ".*" or k == 0):
-            found += [(operator if j == 0 else o, f) for j, (o, f) in enumerate(factors_of(factor))]
-        else:
-            found.append((operator, factor))
-    return found
-
-
-def _cancel_entrywise(expr: Expr) -> Expr | None:
-    """(u./v).*v = u."""
-    if expr.op != "product" or expr.kind == SCALAR or (not set(expr.value) & {"./"} and not _has_inner(expr)):
-        return None
-    pairs = _flat(factors_of(expr))
-    head = 0
-    while head < len(pairs) and pairs[head][1].kind == SCALAR and pairs[head][1].op == "number":
-        head += 1
-    body = pairs[head:]
-    if not body or any(o not in (".*", "./") for o, _ in body[1:]):
-        return None
-    for i, (o, f) in enumerate(body):
-        if o == "./" and f.kind != SCALAR:
-            for j, (other, g) in enumerate(body):
-                over = other == ".*" or (j == 0 and (head == 0 or other == "*"))
-                if j != i and over and g == f:
-                    rest = [pair for k, pair in enumerate(body) if k not in (i, j)]
-                    return _entrywise(pairs[:head], rest, expr)
-    return None
-
-
-def _has_inner(expr: Expr) -> bool:
-    return any(f.op == "product" and "./" in f.value for f in expr.args)
-
-
-def _entrywise(scalars: list[tuple[str, Expr]], rest: list[tuple[str, Expr]], like: Expr) -> Expr | None:
-    if not rest or rest[0][0] == "./" or all(f.kind == SCALAR for _, f in rest):
-        name = "vector" if like.kind == VECTOR else "matrix"
-        if like.kind not in (VECTOR, MATRIX):
-            return None
-        rest = [("*", call(name, number(1), type=like.type or SCALAR_TYPE)), *rest]
-        if len(rest) > 1 and rest[1][0] == "./":
-            rest[0] = ("*", number(1))
-    rest[0] = ("*", rest[0][1])
-    return product([*scalars, *rest])
 
 
 def _cancel_inner(expr: Expr) -> Expr | None:
@@ -79,7 +38,7 @@ def _cancel_inner(expr: Expr) -> Expr | None:
             continue
         for u, v in ((row.args[0], column), (column, row.args[0])):
             whole = product([("*", u), (".*", v)])
-            left = _cancel_entrywise(whole)
+            left = cancel_entrywise(whole)
             if left is not None:
                 total = call("sum", left, type=SCALAR_TYPE)
                 return product([*pairs[:k], (pairs[k][0], total), *pairs[k + 2 :]])
@@ -204,50 +163,6 @@ def _identity(expr: Expr) -> Expr | None:
     return None
 
 
-def _diagonal_of_product(expr: Expr) -> Expr | None:
-    """diag(U*(V./U)') = sum(V, dim=2): the rows of both meet, where that lets something cancel."""
-    if expr.op != "call" or expr.value.name != "diag" or expr.kind != VECTOR or expr.args[0].op != "product":
-        return None
-    pairs = factors_of(expr.args[0])
-    if len(pairs) != 2 or pairs[1][0] != "*" or any(f.kind != MATRIX for _, f in pairs):
-        return None
-    left, right = pairs[0][1], transposed(pairs[1][1])
-    found = _cancel_entrywise(product([("*", left), (".*", right)]))
-    return None if found is None else call("sum", found, type=expr.type or SCALAR_TYPE, dim=2)
-
-
-def _diagonal_of_outer(expr: Expr) -> Expr | None:
-    """diag(u*v') = u.*v."""
-    if expr.op != "call" or expr.value.name != "diag" or expr.kind != VECTOR or expr.args[0].op != "product":
-        return None
-    pairs = factors_of(expr.args[0])
-    if any(o != "*" or f.kind == SCALAR for o, f in pairs):
-        return None
-    factors = [f for _, f in pairs]
-    for k in range(len(factors) - 1):
-        if factors[k].kind == VECTOR and factors[k + 1].kind == ROW:
-            right = times(*(transposed(f) for f in reversed(factors[k + 1 :])))
-            return product([("*", times(*factors[: k + 1])), (".*", right)])
-    return None
-
-
-def _diagonals(expr: Expr) -> Expr | None:
-    """diag(u)*diag(v) = diag(u.*v)."""
-    if expr.op != "product" or expr.kind == SCALAR:
-        return None
-    pairs = factors_of(expr)
-    for k in range(len(pairs) - 1):
-        left, right = pairs[k][1], pairs[k + 1][1]
-        if pairs[k + 1][0] == "*" and _is_diagonal(left) and _is_diagonal(right):
-            inner = product([("*", left.args[0]), (".*", right.args[0])])
-            return product([*pairs[:k], (pairs[k][0], left.replace(args=(inner,))), *pairs[k + 2 :]])
-    return None
-
-
-def _is_diagonal(expr: Expr) -> bool:
-    return expr.op == "call" and expr.value.name == "diag" and expr.kind == MATRIX and expr.args[0].kind == VECTOR
-
-
 def _outer_ones(expr: Expr) -> Expr | None:
     """ones*ones' = ones, a matrix."""
     if expr.op != "product":
@@ -317,24 +232,24 @@ def _squared_norm(expr: Expr) -> Expr | None:
     return None
 
 
-def _diagonal_times(expr: Expr) -> Expr | None:
-    """diag(u)*v = u.*v."""
-    if expr.op != "product" or expr.kind != VECTOR:
+def _squared_frobenius(expr: Expr) -> Expr | None:
+    """tr(U'*U) = normF(U)^2."""
+    if expr.op != "call" or expr.value.name != "tr" or expr.args[0].op != "product":
         return None
-    pairs = factors_of(expr)
-    if len(pairs) < 2 or any(o != "*" for o, _ in pairs[-1:]):
+    pairs = factors_of(expr.args[0])
+    if len(pairs) != 2 or pairs[1][0] != "*" or any(f.kind != MATRIX for _, f in pairs):
         return None
-    left, right = pairs[-2][1], pairs[-1][1]
-    if left.op == "call" and left.value.name == "diag" and left.kind == MATRIX and left.args[0].kind == VECTOR:
-        return product([*pairs[:-2], ("*", product([("*", left.args[0]), (".*", right)]))])
-    return None
+    left, right = pairs[0][1], pairs[1][1]
+    if transposed(left) != right:
+        return None
+    return power(call("normF", right if left.op == "transpose" else left, type=SCALAR_TYPE), number(2).value)
 
 
 def _distribute(expr: Expr) -> Expr | None:
     """(u./v + w).*v = u + w.*v: a sum is multiplied out where that lets something cancel."""
     if expr.op != "product" or expr.kind == SCALAR or any(o not in (".*", "./") for o in expr.value):
         return None
-    pairs = _flat(factors_of(expr))
+    pairs = flat(factors_of(expr))
     for k, (operator, factor) in enumerate(pairs):
         if factor.op != "add" or operator == "./" or factor.kind == SCALAR:
             continue
@@ -384,11 +299,11 @@ def _complement(expr: Expr) -> Expr | None:
 
 
 RULES = (
-    Rule(Law("cancel", "u.*(v./u) = v", "entry by entry"), _cancel_entrywise),
+    Rule(Law("cancel", "u.*(v./u) = v", "entry by entry"), cancel_entrywise),
     Rule(Law("multiply out", "(u + v).*w = u.*w + v.*w", "the product is distributive"), _distribute),
     Rule(
         Law("cancel in a diagonal", "diag(U*(V./U)') = sum(V, dim=2)", "a diagonal entry adds up U[i,j]*(V./U)[i,j]"),
-        _diagonal_of_product,
+        diagonal_of_product,
     ),
     Rule(Law("cancel in an inner product", "(v./u)'*u = sum(v)", "entry by entry"), _cancel_inner),
     Rule(Law("cancel", "a*(b/a) = b", "the factor is not 0"), _cancel_scalars),
@@ -407,10 +322,12 @@ LATE = (
     Rule(Law("ones times ones", "vector(1)*vector(1)' = matrix(1)", "all entries are 1"), _outer_ones),
     Rule(Law("the trace is linear", "tr(U + V) = tr(U) + tr(V)", "diagonals are added"), _trace_of_sum),
     Rule(Law("the trace of an outer product", "tr(u*v') = v'*u", "cyclic permutation"), _trace_of_outer),
-    Rule(Law("the diagonal of an outer product", "diag(u*v') = u.*v", "entry by entry"), _diagonal_of_outer),
-    Rule(Law("a product of diagonal matrices", "diag(u)*diag(v) = diag(u.*v)", "entry by entry"), _diagonals),
-    Rule(Law("a diagonal matrix times a vector", "diag(u)*v = u.*v", "entry by entry"), _diagonal_times),
+    Rule(Law("the diagonal of an outer product", "diag(u*v') = u.*v", "entry by entry"), diagonal_of_outer),
+    Rule(Law("a product of diagonal matrices", "diag(u)*diag(v) = diag(u.*v)", "entry by entry"), diagonals),
+    Rule(Law("a diagonal matrix times a vector", "diag(u)*v = u.*v", "entry by entry"), diagonal_times),
     Rule(Law("a vector times itself", "u'*u = norm2(u)^2", "the definition of the norm"), _squared_norm),
+    Rule(Law("the definition of the Frobenius norm", "tr(U'*U) = normF(U)^2", "both add up the squares of U"),
+         _squared_frobenius),
     Rule(Law("the definition of sigmoid", "exp(a)/(1 + exp(a)) = sigmoid(a)", "both are 1/(1 + exp(-a))"), _sigmoid),
     Rule(Law("the complement of sigmoid", "1 - sigmoid(a) = sigmoid(-a)", "1/(1 + exp(-a)) + 1/(1 + exp(a)) = 1"),
          _complement),

@@ -8,7 +8,7 @@ from fractions import Fraction
 from matgrad.errors import NotSupported
 from matgrad.explaining.answering import answers, read_law
 from matgrad.explaining.bookkeeping import bookkept
-from matgrad.explaining.gathering import TURN, form, gathered, linear, needs_turning
+from matgrad.explaining.gathering import TURN, around, form, gathered, linear, needs_turning, without_scalars
 from matgrad.explaining.lettering import fitted
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line, Path
 from matgrad.explaining.mapping import LinearMap
@@ -16,10 +16,10 @@ from matgrad.explaining.setting import Setting
 from matgrad.explaining.terms import turned
 from matgrad.explaining.trees import expanded, mentions, named, places_of, replaced, terms_of, tidied, varies, widened
 from matgrad.explaining.working import Step, worked_out
-from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, Expr
+from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
 from matgrad.formula.unicode import to_unicode
 from matgrad.tensor import builders as b
-from matgrad.translate.algebra import addition, call, cost, number, of_order, times, transposed
+from matgrad.translate.algebra import addition, call, cost, negative, number, of_order, times, transposed
 
 LONG = 26
 """The cost of printing above which the coefficient of an intermediate's differential gets a name."""
@@ -63,6 +63,17 @@ def opening(setting: Setting) -> list[Line]:
 
 def _half_trace(matrix: Expr, d: Expr) -> Expr:
     return tidied(times(number(Fraction(1, 2)), form(matrix, d)))
+
+
+def _part_in(space: str, gradient: Expr) -> Expr:
+    """The part of a gradient that meets a triangular or diagonal differential; scalars stay outside."""
+    if gradient.op == "neg":
+        return negative(_part_in(space, gradient.args[0]))
+    scalars, inner = without_scalars(gradient)
+    if space == "diagonal":
+        inner = call("diag", inner, type=Type(VECTOR, gradient.dims[:1]))
+    name = {"diagonal": "diag", "lower": "tril", "upper": "triu"}[space]
+    return around(scalars, call(name, inner, type=gradient.type or SCALAR_TYPE))
 
 
 class Pass:
@@ -230,12 +241,12 @@ class Pass:
         elif space == "symmetric":
             gradient = self._symmetric(gradient, d)
             law = read_law(s, MATRIX, space)
-        elif space is not None:
-            self._answer(left, s.answer.short_expr, read_law(s, MATRIX, space))
-            return
         else:
-            matrix, gradient = gradient, s.in_order(turned(gradient), s.of[s.wrt], self.current)
-            gradient = self._turn(matrix, gradient, d)
+            if space != "diagonal":  # whose transpose has the same diagonal
+                matrix, gradient = gradient, s.in_order(turned(gradient), s.of[s.wrt], self.current)
+                gradient = self._turn(matrix, gradient, d)
+            if space is not None:
+                gradient, law = _part_in(space, gradient), read_law(s, MATRIX, space)
         self._answer(left, gradient, law)
 
     def _turn(self, matrix: Expr, gradient: Expr, d: Expr) -> Expr:

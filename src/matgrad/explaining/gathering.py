@@ -116,14 +116,17 @@ def form(coefficient: Expr, d: Expr) -> Expr:
             return tidied(times(coefficient.args[0], form(inner, d)))
     if d.kind == VECTOR:
         return times(transposed(coefficient), d)
-    outside, inner = _without_scalars(coefficient)
-    trace = call("tr", times(inner, d), type=SCALAR_TYPE)
-    return tidied(
-        product([*((o, f) for o, f in outside if o == "*"), ("*", trace), *(p for p in outside if p[0] == "/")])
-    )
+    scalars, inner = without_scalars(coefficient)
+    return around(scalars, call("tr", times(inner, d), type=SCALAR_TYPE))
 
 
-def _without_scalars(coefficient: Expr) -> tuple[list[tuple[str, Expr]], Expr]:
+def around(scalars: list[tuple[str, Expr]], inner: Expr) -> Expr:
+    """A formula with the scalars that multiply it in front, and those that divide it behind."""
+    above, below = ([pair for pair in scalars if pair[0] == operator] for operator in ("*", "/"))
+    return tidied(product([*above, ("*", inner), *below]))
+
+
+def without_scalars(coefficient: Expr) -> tuple[list[tuple[str, Expr]], Expr]:
     """The scalar factors of a matrix, each with * or /, and what they multiply."""
     pairs = factors_of(coefficient)
     if any(o not in ("*", "/") for o, _ in pairs):

@@ -30,7 +30,9 @@ _READ = Law(
     "read off the Hessian", "d(d(f)) = d(x)'*H*d(x)", "for every dx, with H' = H (second identification theorem)"
 )
 _READ_VEC = Law(
-    "read off the Hessian", "d(d(f)) = vec(d(x))'*H*vec(d(x))", "[i,j,k,l] is the entry of H for X[i,j] and X[k,l]"
+    "read off the Hessian",
+    "d(d(f)) = vec(d(x))'*H*vec(d(x))",
+    "for every dX, with H' = H (second identification theorem)",
 )
 _READ_NUMBER = Law("read off the second derivative", "d(d(f)) = a*d(x)^2", "for every differential")
 
@@ -66,8 +68,11 @@ def next_lines(setting: Setting) -> list[Line]:
     rest = found[place:]
     if hessian and over.matrix is not None:
         kind = setting.type_of(setting.wrt).kind
-        law = {SCALAR: _READ_NUMBER, VECTOR: _READ}.get(kind, _READ_VEC)
-        rest[0] = rest[0]._replace(law=_about(setting, law))
+        law = _about(setting, {SCALAR: _READ_NUMBER, VECTOR: _READ}.get(kind, _READ_VEC))
+        if kind == MATRIX and setting.hessian is not None:
+            rest = [Line(ANSWER, named(setting.vec_name, over.matrix.type), setting.hessian, law), *rest]
+        else:
+            rest[0] = rest[0]._replace(law=law)
     return in_own_letters(setting, lines + rest)
 
 

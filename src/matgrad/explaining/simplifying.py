@@ -8,14 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from matgrad.dims import Dim
+from matgrad.explaining.arrangement import same
 from matgrad.explaining.cancelling import RULES, Rule
 from matgrad.explaining.lines import Law, Path
-from matgrad.explaining.trees import rebuilt, tidied, varies
+from matgrad.explaining.terms import turned
+from matgrad.explaining.trees import at, rebuilt, tidied, varies
 from matgrad.explaining.working import Step
-from matgrad.formula.syntax import MATRIX, Expr, fold
+from matgrad.formula.syntax import MATRIX, Expr, fold, walk
 from matgrad.formula.text import to_text
 from matgrad.formula.unicode import to_unicode
-from matgrad.translate.algebra import number, times
+from matgrad.translate.algebra import cost, number, times
+
+TRANSPOSING = frozenset({
+    "a scalar equals its transpose", "a trace equals that of the transpose", "the transpose of a product",
+    "move a matrix across",
+})  # fmt: skip
+"""The rules that transpose the factors of a product."""
+LONGEST_WORD = 30
 
 
 class Simplifier:
@@ -40,12 +49,35 @@ class Simplifier:
 
     def absorbed(self, step: Step, *, calls: bool = True) -> Step:
         """A transposition with the symmetry in it: u'*inv(S)*v = v'*inv(S)*u in one line; names only on request."""
+        step = self._said(step)
         found = self._by_symmetry(step.after, calls=calls)
         if found is None or self._by_symmetry(step.before, calls=calls) is not None:
             return step
         law = step.law
         said = Law(f"{law.rule}; {found.law.rule}", law.law.replace("U'", "U"), f"{law.reason}; {found.law.reason}")
         return step._replace(law=said, after=found.after)
+
+    def _said(self, step: Step) -> Step:
+        """A transposition with the factors that are their own transposes by their form: diag(w), eye - u*u'."""
+        if step.law.rule not in TRANSPOSING:
+            return step
+        found: list[Expr] = []
+        for path in step.where:
+            for node in walk(at(step.before, path)):
+                if node.op == "product" and set(node.value) <= {"*", "/"}:
+                    found += [f for f in node.args if self._is_its_transpose(f)]
+        after = [node for node in walk(step.after) if node.op in ("add", "call") and node.kind == MATRIX]
+        found = [next((node for node in after if same(node, f)), f) for f in dict.fromkeys(found)]
+        words = list(dict.fromkeys(to_unicode(f) for f in found if cost(f) <= LONGEST_WORD))
+        if not words:
+            return step
+        said = f"{words[0]} is symmetric" if len(words) == 1 else f"{' and '.join(words)} are symmetric"
+        return step._replace(law=step.law._replace(rule=f"{step.law.rule}; {said}"))
+
+    def _is_its_transpose(self, expr: Expr) -> bool:
+        if expr.kind != MATRIX or expr.op not in ("add", "call") or varies(expr, self.names):
+            return False
+        return not (expr.op == "call" and expr.value.name == "eye") and same(turned(expr), expr)
 
     def _by_symmetry(self, expr: Expr, *, calls: bool = False) -> Step | None:
         used: list[Expr] = []

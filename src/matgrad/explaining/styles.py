@@ -93,6 +93,8 @@ def words_of(setting: Setting) -> Words:
             latex = rf"\nabla^{{{order}}}{f}"
         words.words[setting.gradient_name] = Word(setting.gradient_name, latex, True)
         words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{words.latex(setting.f)}")
+        if order == 2 and setting.first.body.kind == SCALAR:
+            words.words[setting.vec_name] = Word(f"D²{f}", rf"\mathrm{{D}}^{{2}}{f}")
         return words
     words.words[setting.vec_name] = Word(setting.vec_name, rf"\mathrm{{D}}{words.latex(setting.f)}")
     words.gradient(setting.gradient_name, setting.f, setting.name(setting.wrt))
