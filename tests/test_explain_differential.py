@@ -268,7 +268,8 @@ def test_symmetry_and_parts_are_said_where_they_are_used(
     ("formula", "wrt", "last"),
     [
         ("v'*sigmoid(W2*tanh(W1*x + b1) + b2)", "W1", "∇f = (W₂ᵀ(v ∘ (q ∘ (1 − q))) ∘ (1 − tanh(z)∘²)) xᵀ"),
-        ("norm2(X - tanh(X*W + ones(n)*b')*W' - ones(n)*c')^2/n", "W", "∇f = −2 (Xᵀ(R W ∘ (1 − tanh(Z)∘²)) + Rᵀ tanh(Z))/n"),
+        ("norm2(X - tanh(X*W + ones(n)*b')*W' - ones(n)*c')^2/n", "W",
+         "∇f = −2 (Xᵀ(R W ∘ (1 − tanh(Z)∘²)) + Rᵀ tanh(Z))/n"),
         ("norm2(W2*tanh(W1*x) - y)^2", "W1",
          "∇f = (2 (1 − tanh(W₁ x)∘²) ∘ (W₂ᵀ(W₂ tanh(W₁ x) − y))) xᵀ"),
     ],
