@@ -9,6 +9,7 @@ from matgrad.errors import NotSupported
 from matgrad.explaining.trees import had, tidied
 from matgrad.formula.parser import parse_expression
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, fold
+from matgrad.functions import card
 from matgrad.translate.algebra import addition, call, negative, times
 
 
@@ -46,16 +47,14 @@ def along(text: str, names: Mapping[str, Expr], dim: int | None = None) -> Expr:
     return tidied(found)
 
 
-_OVER = ("sum", "max", "min", "logsumexp", "mean", "norm1", "norm2")
-
-
 def _called(name: str, args: list[Expr], dim: int | None) -> Expr:
-    arg = args[0]
+    arg, known = args[0], card(name)
+    assert known is not None
     if name == "length":
         return _size(arg, dim)
-    if name in _OVER:
+    if known.to_number:
         return call(name, arg, type=reduced(arg, dim), dim=dim)
-    within = dim if name in ("softmax", "argmax", "argmin") else None
+    within = dim if known.family == "reduction" else None
     return call(name, *args, type=arg.type or SCALAR_TYPE, dim=within)
 
 
@@ -90,8 +89,9 @@ def of_matrices(text: str, names: Mapping[str, Expr]) -> Expr:
             case "product":
                 return times(*args)
             case "call":
-                scalar = node.value.name in ("tr", "det", "logdet")
-                return Expr("call", tuple(args), Call(node.value.name), type=SCALAR_TYPE if scalar else square)
+                known = card(node.value.name)
+                assert known is not None
+                return Expr("call", tuple(args), Call(known.name), type=SCALAR_TYPE if known.to_number else square)
         raise NotSupported(f"{node.op} in the law of a card: {text}")
 
     found: Expr = fold(_law(text), visit)

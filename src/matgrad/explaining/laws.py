@@ -222,7 +222,7 @@ def _call(expr: Expr, of: Differentials) -> Outcome:
     if entry.name in ("kron", "vector", "matrix"):
         return _each(expr, of)
     if entry.family in ("structural", "matrix") and expr.args[0].kind == SCALAR:
-        return _of_scalar(entry.name, expr.args[0], of)
+        return _of_scalar(entry, expr.args[0], of)
     if entry.family == "defined" and expr.args[0].kind != SCALAR:
         return _defined(entry, expr, of)
     return _from_card(entry, expr, of)
@@ -245,7 +245,7 @@ def _from_card(entry: Card, expr: Expr, of: Differentials) -> Outcome:
         if u.kind == MATRIX or expr.value.dim is None:
             return law, along(entry.differential, {"x": u, "dx": du}, expr.value.dim)
     if entry.family == "reduction" and u.kind == SCALAR:
-        return None, du
+        return _of_scalar(entry, u, of)
     if entry.definition:
         return Law(f"definition of {entry.name}", f"{entry.name}(x) = {entry.definition}", reason), pending(
             along(entry.definition, {"x": u}, expr.value.dim)
@@ -285,16 +285,12 @@ def _of_two(entry: Card, expr: Expr, of: Differentials) -> Outcome:
     )
 
 
-def _of_scalar(name: str, u: Expr, of: Differentials) -> Outcome:
-    """inv, det, tr … of a scalar, taken as a 1×1 matrix."""
-    if name == "inv":
-        return None, pending(product([("*", number(1)), ("/", u)]))
-    if name == "logdet":
-        magnitude = call("abs", u, type=SCALAR_TYPE)
-        return None, pending(call("log", magnitude, type=SCALAR_TYPE))
-    if name == "adj":
-        return None, number(0)
-    return None, _d(u, of)
+def _of_scalar(entry: Card, u: Expr, of: Differentials) -> Outcome:
+    """inv, det, tr … of a scalar, taken as a 1×1 matrix, and max, softmax … of a single entry: what the card says."""
+    if "of a scalar" not in entry.facts:
+        raise NotSupported(f"{entry.name} of a scalar has no law", hint=f"{entry.name} of a matrix or a vector")
+    value = along(entry.facts["of a scalar"], {"x": u})
+    return None, _d(value, of) if varies(value, of) else number(0)
 
 
 _RULES: dict[str, Callable[[Expr, Differentials], Outcome]] = {

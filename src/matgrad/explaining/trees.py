@@ -225,6 +225,8 @@ def had(left: Expr, operator: str, right: Expr) -> Expr:
         return times(left, _diagonal(transposed(right)))
     if operator == "*" and MATRIX in kinds and (VECTOR in kinds or ROW in kinds):
         return had(right, operator, left)
+    if operator == "/" and left.kind == MATRIX and right.kind in (VECTOR, ROW):
+        return had(left, "*", product([("*", number(1)), ("./", right)]))
     if right.kind == SCALAR:
         return product([("*", left), (operator, right)])
     if operator == "*" and left.kind == SCALAR:

@@ -76,3 +76,8 @@ class Card:
     source: str = ""
     scipy: bool = False
     exact: Callable[..., Any] | None = None
+
+    @property
+    def to_number(self) -> bool:
+        """Whether it takes a whole array to a number (det, max), not to an array (inv, softmax): by its signature."""
+        return not self.signatures[None][0].partition("->")[2]

@@ -15,6 +15,7 @@ from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.errors import MatgradError
+from matgrad.functions import card
 from matgrad.tensor.canonical import canonical
 from matgrad.tensor.law import Laws
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Shape, Sum, Symbol, intern
@@ -512,15 +513,18 @@ def apply(function: str, arg: Node, parameter: Any = None) -> Node:
         if found is not None:
             return found
     shape = arg.shape
+    known = card(function)
+    if known is None:
+        raise IllegalNode(f"there is no card for {function}")
     if parameter is None:
         if len(shape) != 2 or shape[0] != shape[1]:
             raise IllegalNode(f"{function} of shape {shape}")
-        shape = shape if function in ("inv", "adj") else ()
+        shape = () if known.to_number else shape
         turned = transpose(arg)
         if _orientation([turned]) < _orientation([arg]):
             found = intern(Apply, shape, function, turned, None, shape)
             return transpose(found)
-    elif function in ("logsumexp", "max", "min"):
+    elif known.to_number:
         shape = shape[: len(shape) - parameter]
     return intern(Apply, shape, function, arg, parameter, shape)
 
