@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import pickle
+import random
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from cases import load_cases, where_text
 
@@ -54,8 +57,6 @@ def test_what_is_refused_shows_the_place(row: dict[str, Any]) -> None:
 
 
 def test_sums_over_an_index_have_the_value_of_the_sum() -> None:
-    import numpy as np
-
     rng = np.random.default_rng(0)
     X, y, w, mu = rng.normal(size=(5, 3)), rng.normal(size=5), rng.normal(size=3), rng.normal(size=3)
     S = np.eye(3) + 0.1 * rng.normal(size=(3, 3))
@@ -121,3 +122,106 @@ def test_bad_input_is_an_error_of_matgrad(text: str) -> None:
     """Some of these can be read; the others raise nothing but errors of matgrad."""
     with contextlib.suppress(matgrad.MatgradError):
         assert read_latex(text).text
+
+
+def test_readings_have_the_value_that_is_meant() -> None:
+    """The formula's value against loops and NumPy, on data of distinct sizes."""
+    rng = np.random.default_rng(4)
+    X, A, K = rng.normal(size=(5, 3)), rng.normal(size=(3, 3)), rng.normal(size=(5, 5))
+    y, w, x, mu = rng.normal(size=5), rng.normal(size=3), rng.normal(size=3), rng.normal(size=3)
+    n = range(5)
+    read = matgrad.parse_latex
+    quadratic = read(r"\sum_{i=1}^n\sum_{j=1}^n y_i K_{ij} y_j")
+    assert np.isclose(quadratic(y=y, K=K), sum(y[i] * K[i, j] * y[j] for i in n for j in n))
+    mean = read(r"\frac1N\sum_{n=1}^N (t_n - \mathbf{w}^\top\mathbf{x}_n)^2")
+    assert np.isclose(mean(t=y, X=X, w=w), np.mean((y - X @ w) ** 2))
+    entropy = read(r"-\sum_{k} y_k \log \frac{e^{z_k}}{\sum_j e^{z_j}}")
+    assert np.isclose(entropy(y=y, z=y + 1), -sum(y[k] * np.log(np.exp(y[k]) / np.exp(y).sum()) for k in n))
+    dots = read(r"2\mathbf{w}\cdot\mathbf{A}\mathbf{x} - \mathbf{w}\cdot\boldsymbol{\mu}")
+    assert np.isclose(dots(w=w, A=A, x=x, mu=mu), 2 * w @ A @ x - w @ mu)
+    scatter = read(r"\sum_{i=1}^{n} (\mathbf{x}_i - \boldsymbol{\mu})(\mathbf{x}_i - \boldsymbol{\mu})^\top")
+    assert np.allclose(scatter(X=X, mu=mu), sum(np.outer(X[i] - mu, X[i] - mu) for i in n))
+
+
+def test_another_point_of_a_kernel_is_not_a_transpose() -> None:
+    with pytest.raises(matgrad.MatgradError, match="two readings"):
+        matgrad.parse_latex(r"\exp\left(-\|\mathbf{x}-\mathbf{x}'\|^2\right)")
+
+
+PIECES = [
+    r"x",
+    r"y",
+    r"\mathbf{A}",
+    r"\mathbf{x}",
+    r"+",
+    r"-",
+    r"=",
+    r"^",
+    r"_",
+    r"{",
+    r"}",
+    r"(",
+    r")",
+    r"[",
+    r"]",
+    r"|",
+    r"\|",
+    r"\frac",
+    r"\sqrt",
+    r"\sum_{i}",
+    r"^\top",
+    r"^{-1}",
+    r"&",
+    r"\\",
+    r",",
+    r"2",
+    r"0.5",
+    r"\left",
+    r"\right",
+    r"\begin{bmatrix}",
+    r"\end{bmatrix}",
+    r"\begin{align}",
+    r"\end{align}",
+    r"\cdot",
+    r"\odot",
+    r"\nabla_",
+    r"\log",
+    r"\exp",
+    r"e^",
+    r"\operatorname{tr}",
+    r"\text{for}",
+    r"\mathrm{d}",
+    r"\partial",
+    r"x_i",
+    r"_i^2",
+    r"'",
+    r"\sigma(",
+    r"\quad",
+    r";",
+    r".",
+    r"$",
+    r"\hat",
+    r"\langle",
+    r",",
+    r"\rangle",
+    r"\det",
+    r"\mid",
+    r"\mathbb{R}",
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_mangled_raises_errors_of_matgrad(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(60):
+        if rng.random() < 0.5:
+            text = " ".join(rng.choices(PIECES, k=rng.randrange(1, 14)))
+        else:
+            text = rng.choice(PUBLISHED)["latex"]
+            for _ in range(rng.randrange(1, 4)):
+                at = rng.randrange(len(text) + 1)
+                text = text[:at] + rng.choice(["", *PIECES]) + text[at + rng.randrange(3) :]
+        start = time.process_time()
+        with contextlib.suppress(matgrad.MatgradError):
+            matgrad.parse_latex(text)
+        assert time.process_time() - start < 2, text

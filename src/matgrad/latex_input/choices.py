@@ -219,5 +219,7 @@ def hints_for(
         for name, text in names.items()
         if len(name.indices) == 2 and text not in known
     }
-    sets = [{**declared, **entries, **bold, **plain}, {**declared, **entries, **bold}, {**declared, **entries}]
+    sets = [{**declared, **entries, **bold, **plain}, {**declared, **entries, **bold}]
+    if not bold:
+        sets.append({**declared, **entries})
     return sets, bool(bold)

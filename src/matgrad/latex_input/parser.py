@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from matgrad.errors import FormulaError
 from matgrad.formula.syntax import Call, Expr, Program
 from matgrad.functions import card
-from matgrad.latex_input.names import Name
+from matgrad.latex_input.names import BOLD, Name
 from matgrad.latex_input.tokens import Names, Token, tokenize
 
 if TYPE_CHECKING:
@@ -218,7 +218,21 @@ class _Build:
         left, operator, right = parts
         if operator.value == "/":
             return self._quotient(left, operator, right)
+        if operator.value in ("·", "×"):
+            return self._dotted(left, operator, right)
         return self._product([left, right], [operator.value])
+
+    def _dotted(self, left: _Part, operator: Token, right: _Part) -> _Part:
+        r"""``\mathbf{a} \cdot \mathbf{b}`` of two columns is their inner product; of others, a product."""
+        if not (_is_column(left.expr) and _is_column(right.expr)):
+            return self._product([left, right], ["*"])
+        if operator.value == "×":
+            raise self.error(
+                "a cross product is not part of formulas here", left.start, right.stop, r"\mathbf{a}^\top \mathbf{b}"
+            )
+        self.note(r"\cdot of two vectors is read as their inner product")
+        turned = _Part(Expr("transpose", (left.expr,), None, (left.start, left.stop)), left.start, left.stop)
+        return self._product([turned, right], ["*"])
 
     def _quotient(self, left: _Part, operator: Token, right: _Part) -> _Part:
         """``1/2 x`` is (1/2) x; a product right of ``/`` has two readings otherwise."""
@@ -463,3 +477,12 @@ def _defined(expr: Expr) -> Name | None:
     if expr.op == "call" and expr.value.name != "eye" and expr.args and card(expr.value.name) is None:
         return Name(expr.value.name)
     return expr.value if expr.op == "name" else None
+
+
+def _is_column(expr: Expr) -> bool:
+    """Whether an expression looks like a column: a bold small letter, or what ends in one."""
+    while expr.op in ("neg", "add", "product"):
+        if expr.op == "product" and set(expr.value) - {"*", ".*"}:
+            return False
+        expr = expr.args[-1]
+    return expr.op == "name" and expr.value.style == BOLD and not expr.value.upper

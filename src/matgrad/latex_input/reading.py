@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from matgrad.dims import Dim
-from matgrad.errors import FormulaError, MatgradError, NotSupported
+from matgrad.errors import FormulaError, MatgradError, NotSupported, ShapeError
 from matgrad.formula.declarations import FUNCTION, Declaration, Where, parse_declarations
 from matgrad.formula.infer import Typed, read
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Program, fold, walk
 from matgrad.formula.text import to_text
+from matgrad.latex_input.alignment import unaligned
 from matgrad.latex_input.asking import Asked, asked_for
 from matgrad.latex_input.choices import decide, hints_for, values
 from matgrad.latex_input.names import BOLD, Name, NameTable
@@ -59,11 +60,16 @@ def read_latex(
     variables = set(declared) | (set(context.variables) | set(context.intermediates) if context else set())
     names = Names(frozenset(variables | sizes), frozenset(functions))
     try:
-        asked = asked_for(latex)
+        asked = asked_for(unaligned(latex))
         tree = read_tree(asked.text, names)
         return _Reader(latex, asked, tree, declared, sizes, context, spelled or {}).reading()
     except MatgradError as error:
+        if isinstance(error, ShapeError) and _TICKED.search(latex):
+            error.hint = r"x' has two readings: it is read as x transposed; for another point write \tilde{x} or x_2"
         raise error.located(latex) from None
+
+
+_TICKED = re.compile(r"[A-Za-z}]\s*(?:'|\^\s*\{?\s*\\prime)")
 
 
 class _Reader:
@@ -88,6 +94,7 @@ class _Reader:
         self.tree = tree
         self.highs: dict[str, str] = {}
         self.arrays: dict[str, Declaration] = {}
+        self.of_term: dict[tuple[Name, int], str] = {}
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -95,6 +102,7 @@ class _Reader:
 
     def reading(self) -> Reading:
         program = self._scoped(self.tree.program)
+        self._all_used(program)
         names = self._names_of(program)
         transposed = self._transposed(program)
         temporary = {name: self._temporary(name) for name in names}
@@ -121,6 +129,19 @@ class _Reader:
             if text_ in typed.variables or text_ in typed.intermediates
         }
         return Reading(self.latex, text, where, tuple(self.notes), spelled, self._wrt(typed))
+
+    def _all_used(self, program: Program) -> None:
+        """A definition that nothing uses is a part of the formula that would be dropped silently."""
+        if not program.definitions:
+            return
+        names = [n.value for value in values(program) for n in walk(value) if n.op == "name"]
+        used = {self.table.text(name) for name in names if not name.indices}
+        for name, value in program.definitions:
+            if name not in used:
+                raise FormulaError(
+                    f"{name} is defined, but the formula after it does not use it",
+                    source=self.latex, span=value.span, hint="one formula; definitions first, with commas between them",
+                )  # fmt: skip
 
     # -- names and indices
 
@@ -204,7 +225,8 @@ class _Reader:
                     found.update(name for arg in node.args[:2] for name in _terms(arg))
                 if node.op == "product":
                     for left, right in pairwise(node.args):
-                        if left.op == "transpose" or (left.op == "name" and left.value.upper) or _is_inverse(left):
+                        matrix = left.op == "name" and left.value.upper and len(left.value.indices) < 2
+                        if left.op == "transpose" or matrix or _is_inverse(left):
                             found.update(_terms(right))
         return found
 
@@ -242,6 +264,12 @@ class _Reader:
     def _array(self, name: Name, kind: str) -> str:
         """The array whose entries, or rows, are the values of an indexed name."""
         matrix = len(name.indices) == 2 or kind == VECTOR
+        plain = name._replace(indices=())
+        if self.of_term.setdefault((plain, len(name.indices)), kind) != kind:
+            raise FormulaError(
+                f"{name.latex} with one index is read as a number here and as a vector there",
+                source=self.latex, span=(0, len(self.latex)), hint=r"bold for vectors: \mathbf{x}_i",
+            )  # fmt: skip
         whole = self._declared_array(name)
         if whole is None:
             base = name.base.upper() if matrix and len(name.base) == 1 else name.base

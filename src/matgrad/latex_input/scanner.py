@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from matgrad.errors import FormulaError, NotSupported
 from matgrad.formula.tokens import MAX_DIGITS
+from matgrad.latex_input.names import BOLD
 from matgrad.latex_input.vocabulary import (
     ACCENTS,
     CLOSING,
@@ -139,7 +140,7 @@ class Scanner:
         simple = {"+": "PLUS", "-": "MINUS", "−": "MINUS", ",": "COMMA", "=": "EQUALS", "&": "AMP", ";": "STOP"}
         if char in simple:
             return self.separator(simple[char], char, at)
-        operators = {"/": "/", "*": "*", "·": "*", "⋅": "*", "×": "*", "∘": ".*", "⊙": ".*", "⊗": "⊗", "∗": "*"}
+        operators = {"/": "/", "*": "*", "·": "·", "⋅": "·", "×": "×", "∘": ".*", "⊙": ".*", "⊗": "⊗", "∗": "*"}
         if char in operators:
             return self.add("OP", operators[char], at)
         if char.isalpha():
@@ -310,6 +311,11 @@ class Scanner:
 
     def _proper_power(self, inner: str, base: Token, span: tuple[int, int]) -> None:
         """A power, entry by entry where the exponent begins with a circle."""
+        if inner == "t" and base.kind == "NAME" and self.named_like_an_array(base) and "t" not in self.names.variables:
+            raise self.error(
+                "the superscript t has two readings: a transpose, or a power", base.start, span[1],
+                r"x^\top, or (x)^t for the power",
+            )  # fmt: skip
         if inner in STARS:
             hint = {"+": "inv(X'*X)*X', for full column rank"}.get(inner)
             raise self.unsupported(f"the superscript {inner}, {STARS[inner]},", base.start, span[1], hint)
@@ -330,6 +336,12 @@ class Scanner:
 
     def command(self, name: str, at: int) -> None:
         raise NotImplementedError
+
+    @staticmethod
+    def named_like_an_array(token: Token) -> bool:
+        """Whether a name is bold, or a Latin letter that is a vector's or a matrix's by habit."""
+        name = token.value
+        return name.style == BOLD or (not name.command and (name.upper or name.base[:1] in "uvwxyz"))
 
     def scripts_of_name(self, place: int) -> None:
         raise NotImplementedError

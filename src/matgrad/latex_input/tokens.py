@@ -67,6 +67,10 @@ def _undelimited(text: str) -> tuple[int, int]:
     return start, stop
 
 
+_GOES_ON = re.compile(r"(?:\s|\\q?quad\b|\\[,;:! ])*[-+=]")
+"""After a wide space: the formula goes on."""
+
+
 class _Commands(Words):
     """Reads commands."""
 
@@ -74,6 +78,8 @@ class _Commands(Words):
 
     def command(self, name: str, at: int) -> None:
         if name in SKIP:
+            return None
+        if name in ("quad", "qquad") and _GOES_ON.match(self.text, self.at):
             return None
         if name in ("quad", "qquad", "\\", "newline"):
             return self.separator("STOP", name, at) if not self.open and self.depth == 1 else self._row_end(name, at)

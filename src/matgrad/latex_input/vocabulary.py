@@ -11,7 +11,7 @@ SKIP = {
     ",", "!", ";", ":", ">", " ", "displaystyle", "textstyle", "left", "right", "big", "Big", "bigg", "Bigg", "bigl",
     "bigr", "Bigl", "Bigr", "biggl", "biggr", "Biggl", "Biggr", "bigm", "middle", "mleft", "mright", "limits",
     "nolimits", "nonumber", "notag", "thinspace", "negthinspace", "mathstrut", "strut", "/", "scriptstyle",
-    "medspace", "thickspace", "enspace",
+    "medspace", "thickspace", "enspace", "mathopen", "mathclose", "mathord", "mathinner", "mathbin", "mathrel",
 }  # fmt: skip
 STYLES = {
     "mathbf": BOLD, "boldsymbol": BOLD, "bm": BOLD, "pmb": BOLD, "symbf": BOLD, "textbf": BOLD, "vec": BOLD,
@@ -25,7 +25,7 @@ ACCENTS = {
     "mathring": "ring", "underline": "underline",
 }  # fmt: skip
 OPERATORS = {
-    "cdot": "*", "times": "*", "ast": "*", "odot": ".*", "circ": ".*", "otimes": "⊗", "oslash": "./", "div": "/",
+    "cdot": "·", "times": "×", "ast": "*", "odot": ".*", "circ": ".*", "otimes": "⊗", "oslash": "./", "div": "/",
 }  # fmt: skip
 BARS = {"lvert": ("BAR", "L"), "rvert": ("BAR", "R"), "vert": ("BAR", None), "lVert": ("NORM", "L"),
         "rVert": ("NORM", "R"), "Vert": ("NORM", None), "|": ("NORM", None)}  # fmt: skip
