@@ -556,3 +556,31 @@ def test_the_kink_of_a_norm_is_a_convention_of_derivatives_only() -> None:
     zero = np.zeros(3)
     np.testing.assert_array_equal(derive("norm2(x)", "x")(x=zero), zero)
     assert np.isnan(matgrad.parse("x/norm2(x)")(x=zero)).all()
+
+
+@pytest.mark.parametrize(
+    ("formula", "wrt", "where", "order"),
+    [
+        ("logdet(S)", "S", "S: spd(n)", 2),
+        ("tr(S*A*S)", "S", "S: symmetric(n); A: matrix(n,n)", 2),
+        ("x'*S*S*x", "S", "S: symmetric(n)", 2),
+    ],
+)
+def test_without_the_constraint_the_order_below_is_differentiated_without_it_too(
+    formula: str, wrt: str, where: str, order: int
+) -> None:
+    assert matgrad.derive(formula, wrt, where=where, order=order, symmetric="ignore").verify().passed is True
+
+
+@pytest.mark.parametrize("formula", ["log(0)*x", "sqrt(-1)*x", "arcsin(2)*x", "log(1-1)*x"])
+def test_constants_outside_a_domain_are_refused(formula: str) -> None:
+    with pytest.raises(matgrad.MatgradError, match="has no value"):
+        matgrad.derive(formula, "x")
+
+
+def test_products_of_many_sizes_are_checked_at_small_ones() -> None:
+    assert matgrad.derive("kron(kron(A,B),kron(C,D))", "B").verify(points=3).passed is not False
+
+
+def test_lam_is_a_scalar() -> None:
+    assert matgrad.parse("sum(x) + 0.5*lam*norm2(w)^2").variables["lam"] == "scalar"

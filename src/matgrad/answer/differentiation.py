@@ -85,4 +85,4 @@ def _unconstrained(formula: Formula, wrt: tuple[str, ...]) -> tuple[Node, Node]:
         variable = symbols.get(name) or intermediates[name]
         below, node = node, derivatives(node, [variable], "ignore")[0]
     back = {symbols[name]: v for name, v in free.items()}
-    return rebuild(below, back), rebuild(node, back)
+    return below, rebuild(node, back)  # what is below is differentiated again, by the check too: without the facts

@@ -23,6 +23,8 @@ EXPONENTS = (2.0, 3.0, 4.0)
 """Integers that are drawn as symbolic exponents of matrices."""
 CONDITION = 1e6
 """Matrices that are inverted at a point are better conditioned than this."""
+MOST_ENTRIES = 20_000
+"""Of an array of the formula at a point, where smaller sizes can be had."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def points(
         pool = [size + least for size in (*POOL, *more)[: max(4, len(dims))]]
         pool *= -(-len(dims) // len(pool)) or 1  # the sizes of a deep network come again
         sizes = dict(zip(dims, rng.permutation(pool)[: len(dims)].tolist(), strict=True))
+        if largest(program, sizes) > MOST_ENTRIES:  # products of many sizes: small ones, which come again
+            sizes = dict(zip(dims, rng.integers(2, 4, len(dims)).tolist(), strict=True))
         bold = attempt % 2 == 0 and attempt < attempts // 2
         arrays: dict[str, Any] = {
             s.name: draw(s, sizes, rng, _PLAIN if bold else _STYLES[rng.integers(len(_STYLES))]) for s in subjects
@@ -70,6 +74,14 @@ def points(
         arrays |= {name: smooth_function(rng) for name in functions}
         if inside(program, arrays, sizes, inverted):
             yield Point(arrays, sizes)
+
+
+def largest(program: Program, sizes: Mapping[str, int]) -> float:
+    """The number of entries of the largest array on the way to the value."""
+    shapes = {
+        n.type.dims for part in (*(d for _, d in program.definitions), program.body) for n in walk(part) if n.type
+    }
+    return max(float(np.prod([float(d.evaluate(sizes)) for d in dims])) for dims in shapes)
 
 
 def sizes_in(program: Program) -> set[str]:

@@ -12,8 +12,8 @@ from matgrad.formula.kinds import Kinds, Limit
 from matgrad.formula.network import KIND_OF_BIT, MATRIX_BIT, ROW_BIT, SCALAR_BIT, VECTOR_BIT, Network, single
 
 _GREEK_WORDS = """
-alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron rho sigma tau upsilon phi chi psi omega
-varepsilon vartheta varphi varrho varsigma
+alpha beta gamma delta epsilon zeta eta theta iota kappa lambda lam mu nu xi omicron rho sigma tau upsilon phi chi psi
+omega varepsilon vartheta varphi varrho varsigma
 """
 GREEK = frozenset(_GREEK_WORDS.split())
 _BUDGET = 2000

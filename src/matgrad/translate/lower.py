@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from matgrad.dims import ONE, Dim
 from matgrad.errors import FormulaError, NotSupported
+from matgrad.formula.kinds import constant_value
 from matgrad.formula.sizes import size_of
 from matgrad.formula.subscripts import letter_sizes, split
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, index_items, product_kind
@@ -119,6 +120,19 @@ def _product(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
         operands.append((factor, own))
         kind = result
     return b.einsum(operands, labels)
+
+
+def _refuse_outside_domain(expr: Expr, known: Card) -> None:
+    """``log(0)`` has no value, whatever the variables are."""
+    number = constant_value(expr.args[0]) if known.needs else None
+    if number is None or known.value is None:
+        return
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        value = known.value(np, float(number))
+    if not np.isfinite(value):
+        raise FormulaError(f"{known.name}({number}) has no value: it needs {known.needs}", span=expr.span)
 
 
 def _reciprocal(node: Node, expr: Expr) -> Node:
@@ -265,6 +279,7 @@ def _call(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
     if call.name in _SPECIAL:
         return _SPECIAL[call.name](expr, args)
     if known.family == "elementwise":
+        _refuse_outside_domain(expr, known)
         return b.map_(known.name, args)
     if not args[0].shape and known.family in ("matrix", "structural"):
         return _of_scalar(known, args[0])
