@@ -11,7 +11,8 @@ from cases import load_answers, load_cases, where_text
 import matgrad
 from matgrad.checking.sampling import Subject, points
 from matgrad.deciding.equality import equal
-from matgrad.deciding.exact import Digits, NotRational, Residues, exact_value
+from matgrad.deciding.exact import exact_value
+from matgrad.deciding.fields import Digits, NotRational, Residues
 from matgrad.formula.infer import Typed, read
 from matgrad.formula.reference import evaluate
 

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from matgrad.checking.sampling import POOL, Subject, exponents_in, points
-from matgrad.deciding.exact import PRIME, Digits, NotRational, Residue, Residues, Unlucky, exact_value, inverse
+from matgrad.deciding.exact import exact_value
+from matgrad.deciding.fields import PRIME, Digits, NotRational, Residue, Residues, Unlucky
+from matgrad.deciding.reductions import inverse
 from matgrad.errors import MatgradError
 from matgrad.formula.syntax import Expr, Program, walk
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from matgrad.deciding.fields import Field, NotRational, Residues, Unlucky
+from matgrad.deciding.reductions import REDUCTIONS, eliminated, plain_number, whole
 from matgrad.errors import NotSupported
 from matgrad.formula.reference import as_block
 from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
@@ -20,140 +22,6 @@ from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, fold
 from matgrad.functions import card
 
 Array = Any
-DIGITS = 50
-PRIME = 2**61 - 1
-
-
-class NotRational(Exception):
-    """The formula has functions or roots that residues do not have."""
-
-
-class Unlucky(Exception):
-    """The formula has no value at this point: a zero division, a singular matrix, a negative logarithm."""
-
-
-class Residue:
-    """An integer modulo a prime, with the four operations.
-
-    >>> Residue(3) / Residue(7) * Residue(7) == Residue(3)
-    True
-    """
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: int) -> None:
-        self.value = value % PRIME
-
-    def __add__(self, other: Residue | int) -> Residue:
-        return Residue(self.value + _int(other)) if isinstance(other, Residue | int) else NotImplemented
-
-    def __sub__(self, other: Residue | int) -> Residue:
-        return Residue(self.value - _int(other)) if isinstance(other, Residue | int) else NotImplemented
-
-    def __mul__(self, other: Residue | int) -> Residue:
-        return Residue(self.value * _int(other)) if isinstance(other, Residue | int) else NotImplemented
-
-    def __truediv__(self, other: Residue | int) -> Residue:
-        if not isinstance(other, Residue | int):
-            return NotImplemented
-        below = _int(other) % PRIME
-        if below == 0:
-            raise Unlucky
-        return Residue(self.value * pow(below, -1, PRIME))
-
-    def __rtruediv__(self, other: int) -> Residue:
-        return Residue(other) / self
-
-    def __rsub__(self, other: int) -> Residue:
-        return Residue(other - self.value)
-
-    __radd__ = __add__
-    __rmul__ = __mul__
-
-    def __neg__(self) -> Residue:
-        return Residue(-self.value)
-
-    def __pow__(self, count: int) -> Residue:
-        if count < 0 and self.value == 0:
-            raise Unlucky
-        return Residue(pow(self.value, count, PRIME))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Residue | int) and self.value == _int(other) % PRIME
-
-    def __hash__(self) -> int:
-        return hash(self.value)
-
-
-def _int(other: Residue | int) -> int:
-    return other.value if isinstance(other, Residue) else other
-
-
-class Residues:
-    """Arithmetic modulo the prime."""
-
-    def number(self, value: Fraction) -> Residue:
-        return Residue(value.numerator) / Residue(value.denominator)
-
-    def constant(self, name: str) -> Any:
-        raise NotRational(name)
-
-    def function(self, name: str) -> Callable[[Any], Any]:
-        raise NotRational(name)
-
-    def positive(self, value: Any) -> bool:
-        raise NotRational(value)
-
-    def size(self, value: Any) -> float:
-        """What pivots are chosen by: any but zero will do."""
-        return float(value != 0)
-
-
-class Digits:
-    """Arithmetic with fifty digits."""
-
-    def __init__(self) -> None:
-        from mpmath import MPContext  # type: ignore[import-untyped, unused-ignore]
-
-        self.mp = MPContext()
-        self.mp.dps = DIGITS
-
-    def number(self, value: Fraction) -> Any:
-        return self.mp.mpf(value.numerator) / value.denominator
-
-    def constant(self, name: str) -> Any:
-        return +getattr(self.mp, name)
-
-    def function(self, name: str) -> Callable[[Any], Any]:
-        mp = self.mp
-        known = card(name)
-        chosen: Callable[[Any, Any], Any] | None = _WITH_DIGITS.get(name) or (known.exact if known else None)
-        if chosen is None:
-            raise NotSupported(f"{name} has no exact value")
-
-        def apply(value: Any) -> Any:
-            found = chosen(mp, value)
-            if isinstance(found, mp.mpc) or not mp.isfinite(found):
-                raise Unlucky
-            return found
-
-        return apply
-
-    def positive(self, value: Any) -> bool:
-        return bool(value > 0)
-
-    def size(self, value: Any) -> float:
-        return float(abs(value))
-
-
-Field = Residues | Digits
-
-_WITH_DIGITS: dict[str, Callable[[Any, Any], Any]] = {
-    "abs": lambda mp, x: abs(x),
-    "sign": lambda mp, x: mp.sign(x),
-    "step": lambda mp, x: mp.mpf(x > 0),
-    "relu": lambda mp, x: x if x > 0 else mp.mpf(0),
-}
 
 
 def exact_value(expr: Expr, arrays: Mapping[str, Array], sizes: Mapping[str, int], field: Field) -> Array:
@@ -231,11 +99,11 @@ class _Walk:
 
     def _power(self, node: Expr, base: Array, exponent: Array) -> Array:
         if node.value == "^" and node.args[0].kind == MATRIX:
-            return self._matrix_power(base, _whole(exponent))
+            return self._matrix_power(base, whole(exponent))
         return np.frompyfunc(self._scalar_power, 2, 1)(base, exponent)
 
     def _scalar_power(self, base: Any, exponent: Any) -> Any:
-        count = _whole(exponent, required=False)
+        count = whole(exponent, required=False)
         if count is not None:
             return base**count
         if isinstance(self.field, Residues):
@@ -274,7 +142,7 @@ class _Walk:
             return rule(node, *values)
         if entry.family == "constructor":
             return self._constructor(node, call.name)
-        if call.name in _REDUCTIONS:
+        if call.name in REDUCTIONS:
             return self._reduction(call, values)
         return np.frompyfunc(self.field.function(call.name), 1, 1)(values[0])
 
@@ -328,7 +196,7 @@ class _Walk:
     def _commutation(self, node: Expr, m: Array, n: Array) -> Array:  # noqa: ARG002
         from matgrad.functions.numeric import commutation
 
-        rows, cols = (round(float(_plain_number(v))) for v in (m, n))
+        rows, cols = (round(float(plain_number(v))) for v in (m, n))
         return self._lifted(commutation(np, rows, cols))
 
     def _tr(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
@@ -372,12 +240,12 @@ class _Walk:
         return self._solved(matrix)[0]
 
     def _solved(self, matrix: Array) -> tuple[Array, Any]:
-        return _eliminated(self.field, matrix)
+        return eliminated(self.field, matrix)
 
     # -- reductions
 
     def _reduction(self, call: Call, values: list[Array]) -> Array:
-        reduce = _REDUCTIONS[call.name]
+        reduce = REDUCTIONS[call.name]
         if len(values) == 2:  # max(x, y), entry by entry
             sign = 1 if call.name == "max" else -1
             bigger = np.frompyfunc(lambda a, b: a if self.field.positive(sign * (a - b)) else b, 2, 1)
@@ -391,89 +259,6 @@ class _Walk:
         if np.ndim(done[0]) == 0:
             return np.array([*done, None], dtype=object)[:-1]
         return np.moveaxis(np.stack(done), -1, call.dim - 1)
-
-
-def inverse(matrix: Array) -> Array:
-    """The inverse of an array of residues."""
-    return _eliminated(Residues(), matrix)[0]
-
-
-def _eliminated(field: Field, matrix: Array) -> tuple[Array, Any]:
-    """The inverse and the determinant, by Gauss–Jordan elimination."""
-    size = len(matrix)
-    left = matrix.copy()
-    right = np.frompyfunc(lambda x: field.number(Fraction(int(x))), 1, 1)(np.eye(size))
-    determinant = field.number(Fraction(1))
-    for col in range(size):
-        pivot = max(range(col, size), key=lambda row: field.size(left[row, col]))
-        if left[pivot, col] == 0:
-            raise Unlucky
-        if pivot != col:
-            left[[col, pivot]], right[[col, pivot]] = left[[pivot, col]], right[[pivot, col]]
-            determinant = -determinant
-        lead = left[col, col]
-        determinant = determinant * lead
-        left[col], right[col] = left[col] / lead, right[col] / lead
-        for row in range(size):
-            if row != col:
-                factor = left[row, col]
-                left[row] = left[row] - factor * left[col]
-                right[row] = right[row] - factor * right[col]
-    return right, determinant
-
-
-def _softmax(field: Field, lane: Array) -> Array:
-    exponentials = np.frompyfunc(field.function("exp"), 1, 1)(lane)
-    return exponentials / np.sum(exponentials)
-
-
-def _logsumexp(field: Field, lane: Array) -> Any:
-    return field.function("log")(np.sum(np.frompyfunc(field.function("exp"), 1, 1)(lane)))
-
-
-def _extreme(sign: int, mask: bool) -> Callable[[Field, Array], Any]:
-    def reduce(field: Field, lane: Array) -> Any:
-        best = lane[0]
-        for value in lane[1:]:
-            best = value if field.positive(sign * (value - best)) else best
-        if not mask:
-            return best
-        ties = [field.number(Fraction(int(value == best))) for value in lane]
-        return np.array([*ties, None], dtype=object)[:-1] / sum(ties[1:], ties[0])
-
-    return reduce
-
-
-_REDUCTIONS: dict[str, Callable[[Field, Array], Any]] = {
-    "sum": lambda field, lane: np.sum(lane),
-    "mean": lambda field, lane: np.sum(lane) / field.number(Fraction(len(lane))),
-    "norm1": lambda field, lane: np.sum(np.frompyfunc(field.function("abs"), 1, 1)(lane)),
-    "norm2": lambda field, lane: field.function("sqrt")(np.sum(lane * lane)),
-    "normF": lambda field, lane: field.function("sqrt")(np.sum(lane * lane)),
-    "logsumexp": _logsumexp,
-    "softmax": _softmax,
-    "max": _extreme(1, mask=False),
-    "min": _extreme(-1, mask=False),
-    "argmax": _extreme(1, mask=True),
-    "argmin": _extreme(-1, mask=True),
-}
-
-
-def _plain_number(value: Any) -> Any:
-    return value.value if isinstance(value, Residue) else value
-
-
-def _whole(exponent: Any, *, required: bool = True) -> int | None:
-    """An exponent as an integer, if it is one of a modest size."""
-    value = _plain_number(exponent)
-    if isinstance(exponent, Residue) and value > PRIME // 2:
-        value -= PRIME
-    count = int(value)
-    if count == value and abs(count) <= 10_000:
-        return count
-    if required and isinstance(exponent, Residue):
-        raise NotRational
-    return None
 
 
 def _bounds(item: tuple[int, int] | None) -> tuple[int | None, int | None]:

@@ -1,0 +1,145 @@
+"""The two kinds of numbers in which equality is decided: residues modulo a prime, and fifty digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from matgrad.errors import NotSupported
+from matgrad.functions import card
+
+DIGITS = 50
+PRIME = 2**61 - 1
+
+
+class NotRational(Exception):
+    """The formula has functions or roots that residues do not have."""
+
+
+class Unlucky(Exception):
+    """The formula has no value at this point: a zero division, a singular matrix, a negative logarithm."""
+
+
+class Residue:
+    """An integer modulo a prime, with the four operations.
+
+    >>> Residue(3) / Residue(7) * Residue(7) == Residue(3)
+    True
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: int) -> None:
+        self.value = value % PRIME
+
+    def __add__(self, other: Residue | int) -> Residue:
+        return Residue(self.value + _int(other)) if isinstance(other, Residue | int) else NotImplemented
+
+    def __sub__(self, other: Residue | int) -> Residue:
+        return Residue(self.value - _int(other)) if isinstance(other, Residue | int) else NotImplemented
+
+    def __mul__(self, other: Residue | int) -> Residue:
+        return Residue(self.value * _int(other)) if isinstance(other, Residue | int) else NotImplemented
+
+    def __truediv__(self, other: Residue | int) -> Residue:
+        if not isinstance(other, Residue | int):
+            return NotImplemented
+        below = _int(other) % PRIME
+        if below == 0:
+            raise Unlucky
+        return Residue(self.value * pow(below, -1, PRIME))
+
+    def __rtruediv__(self, other: int) -> Residue:
+        return Residue(other) / self
+
+    def __rsub__(self, other: int) -> Residue:
+        return Residue(other - self.value)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Residue:
+        return Residue(-self.value)
+
+    def __pow__(self, count: int) -> Residue:
+        if count < 0 and self.value == 0:
+            raise Unlucky
+        return Residue(pow(self.value, count, PRIME))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Residue | int) and self.value == _int(other) % PRIME
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+def _int(other: Residue | int) -> int:
+    return other.value if isinstance(other, Residue) else other
+
+
+class Residues:
+    """Arithmetic modulo the prime."""
+
+    def number(self, value: Fraction) -> Residue:
+        return Residue(value.numerator) / Residue(value.denominator)
+
+    def constant(self, name: str) -> Any:
+        raise NotRational(name)
+
+    def function(self, name: str) -> Callable[[Any], Any]:
+        raise NotRational(name)
+
+    def positive(self, value: Any) -> bool:
+        raise NotRational(value)
+
+    def size(self, value: Any) -> float:
+        """What pivots are chosen by: any but zero will do."""
+        return float(value != 0)
+
+
+class Digits:
+    """Arithmetic with fifty digits."""
+
+    def __init__(self) -> None:
+        from mpmath import MPContext  # type: ignore[import-untyped, unused-ignore]
+
+        self.mp = MPContext()
+        self.mp.dps = DIGITS
+
+    def number(self, value: Fraction) -> Any:
+        return self.mp.mpf(value.numerator) / value.denominator
+
+    def constant(self, name: str) -> Any:
+        return +getattr(self.mp, name)
+
+    def function(self, name: str) -> Callable[[Any], Any]:
+        mp = self.mp
+        known = card(name)
+        chosen: Callable[[Any, Any], Any] | None = _WITH_DIGITS.get(name) or (known.exact if known else None)
+        if chosen is None:
+            raise NotSupported(f"{name} has no exact value")
+
+        def apply(value: Any) -> Any:
+            found = chosen(mp, value)
+            if isinstance(found, mp.mpc) or not mp.isfinite(found):
+                raise Unlucky
+            return found
+
+        return apply
+
+    def positive(self, value: Any) -> bool:
+        return bool(value > 0)
+
+    def size(self, value: Any) -> float:
+        return float(abs(value))
+
+
+Field = Residues | Digits
+
+_WITH_DIGITS: dict[str, Callable[[Any, Any], Any]] = {
+    "abs": lambda mp, x: abs(x),
+    "sign": lambda mp, x: mp.sign(x),
+    "step": lambda mp, x: mp.mpf(x > 0),
+    "relu": lambda mp, x: x if x > 0 else mp.mpf(0),
+}
