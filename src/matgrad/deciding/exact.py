@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from matgrad.deciding.fields import Field, NotRational, Residues, Unlucky
-from matgrad.deciding.reductions import REDUCTIONS, eliminated, plain_number, whole
+from matgrad.deciding.reductions import REDUCTIONS, eliminated, plain_number, whole_number
 from matgrad.errors import NotSupported
 from matgrad.formula.reference import as_block
 from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
@@ -28,6 +28,7 @@ def exact_value(expr: Expr, arrays: Mapping[str, Array], sizes: Mapping[str, int
     """The value of a typed formula; variables are arrays of the field's numbers.
 
     >>> from matgrad.formula.infer import read
+    >>> from matgrad.deciding.fields import Residue
     >>> x = np.array([Residue(2), Residue(5)], dtype=object)
     >>> exact_value(read("x'*x/29").program.body, {"x": x}, {"n": 2}, Residues()) == 1
     True
@@ -99,11 +100,11 @@ class _Walk:
 
     def _power(self, node: Expr, base: Array, exponent: Array) -> Array:
         if node.value == "^" and node.args[0].kind == MATRIX:
-            return self._matrix_power(base, whole(exponent))
+            return self._matrix_power(base, whole_number(exponent))
         return np.frompyfunc(self._scalar_power, 2, 1)(base, exponent)
 
     def _scalar_power(self, base: Any, exponent: Any) -> Any:
-        count = whole(exponent, required=False)
+        count = whole_number(exponent, required=False)
         if count is not None:
             return base**count
         if isinstance(self.field, Residues):

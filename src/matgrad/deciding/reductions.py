@@ -83,7 +83,7 @@ def plain_number(value: Any) -> Any:
     return value.value if isinstance(value, Residue) else value
 
 
-def whole(exponent: Any, *, required: bool = True) -> int | None:
+def whole_number(exponent: Any, *, required: bool = True) -> int | None:
     """An exponent as an integer, if it is one of a modest size."""
     value = plain_number(exponent)
     if isinstance(exponent, Residue) and value > PRIME // 2:
