@@ -11,10 +11,11 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from matgrad import Derivative, Formula, MatgradError, check_answer, derive, explain, parse, parse_latex
+from matgrad.answer.evaluation import kinks_at
 from matgrad.cli_data import read_point
 from matgrad.cli_options import Command, not_an_option, parser_for
 from matgrad.cli_output import (
@@ -209,7 +210,7 @@ def _plain(blocks: Sequence[Sequence[Row]]) -> list[list[Row]]:
 
 # -- values
 
-_Values = tuple[Any, list[Any]]
+_Values = tuple[Any, list[Any], Iterable[str]]
 
 
 def _point(formula: Formula, at: str) -> dict[str, Any]:
@@ -225,7 +226,8 @@ def _point(formula: Formula, at: str) -> dict[str, Any]:
 def _values(formula: Formula, derivatives: Sequence[Derivative], point: Mapping[str, Any]) -> _Values:
     """The formula and its derivatives at a point; an error where they are not defined there."""
     value = _defined(formula(**point), "the formula", derivatives[0].conditions)
-    return value, [_defined(d(**point), f"the derivative in {d.wrt[0]}", d.conditions) for d in derivatives]
+    found = [_defined(d(**point), f"the derivative in {d.wrt[0]}", d.conditions) for d in derivatives]
+    return value, found, dict.fromkeys(met for d in derivatives for met in kinks_at(formula, d.wrt, point))
 
 
 def _defined(value: Any, what: str, conditions: Sequence[str]) -> Any:
@@ -245,6 +247,7 @@ def _at_point(names: Names, derivatives: Sequence[Derivative], values: _Values, 
         head = f"{title if not lines else ' ' * len(title)}{label:<{width}} = "
         first, *others = show_value(value).split("\n")
         lines += [head + first, *(" " * len(head) + other for other in others)]
+    lines += [" " * len(title) + remark for remark in values[2]]
     return "\n".join(lines if rich else map(ascii_only, lines))
 
 

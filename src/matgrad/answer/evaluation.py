@@ -10,6 +10,7 @@ import numpy as np
 from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Subject
 from matgrad.checking.verify import Check, Claim, Form, verify
+from matgrad.differentiate.conditions import kinks
 from matgrad.errors import DataError
 from matgrad.formula.binding import Bound, bind
 from matgrad.formula.reference import evaluate
@@ -38,6 +39,17 @@ def value(formula: Formula, printed: Program, compiled: Callable[..., Any], arra
     if not np.all(np.isfinite(found)):  # at a kink or outside of the domain: the conventions are the reference's
         found = np.asarray(evaluate(printed, checked.arrays, checked.sizes, subgradient=True))
     return found if found.ndim else float(found)
+
+
+def kinks_at(formula: Formula, wrt: Sequence[str], arrays: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the derivative uses at kinks that are met at a point, in words; empty where it meets none."""
+    found = kinks(formula.program, wrt, formula.node_of)
+    if not found or formula.typed.functions:
+        return ()
+    checked = bound(formula, arrays)
+    definitions = formula.program.definitions
+    met = [c for c in found if c.fails(lambda e: evaluate(Program(definitions, e), checked.arrays, checked.sizes))]
+    return tuple(dict.fromkeys(condition.at_kink(formula.print) for condition in met))
 
 
 def _sizes_for(compiled: Callable[..., Any], checked: Bound) -> dict[str, int]:

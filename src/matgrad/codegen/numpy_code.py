@@ -36,6 +36,7 @@ from matgrad.formula.sizes import size_of
 from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Call, Expr, fold, index_items, walk
 from matgrad.functions import card
+from matgrad.translate.filling import numbers_shown
 
 _TERMS_PER_LINE = 24
 
@@ -96,7 +97,7 @@ class _Function:
     ) -> None:
         self.name = python_names([name])[name]
         self.variables = [v for v in variables if v.name not in functions]
-        self.roots = [*definitions, ("", expr)]
+        self.roots = [(name, numbers_shown(root)) for name, root in [*definitions, ("", expr)]]
         dims = sorted({d for _, root in self.roots for e in walk(root) if e.type for dim in e.dims for d in dim.names}
                       | {d for v in self.variables if v.type for dim in v.type.dims for d in dim.names})  # fmt: skip
         given = {v.name for v in self.variables} | {d for d, _ in definitions} | set(functions)

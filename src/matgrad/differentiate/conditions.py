@@ -11,10 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
+
+import numpy as np
 
 from matgrad.formula.kinds import constant_value
 from matgrad.formula.parser import parse_expression
-from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, Call, Expr, Program, walk
+from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, Call, Expr, Program, compared, walk
 from matgrad.functions import Card, card
 from matgrad.tensor.facts import Fact, invertible, nonnegative, positive
 from matgrad.tensor.nodes import Constant, Einsum, Node, Sum, Symbol
@@ -27,8 +30,8 @@ TIMES = {2: "twice", 3: "three times", 4: "four times"}
 class Condition:
     """``expr sign bound``, entry by entry; at a kink ``otherwise`` is what the answer uses instead.
 
-    ``words`` stands for conditions that are no comparison ("the maximum of x is unique"); ``instead`` is another that
-    serves as well.
+    ``words`` stands for conditions that are no comparison ("the maximum of x is unique"); ``shares`` is then the
+    part of each entry in the extremum, a fraction at ties. ``instead`` is another condition that serves as well.
     """
 
     expr: Expr
@@ -37,6 +40,23 @@ class Condition:
     otherwise: str = ""
     words: str = ""
     instead: Condition | None = None
+    shares: Expr | None = None
+
+    def fails(self, value: Callable[[Expr], Any]) -> bool:
+        """Whether a kink is met where ``value`` gives the values of formulas."""
+        if self.shares is not None:
+            found = np.asarray(value(self.shares))
+            return bool(np.any((found > 0) & (found < 1)))
+        return self.sign == "≠" and bool(np.any(np.asarray(value(self.expr)) == float(self.bound)))
+
+    def at_kink(self, text: Callable[[Expr], str]) -> str:
+        """What is said where the condition fails."""
+        if self.words:
+            fact = self.words.replace("#1", text(self.expr)).replace("is unique", "is not unique")
+        else:
+            fact = f"{text(self.expr)} = {self.bound}"
+            fact = fact if self.expr.kind == SCALAR else f"{fact} at an entry"
+        return f"at a kink ({fact}): the answer uses {self.otherwise}"
 
     def says(self, text: Callable[[Expr], str]) -> str:
         main = self.words.replace("#1", text(self.expr)) or f"{text(self.expr)} {self.sign} {self.bound}"
@@ -88,6 +108,16 @@ def conditions(
         smooth = f"the formula is {TIMES[len(wrt)]} continuously differentiable"
         lines.append("holds almost everywhere: higher derivatives do not exist at kinks" if kinks else smooth)
     return tuple(dict.fromkeys(lines))
+
+
+def kinks(program: Program, wrt: Sequence[str], node_of: NodeOf) -> list[Condition]:
+    """Where the formula has no derivative, with what is used there."""
+    varying = _varying(program, set(wrt))
+    parts = (*(value for _, value in program.definitions), program.body)
+    found = [
+        c for part in parts for expr, parent in _with_parents(part) for c in _kinks(expr, parent, varying, node_of)
+    ]
+    return list(dict.fromkeys(found))
 
 
 def domain(program: Program, node_of: NodeOf) -> list[Condition]:
@@ -245,7 +275,10 @@ def _compared(law: str, call: Expr, node_of: NodeOf, otherwise: str = "") -> Ite
     match = _COMPARISON.match(law)
     if match is None:
         each = {1: "each column of ", 2: "each row of "}.get(call.value.dim, "")
-        yield Condition(arg, "", otherwise=otherwise, words=law.replace(" is ", f" of {each}#1 is ", 1))
+        words = law.replace(" is ", f" of {each}#1 is ", 1)
+        extremum = "argmin" if "min" in call.value.name else "argmax"
+        shares = call.replace(value=call.value._replace(name=extremum), type=arg.type)
+        yield Condition(arg, "", otherwise=otherwise, words=words, shares=shares)
         return
     left, sign, bound = match.groups()
     filled = _substituted(parse_expression(left), arg, call)
@@ -271,7 +304,7 @@ def _kinks(expr: Expr, parent: Expr | None, varying: set[str], node_of: NodeOf) 
     if known is None or not known.smooth or not _depends(expr, varying) or _is_smoothed(expr, parent):
         return
     if len(expr.args) == 2:
-        left, right = expr.args
+        left, right = compared(expr)
         difference = Expr("add", (left, Expr("neg", (right,), type=right.type)), type=expr.type)
         is_zero = right.op == "number" and right.value == 0
         yield Condition(left if is_zero else difference, "≠", otherwise="step(0) = 0")

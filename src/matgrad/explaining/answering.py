@@ -102,10 +102,10 @@ def answers(s: Setting, left: Expr, found: Expr, law: Law, before: Expr, *, proj
 
 def _final(s: Setting) -> tuple[Expr, dict[str, Expr]]:
     """What the last line is to be, and the values of the names that it does not use."""
-    final = s.answer.short_expr
+    final = s.coefficients.final(s.answer.short_expr)
     values = dict(s.program.definitions)
     if cost(final) <= 90 and cost(s.answer.expr) <= 90:
-        final = s.answer.expr
+        final = s.coefficients.final(s.answer.expr)
     else:
         for name, _ in s.formula.program.definitions:
             values.pop(name, None)

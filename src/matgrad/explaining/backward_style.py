@@ -16,8 +16,9 @@ from matgrad.checking.sampling import Point, Subject, points
 from matgrad.errors import NotSupported
 from matgrad.explaining.backward import Backward, signals
 from matgrad.explaining.backward_check import Forward, check_table
-from matgrad.explaining.derivation import UNDECIDED, Derivation, defined
+from matgrad.explaining.derivation import UNDECIDED, Derivation
 from matgrad.explaining.lines import Line
+from matgrad.explaining.pointwise import at_point
 from matgrad.explaining.trees import named
 from matgrad.explaining.truth import DEEP, LAYERED, WrongLine, gentle
 from matgrad.explaining.words import Words, spelled_words
@@ -53,16 +54,25 @@ def backward(
     words = Words(spelled_words(formula.spelled))
     for name in table.varying:
         words.gradient(table.signal_name(name), named(table.function, SCALAR_TYPE), named(name, table.types[name]))
+    notes: tuple[str, ...] = () if len(errors) > (len(table.program.definitions) <= DEEP) else (UNDECIDED,)
     if at is not None:
-        bound_at = bound(formula, at)
-        forward = Forward(table, Point(dict(bound_at.arrays), dict(bound_at.sizes)))
-        for k, line in enumerate(lines):
-            value = forward.evaluated(line.right, forward.values)
-            forward.values[line.left.value] = value
-            lines[k] = line._replace(numbers=value)
-        defined(lines, Derivative(formula, (wrt[0],)).conditions)
-    notes = () if len(errors) > (len(table.program.definitions) <= DEEP) else (UNDECIDED,)
+        point = at
+        last = next((name for name in wrt if table.signal_name(name) == lines[-1].left.value), wrt[0])
+        answer = Derivative(formula, (last,))
+        lines, met = at_point(lambda: _with_numbers(table, lines, point), answer, point)
+        notes += met
     return Derivation(formula.text, tuple(wrt), 1, "backward", tuple(lines), words, 2, max(errors, default=0.0), notes)
+
+
+def _with_numbers(table: Backward, lines: Sequence[Line], at: Mapping[str, Any]) -> list[Line]:
+    """Each line with its value at a point."""
+    found = bound(table.formula, at)
+    forward = Forward(table, Point(dict(found.arrays), dict(found.sizes)))
+    out = []
+    for line in lines:
+        value = forward.values[line.left.value] = forward.evaluated(line.right, forward.values)
+        out.append(line._replace(numbers=value))
+    return out
 
 
 def _checked(table: Backward, lines: list[Line], point: Point, subjects: Sequence[Subject], seed: int) -> float:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from matgrad.answer.formula import Formula
 from matgrad.differentiate.transpose import derivative
 from matgrad.errors import NotSupported
-from matgrad.explaining.trees import named, tidied
+from matgrad.explaining.trees import named, sizes_by_name, tidied
+from matgrad.formula.signatures import SIZES_OF
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR_TYPE, VECTOR, Expr, Program, Type, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
@@ -25,6 +26,8 @@ class Coefficients:
     def __init__(self, formula: Formula, program: Program, of: Mapping[str, str], free: Collection[str] = ()) -> None:
         """Intermediates in ``free`` are not known to be symmetric: their derivatives are then the free ones."""
         self.plain = False
+        parts = [value for _, value in formula.program.definitions] + [formula.program.body]
+        self.named_sizes = not any(e.op == "call" and e.value.name in SIZES_OF for part in parts for e in walk(part))
         self.symbols: dict[str, Node] = dict(formula.symbols)
         written: dict[Node, Expr] = {}
         for name, value in program.definitions:
@@ -38,7 +41,18 @@ class Coefficients:
             self.symbols[differential] = b.symbol(differential, own.shape, traits)
         order = [n.value for part in (*(v for _, v in program.definitions), program.body) for n in walk(part)
                  if n.op == "name"]  # fmt: skip
-        self.recovery = Recovery(list(dict.fromkeys([*order, *self.symbols])), formula.recovery.sizes, written)
+        self.recovery = Recovery(list(dict.fromkeys([*order, *self.symbols])), self._sizes(formula), written)
+
+    def _sizes(self, formula: Formula) -> dict[str, Expr]:
+        """What sizes are called: n for length(x), unless the formula says length(x) itself or something else is n."""
+        return {
+            dim: sizes_by_name(size, self.symbols) if self.named_sizes else size
+            for dim, size in formula.recovery.sizes.items()
+        }
+
+    def final(self, expr: Expr) -> Expr:
+        """The answer of ``derive`` with sizes called as in the derivation."""
+        return sizes_by_name(expr, self.symbols) if self.named_sizes else expr
 
     def _lowered(self, expr: Expr, written: dict[Node, Expr]) -> Node:
         """The graph of a part; the sums in it are remembered as they were written."""

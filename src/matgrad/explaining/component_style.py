@@ -12,9 +12,10 @@ from matgrad.checking.sampling import Point, Subject
 from matgrad.errors import NotSupported
 from matgrad.explaining.component_check import Entries, check_components
 from matgrad.explaining.components import Components
-from matgrad.explaining.derivation import UNDECIDED, Derivation, defined
+from matgrad.explaining.derivation import UNDECIDED, Derivation
 from matgrad.explaining.index_words import IndexWords
 from matgrad.explaining.lines import Line
+from matgrad.explaining.pointwise import at_point
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.truth import WrongLine, gentle
 from matgrad.explaining.words import spelled_words
@@ -37,11 +38,13 @@ def components(source: str | Formula, wrt: str, where: Any, order: int, at: Mapp
         subjects = [Subject(name, v.type, frozenset(v.traits)) for name, v in typed.variables.items()]
         worlds = [setting.world(gentle(w.point, subjects, setting.program), k) for k, w in enumerate(worlds)]
         error, count = check_components(table, lines, worlds)
+    notes: tuple[str, ...] = () if count else (UNDECIDED,)
     if at is not None:
-        lines = _with_numbers(table, lines, at)
+        point = at
+        lines, met = at_point(lambda: _with_numbers(table, lines, point), setting.answer, point)
+        notes += met
     return Derivation(
-        setting.formula.text, setting.answer.wrt, 1, "components", tuple(lines), words, count, error,
-        () if count else (UNDECIDED,),
+        setting.formula.text, setting.answer.wrt, 1, "components", tuple(lines), words, count, error, notes,
     )  # fmt: skip
 
 
@@ -60,4 +63,4 @@ def _with_numbers(table: Components, lines: list[Line], at: Mapping[str, Any]) -
         else:
             numbers = world.value(line.right)
         out.append(line._replace(numbers=numbers))
-    return defined(out, table.s.answer.conditions)
+    return out

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from matgrad.errors import DataError
 from matgrad.explaining import render
 from matgrad.explaining.lines import LET, Line
 from matgrad.explaining.words import Words
 from matgrad.formula.syntax import walk
 
 UNDECIDED = "not checked: no random point was found at which the formula is finite and away from kinks"
-
-
-def defined(lines: list[Line], conditions: Sequence[str]) -> list[Line]:
-    """The lines, if the last of them has a value at the point that was given."""
-    import numpy as np
-
-    if not np.all(np.isfinite(lines[-1].numbers)):
-        details = f"it holds where {' and '.join(conditions)}" if conditions else None
-        raise DataError("the derivative is not defined at this point", details=details)
-    return lines
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from matgrad.dims import Dim
 from matgrad.errors import NotSupported
 from matgrad.explaining.card_trees import along
 from matgrad.explaining.trees import named, varies
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, fold, walk
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, compared, fold, walk
 from matgrad.formula.text import to_text
 from matgrad.functions import card
 from matgrad.translate.algebra import number, of_order, product_type
@@ -252,7 +252,7 @@ class Indices:
             if name not in _REDUCTIONS:
                 return self._at(along(entry_card.definition, {"x": x}), at)
         if name in ("max", "min") and len(args) == 2:
-            return self._of_two(name, args, at)
+            return self._of_two(name, compared(expr.replace(args=args)), at)
         if name == "inv" and not x.dims:
             return divided(number(1), self._at(x, ()))
         if entry_card is None or (entry_card.family == "elementwise" and len(args) == 1):

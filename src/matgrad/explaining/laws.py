@@ -14,7 +14,7 @@ from matgrad.explaining.card_trees import along, of_matrices
 from matgrad.explaining.lines import Law
 from matgrad.explaining.powers import is_symbolic_power, of_power
 from matgrad.explaining.trees import had, named, ones, pending, tidied, varies, widened
-from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type
+from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, compared
 from matgrad.functions import Card, card
 from matgrad.translate.algebra import addition, call, negative, number, power, product, times, transposed
 
@@ -275,7 +275,7 @@ def _defined(entry: Card, expr: Expr, of: Differentials) -> Outcome:
 
 def _of_two(entry: Card, expr: Expr, of: Differentials) -> Outcome:
     """max(x, y) = y + relu(x - y), and min(x, y) = y - relu(y - x)."""
-    x, y = (widened(arg, expr.type) for arg in expr.args)
+    x, y = (widened(arg, expr.type) for arg in compared(expr))
     big = entry.name == "max"
     gap = addition([x, negative(y)] if big else [y, negative(x)])
     relu = call("relu", gap, type=expr.type or SCALAR_TYPE)

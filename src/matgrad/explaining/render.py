@@ -225,11 +225,20 @@ def markdown(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> 
         # Two backslashes and a bar end a row and a cell of the table: these are their other names.
         equation = f"{left} = {words.latex(line.right)}{number}".strip().replace("|", r"\vert ")
         law = f": ${law_text(line.law.law)[1]}$".replace("|", r"\vert ") if line.law.law else ""
-        rule = {GIVEN: "", LET: "name"}.get(line.part, line.law.rule + law)
-        rule = "; ".join(part for part in (rule, line.remark.replace("|", r"\|")) if part)
-        reason = "" if line.part == GIVEN else line.law.reason.replace("|", r"\|")
+        rule = {GIVEN: "", LET: "name"}.get(line.part, markdown_text(line.law.rule) + law)
+        rule = "; ".join(part for part in (rule, markdown_text(line.remark)) if part)
+        reason = "" if line.part == GIVEN else markdown_text(line.law.reason)
         rows.append(f"| ${equation}$ | {rule} | {reason} |")
-    return "\n".join([*rows, *(["", *notes] if notes else [])])
+    return "\n".join([*rows, *(["", *map(markdown_text, notes)] if notes else [])])
+
+
+def markdown_text(text: str) -> str:
+    r"""Words in Markdown, without italics, links or cells that are not meant.
+
+    >>> print(markdown_text("tr(U*W) = tr(W'*U')"))
+    tr(U\*W) = tr(W'\*U')
+    """
+    return re.sub(r"([\\`*_\[\]<>|$~])", r"\\\1", text)
 
 
 def html(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> str:
@@ -242,7 +251,7 @@ def html(lines: Sequence[Line], words: Words, notes: Sequence[str] = ()) -> str:
         hint = _html.escape(" — ".join(part for part in (law, line.law.reason) if part))
         rule = _html.escape("; ".join(p for p in ("let" if line.part == LET else shown_law(line), line.remark) if p))
         cells = (
-            f'<td style="text-align:right">${_html.escape(left)}$</td>',
+            f'<td style="text-align:right">{f"${_html.escape(left)}$" if left else ""}</td>',
             f'<td style="text-align:left">$= {_html.escape(words.latex(line.right) + number)}$</td>',
             f'<td style="text-align:left" title="{hint}">{rule}</td>',
         )

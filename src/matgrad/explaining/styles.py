@@ -15,10 +15,11 @@ from matgrad.checking.sampling import Point
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.explaining.backward_style import backward
 from matgrad.explaining.component_style import components
-from matgrad.explaining.derivation import UNDECIDED, Derivation, defined
+from matgrad.explaining.derivation import UNDECIDED, Derivation
 from matgrad.explaining.differential import lines_of
 from matgrad.explaining.lines import Line
 from matgrad.explaining.loops import folded, layer_words
+from matgrad.explaining.pointwise import at_point
 from matgrad.explaining.second import next_lines, next_setting
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.truth import WrongLine, check, disagreement
@@ -106,11 +107,14 @@ def checked(setting: Setting, lines: list[Line], style: str, at: Mapping[str, An
     words = words_of(setting)
     error, worlds = check(lines, setting.worlds(), words.unicode)
     final = _same_as(setting.answer, lines[-1], worlds)
+    notes: tuple[str, ...] = () if worlds else (UNDECIDED,)
     if at is not None:
-        lines = with_numbers(setting, lines, at)
+        point = at
+        lines, met = at_point(lambda: with_numbers(setting, lines, point), setting.answer, point)
+        notes += met
     return Derivation(
         setting.formula.text, setting.answer.wrt, setting.answer.order, style, tuple(lines), words,
-        len(worlds), max(error, final), () if worlds else (UNDECIDED,),
+        len(worlds), max(error, final), notes,
     )  # fmt: skip
 
 
@@ -132,7 +136,7 @@ def with_numbers(setting: Setting, lines: list[Line], at: Mapping[str, Any]) -> 
 
     world = setting.world(point, 0, on_space(np.ones(shape), setting.subject().traits))
     numbered = [line._replace(numbers=world.value(line.right)) for line in lines]
-    return defined(_with_direction(setting, numbered), setting.answer.conditions)
+    return _with_direction(setting, numbered)
 
 
 def _with_direction(setting: Setting, lines: list[Line]) -> list[Line]:

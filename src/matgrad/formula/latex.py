@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from matgrad.formula.printing import ATOM, GREEK, POSTFIX, SPELLED, UNARY, Piece, split_name, split_number
+from matgrad.formula.printing import (
+    ATOM,
+    GREEK,
+    JOINT,
+    POSTFIX,
+    PRODUCT,
+    SPELLED,
+    UNARY,
+    Piece,
+    split_name,
+    split_number,
+)
 from matgrad.formula.syntax import MATRIX, ROW, VECTOR, Expr
 from matgrad.formula.text import index_parts, stack_rows
 from matgrad.formula.visual import Marks, Visual, is_matrix_argument, kind_of
@@ -12,6 +23,8 @@ from matgrad.functions.card import Card
 
 _STRETCH = {"(": r"\left(", r"\lvert ": r"\left\lvert ", r"\lVert ": r"\left\lVert "}
 _STRETCH_AFTER = {")": r"\right)", r"\rvert": r"\right\rvert", r"\rVert": r"\right\rVert"}
+MOST_BARS = 2
+"""Fraction bars that stand one over the other; a further quotient is written with a slash."""
 _LIKE_LATIN = {"omicron": "o"}
 
 
@@ -48,17 +61,23 @@ class LatexPrinter(Visual):
         top, bottom = split_number(node.value, decimals=False)
         if not bottom:
             return Piece(ATOM, (top,), node.value < 0, operator="number")
-        return Piece(UNARY, (rf"\frac{{{top}}}{{{bottom}}}",), node.value < 0, tall=True)
+        return Piece(UNARY, (rf"\frac{{{top}}}{{{bottom}}}",), node.value < 0, tall=True, bars=1)
 
     def visit_constant(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
         return Piece(ATOM, ("\\" + node.value,))
 
     def superscript(self, base: Piece, exponent: Piece, entrywise: bool) -> Piece:
         circle = r"\odot " if entrywise else ""
+        if base.level == ATOM and len(base.parts) == 1 and "^" in str(base.parts[0]):  # a layer's name: h^{(l)}
+            base = self.fence(base)
         return Piece(POSTFIX, (base, "^{", circle, self.signed(exponent), "}"), tall=base.tall, closed=True)
 
     def quotient(self, left: Piece, right: Piece) -> Piece:
-        return Piece(UNARY, (r"\frac{", self.signed(left), "}{", self.signed(right), "}"), tall=True)
+        bars = max(left.bars, right.bars)
+        if bars < MOST_BARS:
+            return Piece(UNARY, (r"\frac{", self.signed(left), "}{", self.signed(right), "}"), tall=True, bars=bars + 1)
+        left, right = self.at_least(left, PRODUCT), self.at_least(right, UNARY)
+        return Piece(JOINT, (left, " / ", right), tall=left.tall or right.tall, operator="/")
 
     def template(self, entry: Card, node: Expr) -> str:
         return (is_matrix_argument(node) and entry.latex_matrix) or entry.latex
@@ -82,10 +101,10 @@ class LatexPrinter(Visual):
                 break
         return before, after
 
-    def size_mark(self, node: Expr) -> str:
-        """Sizes of constant matrices; a vector's size is rarely in doubt."""
+    def constant_array(self, node: Expr, sign: str, zero: bool) -> Piece:  # noqa: ARG002
+        """Constant matrices have their sizes below; a vector's size is rarely in doubt."""
         sizes = r" \times ".join(map(str, node.dims)) if kind_of(node) == MATRIX else ""
-        return f"_{{{sizes}}}" if sizes else ""
+        return Piece(ATOM, (sign, f"_{{{sizes}}}" if sizes else ""))
 
     def visit_index(self, node: Expr, pieces: list[Piece]) -> Piece:
         left, right = (r"\left[", r"\right]") if pieces[0].tall else ("[", "]")

@@ -18,6 +18,7 @@ MOST_LAYERS, MOST_TOKENS = 1000, 100_000
 EXAMPLE = "for l in 1..3 { a{l} = tanh(W{l}*a{l-1}) }"
 _WORDS = re.compile(r"for\s+([^\W\d]\w*)\s+in\b\s*")
 _FIRST, _DOTS = re.compile(r"(\d{1,9})\s*"), re.compile(r"(\.\.+|…)\s*")
+_NAME = re.compile(r"([^\W\d]\w*)")
 _INDEX = re.compile(r"\{\s*(?:(?P<name>[^\W\d]\w*)\s*(?P<shift>[+-]\s*\d{1,4})?|(?P<number>\d{1,9}))\s*\}")
 
 
@@ -60,6 +61,10 @@ def loop_at(text: str, at: int) -> Loop | None:
         raise error("between the first and the last number of a loop stand two dots", first.start(), stop)
     last = _FIRST.match(text, dots.end())
     if last is None:
+        name = _NAME.match(text, dots.end())
+        if name is not None:
+            what = f"the range of a loop needs numbers: {name[1]} has no value when the layers are written out"
+            raise error(what, name.start(1), name.end(1))
         raise error("the range of a loop has no end", first.start(), dots.end(1))
     span = (first.start(), last.end(1))
     low, high = int(first[1]), int(last[1])

@@ -25,7 +25,8 @@ class Piece:
     """A printed node, without its minus sign if ``negative``.
 
     ``tall`` asks for large brackets; ``closed`` says that it ends in a bracket or a superscript; ``operator``
-    is the one at its top; ``script`` holds base and superscript, so that transposes and inverses can join.
+    is the one at its top; ``script`` holds base and superscript, so that transposes and inverses can join;
+    ``bars`` counts fraction bars one over the other, its own and those of its parts.
     """
 
     level: int
@@ -35,6 +36,12 @@ class Piece:
     closed: bool = False
     operator: str = ""
     script: tuple[Piece, str] | None = None
+    bars: int = 0
+
+    def __post_init__(self) -> None:
+        inside = max([part.bars for part in self.parts if not isinstance(part, str)], default=0)
+        if inside > self.bars:
+            object.__setattr__(self, "bars", inside)
 
 
 def flatten(piece: Piece) -> str:

@@ -122,7 +122,11 @@ class _Walk:
                 return entry.value(np, *values, axis=call.dim - 1)
             return entry.value(np, *values)
         except np.linalg.LinAlgError as error:
-            raise DataError(f"{call.name}: {str(error).lower()}") from error
+            needs = entry.needs.replace("!=", "≠")
+            raise DataError(
+                f"{call.name} has no value at this point: {str(error).lower()}",
+                details=f"{call.name}(X) needs {needs}" if needs else None,
+            ) from error
 
     def _unspecified(self, call: Call) -> Callable[..., Array]:
         given = self.arrays.get(call.name)
@@ -220,7 +224,9 @@ def _power(node: Expr, base: Array, exponent: Array) -> Array:
         try:
             return np.linalg.matrix_power(base, count)
         except np.linalg.LinAlgError as error:
-            raise DataError(f"a negative power: {str(error).lower()}") from error
+            raise DataError(
+                f"a negative power has no value at this point: {str(error).lower()}", details="X^(-k) needs det(X) ≠ 0"
+            ) from error
     return power(base, exponent)
 
 

@@ -151,6 +151,13 @@ def fold(root: Expr, visit: Callable[[Expr, list[Any]], Any]) -> Any:
     return done[id(root)]
 
 
+def compared(expr: Expr) -> tuple[Expr, Expr]:
+    """The arguments of max(x, y) or min(x, y), a constant last: at ties the derivative is that of the last."""
+    first, last = expr.args
+    constant = not any(e.op == "name" for e in walk(first))
+    return (last, first) if constant else (first, last)
+
+
 def index_items(node: Expr, bounds: Sequence[T]) -> list[Any]:
     """The items of an index, with what ``bounds`` holds for its arguments after the first in each AT and RANGE."""
     left = iter(bounds)

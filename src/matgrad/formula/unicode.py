@@ -17,9 +17,9 @@ from matgrad.formula.printing import (
     split_name,
     split_number,
 )
-from matgrad.formula.syntax import Expr
+from matgrad.formula.syntax import MATRIX, Expr
 from matgrad.formula.text import index_parts, stack_rows
-from matgrad.formula.visual import Marks, Visual, is_matrix_argument
+from matgrad.formula.visual import Marks, Visual, is_matrix_argument, kind_of
 from matgrad.functions.card import Card
 
 _FRACTIONS = {("1", "2"): "½", ("1", "3"): "⅓", ("2", "3"): "⅔", ("1", "4"): "¼", ("3", "4"): "¾", ("1", "5"): "⅕",
@@ -82,6 +82,12 @@ class UnicodePrinter(Visual):
     def apply(self, function: str, arguments: Piece, dim: int | None) -> Piece:
         along = f", dim={dim}" if dim is not None else ""
         return Piece(ATOM, (function, "(", arguments, along, ")"), closed=False)
+
+    def constant_array(self, node: Expr, sign: str, zero: bool) -> Piece:
+        """A matrix of ones is 𝟏 𝟏ᵀ, so that it is not taken for a vector."""
+        if zero or kind_of(node) != MATRIX:
+            return Piece(ATOM, (sign,))
+        return Piece(PRODUCT, (sign, f" {sign}", self.marks.transpose), closed=True)
 
     def visit_index(self, node: Expr, pieces: list[Piece]) -> Piece:
         base = self.at_least(pieces[0], POSTFIX)

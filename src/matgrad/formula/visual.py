@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import NamedTuple
 
 from matgrad.formula.printing import (
@@ -87,8 +88,7 @@ class Visual(Printer):
         left, kind = pieces[0], kind_of(node.args[0])
         if kind == SCALAR and not reads_alone(node.args[0], zip(node.value, node.args[1:], strict=True)):
             left = self.fence(left)
-        for operator, right, factor in zip(node.value, pieces[1:], node.args[1:], strict=True):
-            other = kind_of(factor)
+        for operator, right, other in self._divisors_joined(node, pieces):
             shown = _as_scalar_product(operator, kind, other)
             if left.negative and left.level == SUM:
                 left = self.fence(left)
@@ -96,6 +96,36 @@ class Visual(Printer):
             left = replace(self.combine(replace(left, negative=False), shown, right), negative=negative)
             kind = product_kind(kind, operator, other) if kind and other else None
         return left
+
+    def _divisors_joined(self, node: Expr, pieces: list[Piece]) -> Iterator[tuple[str, Piece, str | None]]:
+        """Operator, right side and its kind; what is divided by one after the other is divided by at once: x/(q s²)."""
+        steps = zip(node.value, pieces[1:], node.args[1:], strict=True)
+        for divides, group in groupby(steps, key=lambda step: step[0] == "/" and kind_of(step[2]) == SCALAR):
+            found = list(group)
+            rights: dict[Expr, list[Piece]] = {}
+            for _, right, factor in found if divides and len(found) > 1 else ():
+                rights.setdefault(factor, []).append(right)
+            whole = self._times_each(list(rights.values())) if rights else None
+            if whole is None:
+                yield from ((operator, right, kind_of(factor)) for operator, right, factor in found)
+            else:
+                yield "/", whole, SCALAR
+
+    def _times_each(self, groups: list[list[Piece]]) -> Piece | None:
+        """The product of scalars, equal ones as powers and a number first; None where numbers would meet."""
+        numbers = [flatten(self.signed(group[0]))[:1].isdigit() for group in groups]
+        if sum(numbers) > 1 or any(len(group) > 1 for group, number in zip(groups, numbers, strict=True) if number):
+            return None
+        powers = [
+            group[0] if len(group) == 1
+            else self.superscript(self.at_least(group[0], ATOM), Piece(ATOM, (str(len(group)),)), False)
+            for group in groups
+        ]  # fmt: skip
+        first = numbers.index(True) if any(numbers) else 0
+        whole = powers.pop(first)
+        for right in powers:
+            whole = self.combine(whole, "*", right)
+        return whole
 
     def combine(self, left: Piece, operator: str, right: Piece) -> Piece:
         """``left operator right``: juxtaposed, as a quotient, or joined by a sign."""
@@ -160,14 +190,15 @@ class Visual(Printer):
         value = pieces[0] if name in ("vector", "matrix") else None
         number = node.args[0].value if value is not None and node.args[0].op == "number" else None
         zero = name == "zeros" or number == 0
-        sized = Piece(ATOM, (self.template(_card("zeros" if zero else "ones"), node), self.size_mark(node)))
+        sized = self.constant_array(node, self.template(_card("zeros" if zero else "ones"), node), zero)
         if value is None or number in (0, 1):
             return sized
         negative = value.negative
         return replace(self.juxtapose(self.at_least(replace(value, negative=False), PRODUCT), sized), negative=negative)
 
-    def size_mark(self, node: Expr) -> str:  # noqa: ARG002
-        return ""
+    def constant_array(self, node: Expr, sign: str, zero: bool) -> Piece:
+        """An array of zeros or of ones, whose usual sign this is."""
+        raise NotImplementedError
 
     def fill(self, template: str, pieces: list[Piece]) -> Piece:
         """A template with its arguments, each in brackets where the template does not enclose it."""

@@ -174,7 +174,7 @@ def _gathered(terms: list[Expr]) -> list[Expr]:
     """Terms that differ in their coefficients only, added up where the first of them stands."""
     sums: dict[Expr, Fraction] = {}
     for term in terms:
-        factor, rest = _coefficient(term)
+        factor, rest = coefficient(term)
         sums[rest] = sums[rest] + factor if rest in sums else factor
     if len(sums) == len(terms):
         return terms
@@ -182,10 +182,10 @@ def _gathered(terms: list[Expr]) -> list[Expr]:
     return found or [number(0)]
 
 
-def _coefficient(term: Expr) -> tuple[Fraction, Expr]:
+def coefficient(term: Expr) -> tuple[Fraction, Expr]:
     """The number in front of a term, with its sign, and the rest; the rest of a number is 1."""
     if term.op == "neg":
-        factor, rest = _coefficient(term.args[0])
+        factor, rest = coefficient(term.args[0])
         return -factor, rest
     if term.op == "number":
         return Fraction(term.value), number(1)

@@ -12,7 +12,19 @@ from matgrad.errors import FormulaError, NotSupported
 from matgrad.formula.kinds import constant_value
 from matgrad.formula.sizes import size_of
 from matgrad.formula.subscripts import letter_sizes, split
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, index_items, product_kind
+from matgrad.formula.syntax import (
+    MATRIX,
+    ROW,
+    SCALAR,
+    VECTOR,
+    Call,
+    Expr,
+    Program,
+    compared,
+    fold,
+    index_items,
+    product_kind,
+)
 from matgrad.functions import Card, card
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Shape
@@ -331,7 +343,8 @@ def _structural(call: Call, args: list[Node], kinds: list[str]) -> Node:
 
 def _larger_or_smaller(expr: Expr, args: list[Node]) -> Node:
     """max(x, y) = y + relu(x - y), and min(x, y) = y - relu(y - x)."""
-    x, y = (_sized(arg, expr.dims) for arg in args)
+    known = dict(zip(map(id, expr.args), args, strict=True))
+    x, y = (_sized(known[id(arg)], expr.dims) for arg in compared(expr))
     if expr.value.name == "max":
         return b.add([y, b.map_("relu", [b.subtract(x, y)])])
     return b.subtract(y, b.map_("relu", [b.subtract(y, x)]))

@@ -34,6 +34,7 @@ from matgrad.translate.algebra import (
 from matgrad.translate.blocks import has_selections, in_blocks, written_out
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
 from matgrad.translate.factors import EXHAUSTIVE, dressed_cost, is_palindrome, is_zero, joined, total
+from matgrad.translate.filling import ones_shown
 from matgrad.translate.fused import is_fuse
 from matgrad.translate.index_notation import LETTERS, UNPRINTABLE, index_notation
 from matgrad.translate.means import with_means
@@ -70,7 +71,7 @@ class Recovery:
             found = min(found, self.plain(other), key=cost)
         if any(e.op == "name" and e.value.startswith("<") for e in walk(found)):
             raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
-        return found
+        return ones_shown(found, self.size, self._typed)
 
     def size(self, dim: Dim) -> Expr:
         """A dimension as a formula that can stand as a size: m*m, not m^2."""
