@@ -11,8 +11,7 @@ from fractions import Fraction
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
-from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, walk
-from matgrad.functions import card
+from matgrad.formula.syntax import SCALAR_TYPE, Expr, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol, topological
 from matgrad.tensor.reading import updated
@@ -24,23 +23,24 @@ from matgrad.translate.algebra import (
     negative,
     number,
     of_order,
-    power,
-    product,
     times,
     transposed,
     turned_kron,
     turned_product,
 )
+from matgrad.translate.applications import matrix_power, of_array, of_entries
 from matgrad.translate.blocks import has_selections, in_blocks, written_out
+from matgrad.translate.constants import constant, zero
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
 from matgrad.translate.factors import EXHAUSTIVE, dressed_cost, is_palindrome, is_zero, joined, total
 from matgrad.translate.filling import ones_shown
 from matgrad.translate.fused import is_fuse
-from matgrad.translate.index_notation import LETTERS, UNPRINTABLE, index_notation
+from matgrad.translate.index_notation import UNPRINTABLE, index_notation
 from matgrad.translate.means import with_means
-from matgrad.translate.norms import norm, norm_of_rows, squared
-from matgrad.translate.operands import block_range, read_operands, sliced
+from matgrad.translate.norms import norm, squared
+from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
+from matgrad.translate.spreading import is_sum, spread_sums, worth_spreading
 from matgrad.translate.terms import Ordering, Term, flattened
 
 
@@ -54,8 +54,8 @@ class Recovery:
     def __init__(self, order: Sequence[str], sizes: Mapping[str, Expr], written: Mapping[Node, Expr]) -> None:
         self.order = Ordering(order)
         self.sizes = sizes
-        self._written = written
-        self._typed = frozenset(e for e in written.values() if e.op == "add")
+        self.written = written
+        self.typed = frozenset(e for e in written.values() if e.op == "add")
         self.order.typed = frozenset(e for e in written.values() if e.op in ("call", "product"))
         self._done: dict[Node, tuple[int, Expr]] = {}
         self._turned: dict[Node, Expr] = {}
@@ -71,7 +71,7 @@ class Recovery:
             found = min(found, self.plain(other), key=cost)
         if any(e.op == "name" and e.value.startswith("<") for e in walk(found)):
             raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
-        return ones_shown(found, self.size, self._typed)
+        return ones_shown(found, self.size, self.typed)
 
     def size(self, dim: Dim) -> Expr:
         """A dimension as a formula that can stand as a size: m*m, not m^2."""
@@ -87,7 +87,7 @@ class Recovery:
         sign, expr = self.signed(node)
         if sign > 0:
             return expr
-        return self._flipped(expr) if _is_sum(node) and expr.op == "product" else negated(expr)
+        return self._flipped(expr) if is_sum(node) and expr.op == "product" else negated(expr)
 
     def _flipped(self, expr: Expr) -> Expr:
         """-expr with the sign taken into the sum that factoring left behind; sums of the formula stay as they are."""
@@ -100,7 +100,7 @@ class Recovery:
         """Whether it is a difference that the formula does not have itself: u - v may be written v - u."""
         if expr.op != "add" or all(a.op != "neg" for a in expr.args):
             return False
-        return expr not in self._typed and negated(expr) not in self._typed
+        return expr not in self.typed and negated(expr) not in self.typed
 
     def signed(self, root: Node) -> tuple[int, Expr]:
         """The sign and the formula of which the node is the product: the first term of a sum is positive."""
@@ -131,125 +131,7 @@ class Recovery:
         return Expr("name", value=node.name, type=of_order(node.shape))
 
     def _constant(self, node: Constant) -> Expr:
-        if node.name == "pi":
-            return Expr("constant", value="pi", type=SCALAR_TYPE)
-        if node.name == "size":
-            return self.sizes[node.parameter]
-        if node.name == "unit":
-            if isinstance(node.parameter, Dim):
-                return sliced(self._eye(node.shape[0]), (None, self.size(node.parameter)), of_order(node.shape))
-            return call("unit", number(node.parameter), type=of_order(node.shape))
-        if node.name in ("tril", "triu"):
-            type_ = of_order(node.shape)
-            return call(node.name, call("matrix", number(1), type=type_), type=type_)
-        if node.name == "shift":
-            return sliced(
-                self._eye(node.shape[0]),
-                (None, block_range(node.parameter, node.shape[1], self.size)),
-                of_order(node.shape),
-            )
-        if node.name == "fuse":
-            _, slow, fast = node.shape
-            ties = [call("eye", type=Type(MATRIX, (dim, dim))) for dim in (slow, fast)]
-            return Expr("einsum", tuple(ties), "ik,jl->(ij)kl", type=of_order(node.shape))
-        return Expr("name", value=f"<{node.name}>", type=of_order(node.shape))  # see formula: never in an answer
-
-    def _eye(self, dim: Dim) -> Expr:
-        return call("eye", self.size(dim), type=Type(MATRIX, (dim, dim)))
-
-    def _map(self, node: Map) -> Expr:
-        type_ = of_order(node.shape)
-        if node.function == "power":
-            return self._power(node)
-        if node.function == "pow":
-            args = [self._unbroadcast(arg) for arg in node.args]
-            if node.shape and all(a.kind == SCALAR for a in args):
-                args[0] = self.plain(node.args[0])
-            return Expr("power", tuple(args), ".^" if node.shape else "^", type=type_)
-        if node.function == "function":
-            name, primes = node.parameter
-            return Expr("call", (self.plain(node.args[0]),), Call(name, None, primes), type=type_)
-        sign, arg = self.signed(node.args[0])
-        known = card(node.function)
-        parity = known.facts.get("parity") if known is not None else None
-        if parity is None:
-            arg = self._argument(node.args[0])
-        whole = call(node.function, arg, type=type_)
-        return negative(whole) if parity == "odd" and sign < 0 else whole
-
-    def _argument(self, node: Node) -> Expr:
-        """What a function is applied to: as the formula has it, unless there is a shorter way to write it."""
-        found = self.plain(node)
-        typed = self._written.get(node)
-        if typed is None and found.op == "neg":
-            opposite = self._written.get(b.scaled(node, -1))
-            typed = None if opposite is None else negative(opposite)
-        return typed if typed is not None and cost(typed) <= cost(found) else found
-
-    def _unbroadcast(self, node: Node) -> Expr:
-        scalar = b.scalar_of(node)
-        return self.plain(scalar if scalar is not None else node)
-
-    def _power(self, node: Map) -> Expr:
-        exponent: Fraction = node.parameter
-        sign, base = self.signed(node.args[0])
-        typed = self._written.get(node.args[0])
-        root = norm(node.args[0], self.signed) if typed is None or typed.op != "call" else None
-        if root is not None and exponent.denominator == 1:
-            whole = squared(node.args[0], root, self._written)
-            root, base, sign = (root, base, sign) if whole.op == "power" else (None, whole, 1)
-        root = root or norm_of_rows(node.args[0], self.signed)
-        if root is not None:
-            sign, base, exponent = 1, root, 2 * exponent
-        if sign < 0 and exponent.denominator != 1:
-            base = negated(base)
-        if exponent > 0:
-            whole = power(base, exponent)
-        else:
-            whole = product([("*", number(1)), ("./" if node.shape else "/", power(base, -exponent))])
-        flips = sign < 0 and exponent.denominator == 1 and exponent.numerator % 2 == 1
-        return negative(whole) if flips else whole
-
-    def _apply(self, node: Apply) -> Expr:
-        sign, arg = self.signed(node.arg)
-        type_ = of_order(node.shape)
-        if node.parameter is None:
-            return self._matrix_function(node, sign, arg)
-        arg = self._argument(node.arg)
-        if node.parameter == len(node.arg.shape):
-            return call(node.function, arg, type=type_)
-        if node.parameter == 1 and len(node.arg.shape) == 2:
-            along_rows = call(node.function, arg, type=type_, dim=2)
-            if arg.op != "transpose":
-                return along_rows
-            kind = "row" if len(node.shape) == 1 else MATRIX
-            return transposed(call(node.function, arg.args[0], type=Type(kind, node.shape[::-1]), dim=1))
-        raise NotSupported(f"{node.function} over {node.parameter} of {len(node.arg.shape)} axes has no formula")
-
-    def _matrix_function(self, node: Apply, sign: int, arg: Expr) -> Expr:
-        """f(X) or f(X')', whichever is shorter; det and logdet are the same for both."""
-        odd = node.function == "inv"
-        type_ = of_order(node.shape)
-        found = [call(node.function, arg if odd or sign > 0 else negated(arg), type=type_)]
-        if not b.is_symmetric(node.arg):
-            turned_sign, turned = self.signed(b.transpose(node.arg))
-            other = call(node.function, turned if odd or turned_sign > 0 else negated(turned), type=type_)
-            if turned_sign == sign:
-                found.append(transposed(other) if type_.dims else other)
-                if turned in self._typed and arg not in self._typed:
-                    found = found[1:]  # in the words of the formula
-        best = self.order.best(found)
-        return negative(best) if odd and sign < 0 else best
-
-    def _matrix_power(self, node: MatrixPower) -> Expr:
-        """X^k or (X'^k)', whichever is shorter."""
-        exponent, type_ = self._argument(node.exponent), of_order(node.shape)
-        straight, turned = self._argument(node.base), self._argument(b.transpose(node.base))
-        found = [
-            Expr("power", (straight, exponent), "^", type=type_),
-            transposed(Expr("power", (turned, exponent), "^", type=type_)),
-        ]
-        return self.order.best(found)
+        return constant(node, self.sizes, self.size)
 
     # -- sums
 
@@ -274,7 +156,7 @@ class Recovery:
         return min(found, key=cost)
 
     def _sum_as_typed(self, node: Node) -> Expr | None:
-        typed = self._written.get(node)
+        typed = self.written.get(node)
         return typed if typed is not None and typed.op in ("add", "stack") else None
 
     def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False) -> Expr:
@@ -283,7 +165,7 @@ class Recovery:
         parts = sorted((self._term(factor, term) for factor, term in terms), key=self.order.rank_term)
         parts = [part for part in parts if not any(is_zero(e) for e in (*part.scalars, *part.chain))]
         if not parts:
-            return self._zero(shape)
+            return zero(shape)
         sign = 1 if parts[0].coefficient.numerator > 0 else -1
         oriented = parts if sign > 0 else [part._replace(coefficient=-part.coefficient) for part in parts]
         whole = total(oriented, self.order, of_order(shape))
@@ -316,7 +198,7 @@ class Recovery:
 
     def _einsum(self, node: Einsum) -> Expr:
         if b.is_zero(node):
-            return self._zero(node.shape)
+            return zero(node.shape)
         found = self._contraction(node)
         square = len(node.shape) == 2 and node.shape[0] == node.shape[1] and not is_palindrome(found)
         spread = self._spread(node, square)
@@ -331,7 +213,7 @@ class Recovery:
         for k, (operand, labels) in enumerate(pairs):
             if isinstance(operand, Sum) and len(labels) == 2 and len(operand.terms) <= EXHAUSTIVE:
                 rest = pairs[:k] + pairs[k + 1 :]
-                if not any(len(s) == 2 and _worth_spreading(n, operand, square) for n, s in rest):
+                if not any(len(s) == 2 and worth_spreading(n, operand, square) for n, s in rest):
                     continue
                 sizes = dict(enumerate(node.sizes))
                 terms = [
@@ -345,7 +227,7 @@ class Recovery:
         if spread is not None:
             sign, expr = self.signed(spread)
             return expr if sign > 0 else negative(expr)
-        if _is_sum(node):
+        if is_sum(node):
             (inner,) = node.operands
             assert isinstance(inner, Sum)
             return self._read_sum([(node.coefficient * f, t) for f, t in inner.terms], node.shape)
@@ -357,21 +239,12 @@ class Recovery:
                 pass
         return index_notation(node, self.signed, self.order, self.size)
 
-    def _zero(self, shape: tuple[Dim, ...]) -> Expr:
-        if not shape:
-            return number(0)
-        if len(shape) > 2:
-            letters = LETTERS[: len(shape)]
-            fill = [call("vector", number(k > 0), type=Type(VECTOR, (dim,))) for k, dim in enumerate(shape)]
-            return Expr("einsum", tuple(fill), f"{','.join(letters)}->{letters}", type=of_order(shape))
-        return call("vector" if len(shape) == 1 else "matrix", number(0), type=of_order(shape))
-
     def _network(self, node: Einsum, coefficient: Fraction) -> Term:
         """An Einsum of order ≤ 2 as a term; raises NoMatrixForm."""
         squares = b.primitive(node)
         root = norm(squares, self.signed)
         if root is not None:
-            return Term(coefficient, (squared(squares, root, self._written),), (), ())
+            return Term(coefficient, (squared(squares, root, self.written),), (), ())
         masked = self._masked(node, coefficient)
         if masked is not None:
             return masked
@@ -457,17 +330,9 @@ class Recovery:
             elif isinstance(node, Map) and len(node.args) == 1 and node.function != "function" and sign > 0:
                 candidates.append(_with_argument(straight, self.plain(b.transpose(node.args[0]))))
             best = self.order.best(candidates)
-            is_typed = straight in self._typed  # the formula's own sums are recognised best as typed
+            is_typed = straight in self.typed  # the formula's own sums are recognised best as typed
             self._turned[node] = candidates[0] if is_typed and cost(candidates[0]) <= cost(best) + 2 else best
         return self._turned[node]
-
-
-def _worth_spreading(factor: Node, total: Sum, square: bool) -> bool:
-    """Whether the factor stands in every term of the sum, too, or its inverse in one of them."""
-    if square and all(factor in term.children for _, term in total.terms):
-        return True
-    parts = [part for _, term in total.terms for part in (term, *term.children)]
-    return any(isinstance(p, Apply) and p.function == "inv" and p.arg is factor for p in parts)
 
 
 def _with_argument(expr: Expr, arg: Expr) -> Expr:
@@ -481,7 +346,7 @@ def _with_argument(expr: Expr, arg: Expr) -> Expr:
 
 def _read_from(node: Node) -> Iterator[Node]:
     """The nodes whose formulas are asked for to write one: contractions in a sum are read in place, term by term."""
-    if _is_sum(node):
+    if is_sum(node):
         (node,) = node.children if isinstance(node, Einsum) else (node,)
         for term in node.children:
             yield from term.children if isinstance(term, Einsum) else (term,)
@@ -489,39 +354,14 @@ def _read_from(node: Node) -> Iterator[Node]:
         yield from node.children
 
 
-def _is_sum(node: Node) -> bool:
-    """A Sum, or a number times a Sum."""
-    if isinstance(node, Einsum):
-        return (
-            len(node.operands) == 1
-            and isinstance(node.operands[0], Sum)
-            and node.subscripts[0] == node.out
-            and len(set(node.out)) == len(node.out)
-        )
-    return isinstance(node, Sum)
-
-
-def spread_sums(node: Einsum) -> Node | None:
-    """Sums of order 3 and more multiplied out: they have no name in matrix notation."""
-    pairs = list(zip(node.operands, node.subscripts, strict=True))
-    for k, (operand, labels) in enumerate(pairs):
-        if isinstance(operand, Sum) and len(labels) > 2 and not _is_sum(node):
-            rest = pairs[:k] + pairs[k + 1 :]
-            sizes = dict(enumerate(node.sizes))
-            return b.add(
-                [b.einsum([(t, labels), *rest], node.out, node.coefficient * f, sizes) for f, t in operand.terms]
-            )
-    return None
-
-
 _RULES: dict[type[Node], Callable[..., Expr]] = {
     Symbol: Recovery._symbol,
     Constant: Recovery._constant,
     Einsum: Recovery._einsum,
     Sum: Recovery._sum,
-    Map: Recovery._map,
-    Apply: Recovery._apply,
-    MatrixPower: Recovery._matrix_power,
+    Map: of_entries,
+    Apply: of_array,
+    MatrixPower: matrix_power,
     Named: Recovery._named,
 }
 

@@ -1,0 +1,39 @@
+"""Sums among the factors of a contraction: which are multiplied out before it is read."""
+
+from __future__ import annotations
+
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Apply, Einsum, Node, Sum
+
+
+def worth_spreading(factor: Node, total: Sum, square: bool) -> bool:
+    """Whether the factor stands in every term of the sum, too, or its inverse in one of them."""
+    if square and all(factor in term.children for _, term in total.terms):
+        return True
+    parts = [part for _, term in total.terms for part in (term, *term.children)]
+    return any(isinstance(p, Apply) and p.function == "inv" and p.arg is factor for p in parts)
+
+
+def is_sum(node: Node) -> bool:
+    """A Sum, or a number times a Sum."""
+    if isinstance(node, Einsum):
+        return (
+            len(node.operands) == 1
+            and isinstance(node.operands[0], Sum)
+            and node.subscripts[0] == node.out
+            and len(set(node.out)) == len(node.out)
+        )
+    return isinstance(node, Sum)
+
+
+def spread_sums(node: Einsum) -> Node | None:
+    """Sums of order 3 and more multiplied out: they have no name in matrix notation."""
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    for k, (operand, labels) in enumerate(pairs):
+        if isinstance(operand, Sum) and len(labels) > 2 and not is_sum(node):
+            rest = pairs[:k] + pairs[k + 1 :]
+            sizes = dict(enumerate(node.sizes))
+            return b.add(
+                [b.einsum([(t, labels), *rest], node.out, node.coefficient * f, sizes) for f, t in operand.terms]
+            )
+    return None
