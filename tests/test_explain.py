@@ -55,7 +55,10 @@ def test_every_case_is_printed_in_every_form(case: Case) -> None:
     assert max(map(len, derivation.text.splitlines())) <= 100
     assert derivation.latex.startswith(r"\begin{align*}")
     assert derivation._repr_html_().count("<tr") == len(derivation)
+    assert "$$" not in derivation.html
     assert derivation.markdown.count("\n| ") == len(derivation) + 1
+    outside = re.sub(r"\$[^$\n]*\$", "", derivation.markdown)
+    assert not re.search(r"(?<!\\)[*_\[\]`]", outside)
     data = json.loads(derivation.json)
     assert len(data["lines"]) == len(derivation)
     assert len(derivation.brief()) <= len(derivation)

@@ -69,6 +69,7 @@ def test_declarations_take_loops() -> None:
         ("for l in 1..3 { a{l} = W{k}*a{l-1} }; a3", "{k} is not an index here: the loop is over l", "{k}"),
         ("for l in 1..3 { a{l} = W{l*2}*a{l-1} }; a3", "{l*2} is not an index here", "{l*2}"),
         ("for l in 1.. { a{l} = x }; a1", "the range of a loop has no end", "1.."),
+        ("for l in 1..n { a{l} = x }; a1", "the range of a loop needs numbers: n has no value", "n"),
         ("for l in 1...3 { a{l} = x }; a1", "two dots", "1..."),
         ("for l in ..3 { a{l} = x }; a1", "from one to another", "for l in "),
         ("for l in 3..1 { a{l} = x }; a1", "a loop runs upwards: 3..1", "3..1"),

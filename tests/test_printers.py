@@ -8,6 +8,7 @@ from helpers import DECLARED, FORMULAS, SIZES, arrays, typed
 
 from matgrad.dims import Dim
 from matgrad.formula.latex import to_latex
+from matgrad.formula.printing import ATOM, Piece
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Expr, Type
 from matgrad.formula.text import to_text, type_text
@@ -43,6 +44,14 @@ SHOWN = [
     ("1 - tanh(X*x).^2", "1 - tanh(X*x).^2", "1 − tanh(X x)∘²",
      r"1 - \tanh(\mathbf{X} \mathbf{x})^{\odot 2}"),
     ("logdet(X)^2", "logdet(X)^2", "(log|det(X)|)²", r"(\log\lvert\det(\mathbf{X})\rvert)^{2}"),
+    ("x/a/c", "x/a/c", "x/(a c)", r"\frac{\mathbf{x}}{a c}"),
+    ("x/a/a", "x/a/a", "x/a²", r"\frac{\mathbf{x}}{a^{2}}"),
+    ("x/m/(2*c)", "x/m/(2*c)", "x/(2 c m)", r"\frac{\mathbf{x}}{2 c m}"),
+    ("x/2/3", "x/2/3", "x/2/3", r"\frac{\frac{\mathbf{x}}{2}}{3}"),
+    ("1/(1 + 1/(1 + 1/c))", "1/(1 + 1/(1 + 1/c))", "1/(1 + 1/(1 + 1/c))",
+     r"1 / \left(1 + \frac{1}{1 + \frac{1}{c}}\right)"),
+    ("X + sin(X).*matrix(1)", "X + sin(X).*matrix(1)", "X + sin(X) ∘ (𝟏 𝟏ᵀ)",
+     r"\mathbf{X} + \sin(\mathbf{X}) \odot \mathbf{1}_{n \times n}"),
     ("A ⊗ B", "A ⊗ B", "A ⊗ B", r"\mathbf{A} \otimes \mathbf{B}"),
 ]  # fmt: skip
 
@@ -51,6 +60,11 @@ SHOWN = [
 def test_what_is_shown(typed_in: str, text: str, unicode: str, latex: str) -> None:
     expr = typed(typed_in, DECLARED)
     assert (to_text(expr), to_unicode(expr), to_latex(expr)) == (text, unicode, latex)
+
+
+def test_a_power_of_a_name_with_a_superscript_has_brackets() -> None:
+    special = {"x": Piece(ATOM, (r"{\mathbf{h}^{(l)}}",))}
+    assert to_latex(typed("x.^2", DECLARED), special) == r"({\mathbf{h}^{(l)}})^{\odot 2}"
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
