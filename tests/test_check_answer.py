@@ -14,8 +14,8 @@ from cases import load_answers, load_cases, where_text
 from random_formulas import arrays_of, printable, variables_of, where_of
 
 import matgrad
+from matgrad import check_answer
 from matgrad.diagnosing import trees
-from matgrad.diagnosing.answers import check_answer
 from matgrad.formula.syntax import Expr
 from matgrad.formula.text import to_text
 

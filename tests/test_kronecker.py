@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -209,3 +211,38 @@ def test_code_takes_the_subgradient_at_the_kink_of_a_norm() -> None:
     other = matgrad.derive("a'*x/norm2(y)", "x")
     with np.errstate(divide="ignore"):
         assert np.all(np.isinf(other(a=np.ones(2), x=np.ones(2), y=np.zeros(3))))
+
+
+def test_riemannian_is_no_convention_for_symmetric() -> None:
+    with pytest.raises(matgrad.MatgradError, match="unknown convention 'riemannian'"):
+        matgrad.derive("logdet(S)", "S", where="S: spd(n)", symmetric="riemannian")
+    found = matgrad.derive("logdet(S)", "S", where="S: spd(n)", riemannian=True)
+    assert (found.riemannian, found.symmetric) == (True, "projected")
+    again = pickle.loads(pickle.dumps(found))
+    assert (again.text, again.riemannian) == (found.text, True)
+    assert found.in_layout("mixed").text == found.text
+
+
+def test_the_short_form_of_a_riemannian_gradient_has_no_euclidean_signals() -> None:
+    text = "H = tanh(A*O*B); R = tanh(C*H*K); norm2(tanh(R*D) - Y)^2 + norm2(tanh(R*E) - Z)^2"
+    found = matgrad.derive(text, "O", where="O: orthogonal(n)", riemannian=True)
+    names = "; ".join(f"{name} = {value}" for name, value in found.names.items())
+    short = matgrad.parse(f"{names}; {found.short}" if names else found.short, context=found)
+    rng = np.random.default_rng(3)
+    sizes: dict[str, int] = {}
+    arrays = {}
+    for name, kind in found.formula.variables.items():
+        dims = re.findall(r"[a-z]\w*", kind.partition("(")[2])
+        dims = 2 * dims if kind.startswith("orthogonal") else dims
+        arrays[name] = rng.normal(size=[sizes.setdefault(d, 2 + len(sizes)) for d in dims])
+    arrays["O"] = np.linalg.qr(arrays["O"])[0]
+    np.testing.assert_allclose(short(**arrays), found(**arrays), rtol=1e-9, atol=1e-12)
+    tangent = arrays["O"].T @ found(**arrays)
+    np.testing.assert_allclose(tangent, -tangent.T, atol=1e-10)
+
+
+def test_the_next_derivative_keeps_the_layout() -> None:
+    second = matgrad.jacobian("A*x.^2", "x", layout="vec").derive("x")
+    assert second.layout == "vec"
+    assert second.text == matgrad.derive("A*x.^2", "x", order=2, layout="vec").text
+    assert second.verify().passed is True

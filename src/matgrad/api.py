@@ -73,10 +73,9 @@ def derive(
     "(A + A')*x"
     """
     asked = asked_of(formula, wrt, where, order)
-    convention = _convention(symmetric, riemannian)
     if asked.mixed:
-        return derivative_in(asked.formula, asked.wrt, layout, convention)
-    found = derivative_of(asked.formula, asked.wrt, None, asked.order, layout, convention)
+        return derivative_in(asked.formula, asked.wrt, layout, symmetric, riemannian)
+    found = derivative_of(asked.formula, asked.wrt, None, asked.order, layout, symmetric, riemannian)
     return found[0] if wrt is None or is_one(wrt) else dict(zip(asked.wrt, found, strict=True))
 
 
@@ -99,9 +98,7 @@ def gradient(
     "(A + A')*x"
     """
     wanted = names(wrt)
-    found = derivative_of(
-        _of_order(1, formula, wrt, where), wanted, None, 1, "mixed", _convention(symmetric, riemannian)
-    )
+    found = derivative_of(_of_order(1, formula, wrt, where), wanted, None, 1, "mixed", symmetric, riemannian)
     _require_scalar(found[0].formula, "gradient")
     return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
 
@@ -293,14 +290,6 @@ def _shortly(value: object) -> str:
     """A value in an error message."""
     shown = repr(value)
     return shown if len(shown) <= 40 else f"{shown[:37]}…"
-
-
-def _convention(symmetric: str, riemannian: bool) -> str:
-    if not riemannian:
-        return symmetric
-    if symmetric != "projected":
-        raise MatgradError("riemannian=True and another convention cannot be had at once", hint='symmetric="projected"')
-    return "riemannian"
 
 
 def _of_order(order: int, formula: Text, wrt: Name | Names, where: Where) -> Formula:

@@ -48,6 +48,7 @@ class Derivative:
         wrt: tuple[str, ...],
         layout: str = "mixed",
         symmetric: str = "projected",
+        riemannian: bool = False,
         *,
         node: Node | None = None,
         below: Node | None = None,
@@ -56,15 +57,16 @@ class Derivative:
         self.wrt = wrt
         self.layout = layout
         self.symmetric = symmetric
+        self.riemannian = riemannian
         variable_of(formula, wrt[-1])
         if below is None or symmetric == "ignore":
-            self._below, self._node = chain(formula, wrt, symmetric)
+            self._below, self._node = chain(formula, wrt, self._convention)
         else:
             self._below = below
-            self._node = node if node is not None else one_pass(formula, below, wrt[-1:], symmetric)[0]
+            self._node = node if node is not None else one_pass(formula, below, wrt[-1:], self._convention)[0]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.formula, self.wrt, self.layout, self.symmetric))
+        return (type(self), (self.formula, self.wrt, self.layout, self.symmetric, self.riemannian))
 
     # -- what it is
 
@@ -76,6 +78,10 @@ class Derivative:
     def outputs(self) -> int:
         """The number of axes that are not of the last variable."""
         return len(self._below.shape)
+
+    @property
+    def _convention(self) -> str:
+        return RIEMANNIAN if self.riemannian else self.symmetric
 
     @cached_property
     def _recovery(self) -> Recovery:
@@ -94,7 +100,8 @@ class Derivative:
     @cached_property
     def _worded(self) -> tuple[Expr, list[tuple[str, Expr]]]:
         """The formula tree of ``short``, and the names that it may use beside the formula's own: long signals."""
-        if self.order == 1 and not self.outputs and self.formula.intermediates and self.symmetric != "ignore":
+        adjoint = self._convention in ("projected", "entries")
+        if self.order == 1 and not self.outputs and self.formula.intermediates and adjoint:
             signals = signals_of(self.formula, self.symmetric)
             if signals.definitions:
                 expr = self._laid_out(signals.node(self.wrt[0]))
@@ -177,7 +184,7 @@ class Derivative:
         below = [self.below_program.body, self.expr] if self.order > 1 else []
         found = conditions(self.formula.program, self.wrt, self.formula.node_of, self.formula.print, below)
         variable = variable_of(self.formula, self.wrt[-1])
-        if self.symmetric == RIEMANNIAN and isinstance(variable, Symbol):
+        if self.riemannian and isinstance(variable, Symbol):
             return (in_metric(variable), *found)
         return found
 
@@ -223,7 +230,7 @@ class Derivative:
     def matvec(self) -> Action:
         """The action on a direction, as a formula that never forms the derivative."""
         node = self._node
-        if self.symmetric in ("entries", RIEMANNIAN):  # the differential is that of the projected derivative
+        if self._convention in ("entries", RIEMANNIAN):  # the differential is that of the projected derivative
             node = chain(self.formula, self.wrt, "projected")[1]
         return Action(self.formula, node, self.outputs, self.wrt[-1], free=self.symmetric == "ignore")
 
@@ -231,13 +238,19 @@ class Derivative:
 
     def in_layout(self, layout: str) -> Derivative:
         """The same derivative in another layout."""
-        check_options(layout, self.symmetric, self.order)
-        return Derivative(self.formula, self.wrt, layout, self.symmetric, node=self._node, below=self._below)
+        check_options(layout, self.symmetric, self.order, self.riemannian)
+        options = (layout, self.symmetric, self.riemannian)
+        return Derivative(self.formula, self.wrt, *options, node=self._node, below=self._below)
 
     def derive(self, wrt: str) -> Derivative:
-        """The next derivative, or a mixed one."""
-        _once(self.symmetric, self.order + 1)
-        return Derivative(self.formula, (*self.wrt, wrt), "mixed", self.symmetric, below=self._node)
+        """The next derivative, or a mixed one, in the same layout.
+
+        >>> import matgrad
+        >>> matgrad.jacobian("A*x.^2", "x", layout="vec").derive("x").layout
+        'vec'
+        """
+        check_options(self.layout, self.symmetric, self.order + 1, self.riemannian)
+        return Derivative(self.formula, (*self.wrt, wrt), self.layout, self.symmetric, below=self._node)
 
     def to_sympy(self) -> Any:
         """The derivative in SymPy, an extra. Raises NotSupported for what it cannot hold.
@@ -295,7 +308,7 @@ class Derivative:
     def verify(self, points: int = 8, seed: int = 0) -> Check:
         """Compare with a numerical derivative of the formula, or of the printed derivative below, at random points."""
         if points < 1:
-            raise MatgradError(f"a check needs one point or more, not {points}")
+            raise MatgradError(f"a check needs one point or more, not {points}", hint="points=8")
         from matgrad.answer.evaluation import check
         from matgrad.checking.sampling import Subject
 
@@ -305,7 +318,7 @@ class Derivative:
         printed = Program(self.formula.program.definitions, self.expr)
         arrange = to_mixed(self.layout, self.outputs)
         below = self.below_program
-        return check(self.formula, below, printed, wrt, self.symmetric, arrange, self._forms(), points, seed)
+        return check(self.formula, below, printed, wrt, self._convention, arrange, self._forms(), points, seed)
 
     def _forms(self) -> list[Form]:
         """What else is printed: the matrix on vec, and the action on a direction."""
@@ -317,7 +330,7 @@ class Derivative:
         definitions = self.formula.program.definitions
         if self._kronecker_expr is not None:
             found.append(Form(Program(definitions, self._kronecker_expr), to_vec(self.outputs)))
-        if self.symmetric not in ("entries", RIEMANNIAN) and self.matvec.available:
+        if self._convention not in ("entries", RIEMANNIAN) and self.matvec.available:
             axes = len(self._node.shape) - self.outputs
             action = Program(definitions, self.matvec.expr)
             found.append(Form(action, lambda array, d: np.tensordot(array, d, axes), self.matvec.subject))
@@ -344,6 +357,7 @@ class Derivative:
             "shape": list(self.shape),
             "layout": self.layout,
             "symmetric": self.symmetric,
+            "riemannian": self.riemannian,
             "closed_form": self.closed_form,
             "kronecker": self.kronecker,
             "matvec": str(self.matvec) if self.matvec.available else None,
@@ -360,44 +374,50 @@ class Derivative:
         return f"<{self.described}: {self.text}>"
 
 
-def check_options(layout: str, symmetric: str, order: int) -> None:
+def check_options(layout: str, symmetric: str, order: int, riemannian: bool = False) -> None:
     """Refuse unknown options, naming the known ones."""
     if layout not in LAYOUTS:
         raise MatgradError(f"unknown layout {layout!r}", hint=", ".join(LAYOUTS))
-    if symmetric not in (*SYMMETRIC, RIEMANNIAN):
+    if symmetric not in SYMMETRIC:
         raise MatgradError(f"unknown convention {symmetric!r} for symmetric variables", hint=", ".join(SYMMETRIC))
+    if riemannian and symmetric != "projected":
+        raise MatgradError("riemannian=True and another convention cannot be had at once", hint='symmetric="projected"')
     if not isinstance(order, int) or isinstance(order, bool) or not 1 <= order <= 4:
-        raise MatgradError(f"the order of a derivative is 1, 2, 3 or 4, not {order!r}")
-    _once(symmetric, order)
-
-
-def _once(symmetric: str, order: int) -> None:
-    """Refuse conventions that are defined for first derivatives only."""
+        raise MatgradError(f"the order of a derivative is 1, 2, 3 or 4, not {order!r}", hint="order=2, for a Hessian")
     if order > 1 and symmetric == "entries":
         raise NotSupported('symmetric="entries" is defined for gradients only', hint='symmetric="projected"')
-    if order > 1 and symmetric == RIEMANNIAN:
+    if order > 1 and riemannian:
         raise NotSupported("riemannian=True is defined for gradients only", hint="riemannian=False")
 
 
 def derivative_of(
-    source: str | Formula, wrt: Sequence[str], where: Where, order: int, layout: str, symmetric: str
+    source: str | Formula,
+    wrt: Sequence[str],
+    where: Where,
+    order: int,
+    layout: str,
+    symmetric: str,
+    riemannian: bool = False,
 ) -> list[Derivative]:
     """One formula, its derivatives in several names."""
-    check_options(layout, symmetric, order)
+    check_options(layout, symmetric, order, riemannian)
     formula = formula_of(source, where)
-    nodes = one_pass(formula, formula.node, wrt, symmetric) if order == 1 else [None] * len(wrt)
+    convention = RIEMANNIAN if riemannian else symmetric
+    nodes = one_pass(formula, formula.node, wrt, convention) if order == 1 else [None] * len(wrt)
     below = formula.node if order == 1 else None
     return [
-        Derivative(formula, (name,) * order, layout, symmetric, node=node, below=below)
+        Derivative(formula, (name,) * order, layout, symmetric, riemannian, node=node, below=below)
         for name, node in zip(wrt, nodes, strict=True)
     ]
 
 
-def derivative_in(formula: Formula, wrt: Sequence[str], layout: str, symmetric: str) -> Derivative:
+def derivative_in(
+    formula: Formula, wrt: Sequence[str], layout: str, symmetric: str, riemannian: bool = False
+) -> Derivative:
     """The derivative in several variables, one after the other.
 
     >>> derivative_in(Formula("x'*A*y"), ["x", "y"], "mixed", "projected").text
     'A'
     """
-    check_options(layout, symmetric, len(wrt))
-    return Derivative(formula, tuple(wrt), layout, symmetric)
+    check_options(layout, symmetric, len(wrt), riemannian)
+    return Derivative(formula, tuple(wrt), layout, symmetric, riemannian)

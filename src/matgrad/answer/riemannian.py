@@ -14,7 +14,7 @@ from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
 
 RIEMANNIAN = "riemannian"
-"""The convention for ``symmetric`` that ``riemannian=True`` stands for."""
+"""What ``riemannian=True`` is called among the conventions that the passes and the check are told of."""
 
 METRICS = {
     "orthogonal": "tr(U'*V) on orthogonal matrices",

@@ -1,6 +1,8 @@
 """Checking an answer: is it the derivative, and if not, what went wrong?
 
->>> verdict = check_answer("norm2(A*x - b)^2", "x", "A'*(A*x - b)")
+>>> from matgrad.answer.formula import Formula
+>>> asked = Derivative(Formula("norm2(A*x - b)^2"), ("x",))
+>>> verdict = verdict_on(asked, "A'*(A*x - b)")
 >>> verdict.correct, verdict.kind, verdict.value
 (False, 'constant-factor', '2')
 """
@@ -9,8 +11,7 @@ from __future__ import annotations
 
 import time
 
-from matgrad.answer.derivative import Derivative, derivative_of
-from matgrad.answer.formula import Formula
+from matgrad.answer.derivative import Derivative
 from matgrad.checking.sampling import Subject
 from matgrad.deciding.equality import equal, folds
 from matgrad.diagnosing import trees
@@ -22,27 +23,9 @@ from matgrad.diagnosing.teaching import lesson
 from matgrad.diagnosing.testing import Bench
 from matgrad.diagnosing.transposing import only_under_a_sign
 from matgrad.diagnosing.verdict import KINDS, Verdict
-from matgrad.formula.declarations import Where
 from matgrad.formula.syntax import MATRIX, Expr
 
 MOST_OTHERS = 2
-
-
-def check_answer(
-    formula: str | Formula,
-    wrt: str,
-    answer: str,
-    *,
-    where: Where = None,
-    order: int = 1,
-    layout: str = "mixed",
-    symmetric: str = "projected",
-) -> Verdict:
-    """Whether ``answer`` is the derivative of ``formula`` in ``wrt``, and what is wrong with it if not.
-
-    The answer is text or LaTeX, in any equivalent form. Raises MatgradError for what cannot be read.
-    """
-    return verdict_on(derivative_of(formula, [wrt], where, order, layout, symmetric)[0], answer)
 
 
 def verdict_on(derivative: Derivative, answer: str) -> Verdict:

@@ -22,7 +22,6 @@ from matgrad.translate.recover import has_closed_form
 _THEOREM = "first identification theorem, Magnus & Neudecker 2019, ch. 5"
 _SOURCE = "Magnus & Neudecker 2019, ch. 2"
 PLACE = Law("write the linear map as one matrix", "L(v) = U*v", "linearity: a column is the image of a unit vector")
-INNER = Law("a sum of products", "sum(u.*v) = u'*v", "the definition of the inner product")
 DIAGONAL = Law("an entrywise factor is a diagonal matrix", "u.*v = diag(u)*v", "entry by entry")
 BEHIND = Law("a number moves behind a vector", "(u'*v)*w = w*u'*v", "numbers commute with everything")
 TO_END = Law("a number moves to the end", "a*v = v*a", "numbers commute with everything")

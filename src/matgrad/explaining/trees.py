@@ -65,10 +65,6 @@ def places_of(expr: Expr, name: str) -> list[tuple[int, ...]]:
     return list(paths_to(expr, lambda node: node.op == "name" and node.value == name))
 
 
-def count_of(expr: Expr, name: str) -> int:
-    return sum(1 for node in walk(expr) if node.op == "name" and node.value == name)
-
-
 def rebuilt(node: Expr, args: Sequence[Expr]) -> Expr:
     """The node with other arguments: products inside of products are joined, and so are sums."""
     if node.op == "product":

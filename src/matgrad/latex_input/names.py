@@ -3,7 +3,7 @@ r"""Names as LaTeX writes them, ``\hat{\mathbf{W}}^{(1)}_{ij}``, and the text na
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 from matgrad.formula.printing import GREEK
@@ -85,6 +85,11 @@ class NameTable:
         while f"{stem}_{count}" in self._taken:
             count += 1
         return f"{stem}_{count}"
+
+    def alike(self, name: Name, known: Container[str]) -> str | None:
+        """A known text name of the same letter and subscript, whatever else its LaTeX has."""
+        same = (text for n, text in self._text.items() if (n.base, n.sub) == (name.base, name.sub))
+        return next((text for text in same if text in known), None)
 
     def spelling(self) -> dict[str, str]:
         """Each text name with its LaTeX."""

@@ -327,14 +327,7 @@ class _Reader:
             text = self.table.text(name)
             known = set(typed.variables) | set(typed.intermediates)
             if text not in known:
-                other = next(
-                    (
-                        t
-                        for n, t in self.table._text.items()
-                        if n.base == name.base and t in known and n.sub == name.sub
-                    ),
-                    None,
-                )
+                other = self.table.alike(name, known)
                 if other is None:
                     raise FormulaError(f"{latex} does not occur in the formula", source=self.latex, span=span)
                 text = other
