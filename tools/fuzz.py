@@ -65,8 +65,6 @@ class Input:
         names = [*(where_of(self.text) if isinstance(self.text, str) else ()), "x", "A", "", "m", "∂", "sum", "g"]
         self.wrt: Any = rng.choice([names[0]] * 6 + names + [[names[0], "x"], [], None, 3, ["x", "x"]])
         chosen = {name: rng.choice(values) for name, values in OPTIONS.items() if rng.random() < 0.08}
-        if len(str(self.text)) > 60 and chosen.get("order") in (2, 3):
-            del chosen["order"]  # higher orders of large formulas are long: they are no accident
         second = len(str(self.text)) < 25 and rng.random() < 0.1
         self.options: dict[str, Any] = {"order": 2, **chosen} if second else chosen
 
@@ -114,7 +112,7 @@ class Input:
             lambda: ("x" + "'" * many, None),
             lambda: ("x" + "[1:2]" * many, None),
             lambda: ("+".join(["x", "A*x", "2"] * (many // 3)), None),
-            lambda: ("*".join(["A"] * min(many, 60)), None),
+            lambda: ("*".join(["A"] * min(many, 300)), None),
             lambda: ("(x + 1)^" + "9" * min(many, 60), None),
             lambda: ("r = x; " * many + "r", None),
             lambda: ("x" * many * 25, None),

@@ -10,7 +10,7 @@ from matgrad.answer.action import Action
 from matgrad.answer.differentiation import chain, one_pass, variable_of
 from matgrad.answer.formula import Formula, formula_of
 from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed, to_vec
-from matgrad.answer.reading import readable
+from matgrad.answer.reading import bounded, readable
 from matgrad.answer.riemannian import RIEMANNIAN
 from matgrad.answer.riemannian import in_words as in_metric
 from matgrad.answer.signals import LONG, in_words, signals_of
@@ -110,7 +110,7 @@ class Derivative:
         return self.short_expr, []
 
     def _laid_out(self, node: Node) -> Expr:
-        expr = laid_out(node, self.outputs, self.layout, self._recovery, self._recovery.size)
+        expr = laid_out(bounded(node), self.outputs, self.layout, self._recovery, self._recovery.size)
         return readable(self.formula, expr)
 
     @property

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from matgrad.answer.formula import Formula
-from matgrad.errors import MatgradError
+from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.infer import declaration_text, read
 from matgrad.formula.syntax import Expr, Type, walk
 from matgrad.formula.tokens import MAX_CHARS
+from matgrad.tensor.nodes import Node, topological
 from matgrad.translate.algebra import has_inner_constants, is_unsized, sized
+
+MOST = 100_000
+"""Operations and names of an answer, written out: some hundred thousand characters."""
+
+
+def bounded(root: Node) -> Node:
+    """The graph, unless it is too large to be written out: what stands in it often may make that huge."""
+    counts: dict[Node, int] = {}
+    for node in topological(root):
+        counts[node] = 1 + sum([counts[child] for child in node.children])
+    if counts[root] > MOST:
+        raise NotSupported(
+            f"an answer of {counts[root]:,} operations, written out: the limit is {MOST:,}",
+            hint="named intermediates (r = ...) for what it repeats",
+        )
+    return root
 
 
 def readable(formula: Formula, expr: Expr, **more: Type) -> Expr:

@@ -10,8 +10,14 @@ from fractions import Fraction
 
 from matgrad.differentiate.linearise import Edge, edges, multiple
 from matgrad.differentiate.powers import of_matrix_power
+from matgrad.errors import NotSupported
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Einsum, MatrixPower, Named, Node, Symbol, topological
+
+MOST = 1_000_000
+"""What long products may cost: the squares of their numbers of factors, summed over the terms of a derivative.
+
+The first few terms are made at any cost."""
 
 
 def derivative(root: Node, wrt: Node, symmetric: str = "projected") -> Node:
@@ -35,6 +41,7 @@ def derivatives(
     outputs = len(root.shape)
     signals: dict[Node, list[Node]] = {root: [b.identity(root.shape)]}
     found: dict[Node, Node] = {}
+    costs: list[int] = []
     for node in reversed(order):
         terms = signals.pop(node, None)
         if terms is None or node not in depends:
@@ -52,7 +59,15 @@ def derivatives(
             leaving = multiples.get(node) or edges(node)
         for edge in leaving:
             if edge.child in depends:
-                signals.setdefault(edge.child, []).append(_pulled_back(signal, edge, outputs))
+                term = _pulled_back(signal, edge, outputs)
+                costs += _cost(term)
+                if len(costs) > b.FLATTEN and sum(costs) > MOST:
+                    factors = len(term.children)
+                    raise NotSupported(
+                        f"a derivative of more than {len(costs):,} terms with {factors} factors each",
+                        hint="named intermediates (r = ...) for parts of the product",
+                    )
+                signals.setdefault(edge.child, []).append(term)
     return [_on_space(found.get(x, b.zeros(root.shape + x.shape)), x, symmetric) for x in wrt]
 
 
@@ -83,6 +98,12 @@ def _pulled_back(signal: Node, edge: Edge, outputs: int) -> Node:
     outer = tuple(range(first, first + outputs))
     operands = [(signal, outer + edge.out), *edge.operands]
     return b.einsum(operands, outer + edge.hole, edge.coefficient, edge.sizes)
+
+
+def _cost(term: Node) -> list[int]:
+    """What a term costs, if it is a long product: others do not count, so that programs may be deep."""
+    factors = len(term.operands) if isinstance(term, Einsum) else 0
+    return [factors**2] if factors > b.FLATTEN else []
 
 
 def _on_space(result: Node, wrt: Node, symmetric: str) -> Node:

@@ -8,6 +8,7 @@ left, each member of the smallest tied class is singled out in turn and the leas
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -82,10 +83,14 @@ def _rank(colours: dict[int, Any]) -> dict[int, int]:
 
 
 def _refine(ranks: dict[int, int], operands: Sequence[Operand], swaps: Sequence[bool]) -> dict[int, int]:
+    """Ranks such that labels of one rank have neighbours of the same ranks; a label alone in its rank stays there."""
     count = len(set(ranks.values()))
+    left = list(zip(operands, swaps, strict=True))
     while count < len(ranks):
+        sizes = Counter(ranks.values())
         seen: dict[int, list[Any]] = {x: [] for x in ranks}
-        for (node, subscript), swap in zip(operands, swaps, strict=True):
+        left = [(o, swap) for o, swap in left if any(sizes[ranks[x]] > 1 for x in o[1])]
+        for (node, subscript), swap in left:
             legs = tuple([ranks[x] for x in subscript])
             colour = (node.digest, tuple(sorted(legs)) if swap else legs)
             for place, x in enumerate(subscript):
