@@ -284,3 +284,22 @@ def test_the_hessian_of_vec_is_read_off_before_its_entries() -> None:
     shown = _lines("tr(A*inv(X)*B)", "X", order=2)
     assert shown[-2] == ("D²f = H", "read off the Hessian")
     assert shown[-1][1] == "the same numbers, entry by entry"
+
+
+@pytest.mark.parametrize(
+    ("formula", "rule", "line"),
+    [
+        ("diag(A*diag(x)*B)", "the diagonal of a product", "df = (A ∘ Bᵀ) dx"),
+        ("logsumexp(A*diag(x), dim=2)", "sums of rows with a diagonal matrix", "df = (softmax(Z, dim=2) ∘ A) dx"),
+        ("sum(A*diag(x)*B, dim=2)", "sums of the rows of a product", "df = A diag(dx) Σ(B, dim=2)"),
+        ("A*diag(x)*b", "a diagonal matrix times a vector", "df = A diag(b) dx"),
+    ],
+)
+def test_maps_through_a_diagonal_have_laws_of_their_own(formula: str, rule: str, line: str) -> None:
+    shown = _lines(formula, "x")
+    assert (line, rule) in shown
+    assert not any(rule == "write the linear map as one matrix" for _, rule in shown)
+
+
+def test_zeros_are_left_out_of_sums() -> None:
+    assert ("df = Σ(d(relu(z)))", "max of two") in _lines("sum(max(y.*(X*w), 0))", "w")

@@ -9,6 +9,7 @@ from matgrad.errors import NotSupported
 from matgrad.explaining.answering import answers, read_law
 from matgrad.explaining.bookkeeping import on_term, rules_for
 from matgrad.explaining.lines import ANSWER, STEP, Law, Line, Path
+from matgrad.explaining.patterns import diagonal_of_product, diagonal_times, rows_of_product, rows_with_diagonal
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.terms import chain_of, parts_of, turned
 from matgrad.explaining.trees import expanded, factors_of, named, rebuilt, terms_of, tidied, varies
@@ -346,4 +347,14 @@ def _behind(term: Expr, names: Collection[str]) -> Expr | None:
     return whole.around(times(*arrays, *(chain_of(found.core) or [found.core])))
 
 
-_RULES = (_Rule(BEHIND, _behind), _Rule(DIAGONAL, _diagonal))
+_RULES = (
+    _Rule(BEHIND, _behind),
+    _Rule(Law("the diagonal of a product", "diag(U*diag(v)*W) = (U.*W')*v", "both add up U[i,k]*v[k]*W[k,i]"),
+          diagonal_of_product),
+    _Rule(Law("sums of rows with a diagonal matrix", "sum(U.*(V*diag(v)), dim=2) = (U.*V)*v",
+              "both add up U[i,j]*V[i,j]*v[j]"), rows_with_diagonal),
+    _Rule(Law("sums of the rows of a product", "sum(U*V, dim=2) = U*sum(V, dim=2)", "both are U*V times ones"),
+          rows_of_product),
+    _Rule(Law("a diagonal matrix times a vector", "diag(v)*w = diag(w)*v", "both are v.*w"), diagonal_times),
+    _Rule(DIAGONAL, _diagonal),
+)  # fmt: skip

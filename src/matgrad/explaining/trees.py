@@ -121,6 +121,9 @@ def tidied(expr: Expr) -> Expr:
 
     def visit(node: Expr, args: list[Expr]) -> Expr:
         new = rebuilt(node, args)
+        if new.op == "add" and any(_is_zeros(a) for a in new.args) and not all(_is_zeros(a) for a in new.args):
+            kept = addition([a for a in new.args if not _is_zeros(a)])
+            new = kept if kept.type == new.type else new
         linear = new.op == "transpose" or (new.op == "call" and new.value.name in _LINEAR)
         if linear and new.args[0].op == "neg":
             return negative(rebuilt(new, new.args[0].args))
@@ -128,6 +131,13 @@ def tidied(expr: Expr) -> Expr:
 
     found: Expr = fold(expr, visit)
     return found
+
+
+def _is_zeros(expr: Expr) -> bool:
+    """Whether this is an array of zeros, or minus one."""
+    inner = expr.args[0] if expr.op == "neg" else expr
+    filled = inner.op == "call" and inner.value.name in ("vector", "matrix")
+    return filled and len(inner.args) == 1 and inner.args[0] == number(0)
 
 
 def _numbers_in_front(expr: Expr) -> Expr:

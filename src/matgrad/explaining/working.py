@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from matgrad.explaining.laws import Differentials, differential
 from matgrad.explaining.lines import Law, Path
-from matgrad.explaining.trees import at, is_pending, paths_to, pending, rebuilt, tidied
+from matgrad.explaining.trees import at, is_pending, paths_to, pending, rebuilt, tidied, varies
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, fold, walk
 from matgrad.formula.unicode import to_unicode
 
@@ -27,6 +27,10 @@ _LINEAR = {
 """The law of a linear expression, by its kind and that of what varies."""
 
 
+_INSIDE = frozenset({"diag", "sum", "mean", "vec", "kron", "tril", "triu", "matrix", "vector"})
+"""Linear functions for which no law of products stands."""
+
+
 def linear_law(expr: Expr, of: Differentials) -> Law:
     """Why d moves inside of everything: what is constant."""
     constants = [n for n in walk(expr) if n.op == "name" and n.value not in of]
@@ -38,6 +42,8 @@ def linear_law(expr: Expr, of: Differentials) -> Law:
     name = expr.value.name if expr.op == "call" and len(expr.args) == 1 else ""
     if name and (not shown or name in ("diag", "vec")):
         return Law(f"{name} is linear", f"d({name}(u)) = {name}(d(u))", "d and a linear function commute")
+    if any(n.op == "call" and n.value.name in _INSIDE and any(varies(a, of) for a in n.args) for n in walk(expr)):
+        law = "d(L(u) + c) = L(d(u))"
     if not shown or len(shown) > MOST_NAMES:
         rule = "differential of a linear expression"
         law = law if shown or expr.op != "add" else "d(u + v) = d(u) + d(v)"
