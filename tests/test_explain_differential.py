@@ -303,3 +303,9 @@ def test_maps_through_a_diagonal_have_laws_of_their_own(formula: str, rule: str,
 
 def test_zeros_are_left_out_of_sums() -> None:
     assert ("df = Σ(d(relu(z)))", "max of two") in _lines("sum(max(y.*(X*w), 0))", "w")
+
+
+def test_a_long_last_line_without_signals_keeps_the_names() -> None:
+    u = "((x)./(1 + abs(x)))"
+    found = matgrad.explain(f"exp(-{u}'*(C*C')*{u}/(1 + norm2(C*C')^2))", "x", where="x: vector(n); C: matrix(n,p)")
+    assert found.points

@@ -78,10 +78,11 @@ def answers(s: Setting, left: Expr, found: Expr, law: Law, before: Expr, *, proj
         whole = put_back(found, values)
     if _keeps_names(found, whole, final):
         signals = {name: value for name, value in values.items() if _is_signal(name)}
-        shown = put_back(found, signals)
+        used = _used(found, signals)
+        shown = put_back(found, signals) if used else found
         if cost(shown) <= LONGEST and _used(shown, values):
             if shown != found:
-                put(shown, _put_back(_used(found, signals), signals), found)
+                put(shown, _put_back(used, signals), found)
             found = shown
         kept = ", ".join(dict.fromkeys(to_unicode(n) for n in walk(found) if n.op == "name" and n.value in values))
         if kept or cost(final) > max(LONGEST, cost(found)):
