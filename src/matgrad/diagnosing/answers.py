@@ -23,6 +23,7 @@ from matgrad.diagnosing.teaching import lesson
 from matgrad.diagnosing.testing import Bench
 from matgrad.diagnosing.transposing import only_under_a_sign
 from matgrad.diagnosing.verdict import KINDS, Verdict
+from matgrad.errors import MatgradError
 from matgrad.formula.syntax import MATRIX, Expr
 
 MOST_OTHERS = 2
@@ -40,7 +41,7 @@ def verdict_on(derivative: Derivative, answer: str) -> Verdict:
 def _judged(derivative: Derivative, bench: Bench, given: Answer, start: float) -> Verdict:
     truth = derivative.expr
     if given.typed is not None and same_type(given.typed, truth):
-        same = bench.equals(given.typed)
+        same = _same_form(derivative, bench, given.typed) or bench.equals(given.typed)
         if same:
             return _right(derivative, bench, given)
         if same is None:
@@ -67,6 +68,15 @@ def _judged(derivative: Derivative, bench: Bench, given: Answer, start: float) -
         False, chosen.kind, lesson(Lesson(derivative, bench, given, chosen)), correction, also, chosen.condition,
         "" if chosen.value is None else str(chosen.value),
     )  # fmt: skip
+
+
+def _same_form(derivative: Derivative, bench: Bench, typed: Expr) -> bool:
+    """Whether the answer has the normal form of the derivative, and its values at some points."""
+    try:
+        one = derivative.formula.node_of(typed) is derivative.formula.node_of(derivative.expr)
+    except MatgradError:
+        return False
+    return one and bool(bench.points) and bench.matches(bench.values(typed))
 
 
 def _correction(derivative: Derivative, bench: Bench, chosen: Fault) -> str:

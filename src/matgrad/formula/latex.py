@@ -45,6 +45,7 @@ class LatexPrinter(Visual):
     """Printing in LaTeX; a subclass may add operations, as ``visit_`` methods."""
 
     tall_opening, tall_closing = r"\left(", r"\right)"
+    marks_exponents = True
     marks = Marks(r"\cdot", r"\odot", r"\oslash", r"\otimes", r"^{\top}", "^{-1}", r"^{-\top}")
 
     def show_name(self, name: str, kind: str | None) -> str:

@@ -20,7 +20,7 @@ from matgrad.formula.printing import (
     flatten,
     reads_alone,
 )
-from matgrad.formula.syntax import MATRIX, SCALAR, Call, Expr, product_kind, walk
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, product_kind, walk
 from matgrad.functions import card
 from matgrad.functions.card import Card
 
@@ -46,6 +46,8 @@ class Visual(Printer):
 
     marks: Marks
     prime = "'"
+    marks_exponents = False
+    """Whether 2^x of a vector x says that the power is entry by entry, so that it can be read back."""
 
     def __init__(self, expr: Expr, special: Mapping[str, Piece] | None = None) -> None:
         """``special`` says how some names are written, by those who make them up: dx, ∂L/∂y."""
@@ -149,7 +151,8 @@ class Visual(Printer):
     def visit_power(self, node: Expr, pieces: list[Piece]) -> Piece:
         base, exponent = pieces
         base_node = node.args[0]
-        entrywise = node.value == ".^" and kind_of(base_node) != SCALAR
+        array = self.marks_exponents and kind_of(node.args[1]) in (VECTOR, ROW, MATRIX)
+        entrywise = node.value == ".^" and (array or kind_of(base_node) != SCALAR)
         return self.superscript(self.at_least(base, ATOM), exponent, entrywise)
 
     def visit_transpose(self, node: Expr, pieces: list[Piece]) -> Piece:

@@ -113,8 +113,8 @@ def _denominator(text: str, span: Span) -> tuple[tuple[str, Span], ...] | None:
             name = name[: power.start()].strip()
         if re.fullmatch(r"\((.*)\)", name):
             name = name[1:-1]
-        if not name:
-            return None
+        if not re.match(r"\\?[A-Za-z]", name) or re.search(r"[-+*/=]", re.sub(r"[_^]\s*\{[^{}]*\}", "", name)):
+            return None  # a fraction of things called d
         found += [(name, part)] * count
     return tuple(found)
 

@@ -360,6 +360,10 @@ class _Build:
     def on_constant(self, parts: list[Any]) -> _Part:
         (token,) = parts
         span = (token.start, token.stop)
+        if isinstance(token.value, tuple) and token.value[0] == "commutation":
+            self.note(f"K_{{{token.value[1]},{token.value[2]}}} is read as a commutation matrix")
+            sizes = tuple(self._size(size, span) for size in token.value[1:])
+            return _Part(Expr("call", sizes, Call("commutation"), span), *span)
         if isinstance(token.value, tuple):
             self.note(f"e_{token.value[1]} is read as a unit vector")
             number = Expr("number", (), Fraction(token.value[1]), (token.start, token.stop))

@@ -158,6 +158,8 @@ class Words(Scanner):
         if len(inner) == 1 and inner.isalpha():
             if inner == "e" and style == BOLD and self._unit_vector(at):
                 return None
+            if inner == "K" and style == BOLD and self._commutation(at):
+                return None
             return self.name(Name(inner, style), at)
         if inner.isalpha() and inner.isascii() and inner in self.names.variables:
             return self.name(Name(inner, style), at)
@@ -189,6 +191,19 @@ class Words(Scanner):
             return False
         self.at = found.end()
         self.add("CONSTANT", ("unit", int(number)), at)
+        return True
+
+    def _commutation(self, at: int) -> bool:
+        r"""``\mathbf{K}_{m,n}`` with known sizes is the commutation matrix, unless K is a declared name."""
+        size = r"\s*(?:(\d+)|([A-Za-z]\w*))\s*"
+        found = re.compile(rf"\s*_\{{{size},{size}\}}").match(self.text, self.at, self.stop)
+        if found is None or any(v == "K" or v.startswith("K_") for v in self.names.variables):
+            return False
+        sizes = (found.group(1) or found.group(2), found.group(3) or found.group(4))
+        if not all(s.isdigit() or s in self.names.variables for s in sizes):
+            return False
+        self.at = found.end()
+        self.add("CONSTANT", ("commutation", *sizes), at)
         return True
 
     def _special(self, inner: str, at: int) -> None:
