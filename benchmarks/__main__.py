@@ -1,4 +1,5 @@
-"""The command line: ``python -m benchmarks derive [--repeat N] [--json FILE] [--only ID …] [--without-sympy]``."""
+"""The command line: ``python -m benchmarks derive``, with ``--repeat N``, ``--json FILE``, ``--only ID …``,
+``--without-sympy``, ``--strict``."""
 
 from __future__ import annotations
 
@@ -21,8 +22,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("benchmark-derive.json"), help="where all figures go")
     parser.add_argument("--only", nargs="+", default=None, metavar="ID", help="these cases only")
     parser.add_argument("--without-sympy", action="store_true", help="matgrad alone")
+    parser.add_argument("--strict", action="store_true", help="forget what was read off the cards, too")
     options = parser.parse_args()
-    derive.run(options.repeat, options.json, options.only, with_sympy=not options.without_sympy)
+    with_sympy = not options.without_sympy
+    derive.run(options.repeat, options.json, options.only, with_sympy=with_sympy, strict=options.strict)
 
 
 main()

@@ -1,32 +1,38 @@
 """matgrad as on its first formula: everything that it remembers of formulas is forgotten.
 
-What is left is what every formula needs: the modules, the cards, and the tables of the grammar that lark made.
+What is left is what belongs to the language and not to any formula, and is found once in a process: the modules, the
+tables of the grammar that lark made, and what is read off the cards, that is, their laws as trees, their signatures and
+which kinds they take. ``strict`` leaves the modules and the tables of the grammar only.
 """
 
 from __future__ import annotations
 
 import functools
-import gc
 import sys
 from types import ModuleType
 
-from matgrad.formula import parser
+from matgrad.formula import parser, relations, signatures
 from matgrad.formula.network import Relation
 from matgrad.tensor import nodes
+from matgrad.translate import card_laws
 
-KEPT = (parser._lark,)
+GRAMMAR = (parser._lark,)
+CARDS = (
+    card_laws._law, signatures.signature, relations.called, relations.multiplied, relations.indexed,
+    relations.one_of, relations.of_order,
+)  # fmt: skip
 
 
-def forget() -> None:
-    """Clear the table of nodes and every memo of every module, and collect the garbage of what ran before."""
+def forget(*, strict: bool = False) -> None:
+    """Clear the table of nodes and every memo of every module."""
+    kept = GRAMMAR if strict else (*GRAMMAR, *CARDS)
     nodes._TABLE.clear()
     for module in _modules():
         for value in _values(module):
-            if isinstance(value, functools._lru_cache_wrapper) and value not in KEPT:
+            if isinstance(value, functools._lru_cache_wrapper) and value not in kept:
                 value.cache_clear()
             elif isinstance(value, Relation):
                 value.cache.clear()
-    gc.collect()
 
 
 def _modules() -> list[ModuleType]:

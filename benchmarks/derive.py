@@ -11,6 +11,7 @@ import json
 import platform
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import permutations
 from pathlib import Path
@@ -28,12 +29,12 @@ Row = dict[str, Any]
 RIGHT, WRONG = "right", "WRONG"
 
 
-def run(repeat: int, output: Path, only: list[str] | None, *, with_sympy: bool) -> None:
+def run(repeat: int, output: Path, only: list[str] | None, *, with_sympy: bool, strict: bool = False) -> None:
     """Measure, print a table, and write all figures as JSON."""
     cases = [case for case in load_cases() if only is None or case["id"] in only]
     tasks: dict[tuple[str, str], Task] = {}
     verdicts: dict[tuple[str, str], Verdict] = {}
-    prepare: dict[str, Callable[[], None]] = {"matgrad": forget}
+    prepare: dict[str, Callable[[], None]] = {"matgrad": partial(forget, strict=strict)}
     for case in cases:
         key = (case["id"], "matgrad")
         tasks[key], verdicts[key] = _matgrad(case), _judged(case, lambda case=case: _matgrad_value(case))
@@ -51,6 +52,7 @@ def run(repeat: int, output: Path, only: list[str] | None, *, with_sympy: bool) 
     found = {
         "machine": {"python": sys.version, "platform": platform.platform(), "packages": _versions()},
         "repeat": repeat,
+        "strict": strict,
         "cases": rows,
         "targets": {name: times[name, "matgrad"] for name in targets},
     }

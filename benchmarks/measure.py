@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +50,7 @@ def interleaved(
     machine does falls on all alike."""
     times: dict[tuple[str, str], list[float]] = {key: [] for key in tasks}
     for _ in range(repeat):
+        gc.collect()
         for key, task in tasks.items():
             times[key].append(once(task, prepare[key[1]]))
     return {key: 1000 * statistics.median(found) for key, found in times.items()}

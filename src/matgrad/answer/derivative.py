@@ -90,7 +90,7 @@ class Derivative:
     @cached_property
     def expr(self) -> Expr:
         """The formula tree of ``text``, with named intermediates replaced by their values."""
-        return self._laid_out(rebuild(self._node, {}, expand=True))
+        return self._laid_out(rebuild(self._node, {}, expand=True) if self.formula.intermediates else self._node)
 
     @cached_property
     def short_expr(self) -> Expr:

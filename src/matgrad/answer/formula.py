@@ -230,9 +230,9 @@ class Formula:
         for name, variable in self.typed.variables.items():
             functions = ("length",) if len(variable.type.dims) == 1 else ("rows", "cols")
             for function, dim in zip(functions, variable.type.dims, strict=False):
-                if len(dim.names) == 1 and str(dim) in dim.names:
+                if str(dim) in dim.names and str(dim) not in found:
                     arg = Expr("name", value=name, type=variable.type)
-                    found.setdefault(str(dim), call(function, arg, type=scalar))
+                    found[str(dim)] = call(function, arg, type=scalar)
         return found
 
 

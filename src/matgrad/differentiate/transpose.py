@@ -33,7 +33,7 @@ def derivatives(
     ``shorten`` may give a named intermediate's signal another form, which is what then goes on to its value.
     """
     wanted = set(wrt)
-    order, multiples = _with_multiples(list(topological(root)))
+    order, multiples = _with_multiples(topological(root))
     depends: set[Node] = set()
     for node in order:
         if node in wanted or not depends.isdisjoint(node.children):

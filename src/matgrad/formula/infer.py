@@ -306,10 +306,11 @@ class _Inference:
                 seen[id(type)] = type if dims == type.dims else Type(type.kind, dims)
             return seen[id(type)]
 
-        def visit(node: Expr, args: list[Expr]) -> Expr:
-            return Expr(node.op, tuple(args), node.value, node.span, final(shapes.type_of(node)))
-
-        values = [fold(value, visit) for value in self.values]
+        made: dict[int, Expr] = {}
+        for node in self.kinds.nodes:  # children first
+            args = tuple([made[id(arg)] for arg in node.args])
+            made[id(node)] = Expr(node.op, args, node.value, node.span, final(shapes.type_of(node)))
+        values = [made[id(value)] for value in self.values]
         names = [name for name, _ in self.program.definitions]
         program = Program(tuple(zip(names, values[:-1], strict=True)), values[-1])
         variables: dict[str, Variable] = {}

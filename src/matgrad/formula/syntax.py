@@ -59,7 +59,7 @@ class Call(NamedTuple):
 class Expr:
     """An immutable node of a formula. Equality is of structure; span and type do not count."""
 
-    __slots__ = ("__weakref__", "args", "digest", "memo", "op", "span", "type", "value")
+    __slots__ = ("__weakref__", "args", "cost", "digest", "names", "op", "reciprocal", "span", "type", "value")
 
     def __init__(
         self,
@@ -74,7 +74,9 @@ class Expr:
         self.value = value
         self.span = span
         self.type = type
-        self.memo: dict[str, Any] = {}
+        self.cost: int | None = None  # of printing it, and its names in order: found when they are asked for
+        self.names: tuple[str, ...] | None = None
+        self.reciprocal = False  # 1 ./ x that stands for a division by x
         self.digest: int = hash((op, value, *[arg.digest for arg in args]))
 
     def __hash__(self) -> int:

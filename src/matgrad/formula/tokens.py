@@ -35,6 +35,7 @@ _SIMPLE = {
 }  # fmt: skip
 _CLOSES = {")": "(", "]": "["}
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.(?![.*/^'′’ᵀ⊤⊙∘]|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_EXPONENT = re.compile(r"[eE]([+-]?[0-9]+)$")
 _SUPER = re.compile("[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _STRING = re.compile(r"\"[^\"\n]*\"|'[A-Za-z, ]*->[A-Za-z ]*'")
 _TRANSPOSE = re.compile(r"\.['′’ᵀ⊤]|\.T(?!\w)")
@@ -226,7 +227,7 @@ class _Tokenizer:
 
     def _number(self, at: int, stop: int, kind: str = "NUMBER") -> int:
         digits = self.text[at:stop].translate(_SUPERSCRIPTS) if kind == "SUPER" else self.text[at:stop]
-        exponent = re.search(r"[eE]([+-]?[0-9]+)$", digits)
+        exponent = _EXPONENT.search(digits)
         if len(digits) > MAX_DIGITS or (exponent and abs(int(exponent.group(1))) > MAX_DIGITS):
             raise self._error("this number is too long", at, stop, f"a number of at most {MAX_DIGITS} digits")
         return self._add(kind, digits, at, stop)

@@ -239,7 +239,7 @@ class Sums:
         symbols, values, args = {}, {}, []
         for k, (operand, label) in enumerate(zip(operands, labels, strict=True)):
             name = f"q{k}"
-            inner = operand.args[1] if operand.memo.get("reciprocal") else operand
+            inner = operand.args[1] if operand.reciprocal else operand
             type_ = Type(kinds[len(label)], tuple(sizes[letter] for letter in label))
             symbol = Expr("name", (), name, type=type_)
             symbols[name] = b.symbol(name, type_.dims, frozenset())
@@ -332,7 +332,7 @@ def _reciprocal(expr: Expr, type_: Type | None = None) -> Expr:
     """1 ./ expr, marked as such."""
     one = Expr("number", (), Fraction(1), type=Type(SCALAR, ()))
     whole = Expr("product", (one, expr), ("./",), expr.span, type_)
-    whole.memo["reciprocal"] = True
+    whole.reciprocal = True
     return whole
 
 

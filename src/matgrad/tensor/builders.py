@@ -8,7 +8,7 @@ is symmetric. Rewriting by named laws is in ``laws``, which registers itself her
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from math import gcd, isqrt, lcm
 from typing import Any
@@ -100,8 +100,8 @@ def constant(name: str, shape: Shape = (), parameter: Any = None) -> Node:
 
 def number(value: Fraction | int, shape: Shape = ()) -> Node:
     """A number, or an array all of whose entries are that number."""
-    labels = tuple(range(len(shape)))
-    return einsum([], labels, value, dict(zip(labels, shape, strict=True)))
+    shape = tuple(shape)
+    return intern(Einsum, shape, as_fraction(value), (), (), tuple(range(len(shape))), shape)
 
 
 def zeros(shape: Shape) -> Node:
@@ -120,7 +120,7 @@ def size(dim: Dim) -> Node:
 def identity(shape: Shape) -> Node:
     """The identity on arrays of this shape: axes of the result, then axes of the argument."""
     labels = tuple(range(len(shape)))
-    return einsum([], labels + labels, ONE, dict(zip(labels, shape, strict=True)))
+    return intern(Einsum, (*shape, *shape), ONE, (), (), labels + labels, tuple(shape))
 
 
 def unit(dim: Dim, index: int | Dim) -> Node:
@@ -144,8 +144,7 @@ def einsum(
     sizes: Mapping[int, Dim] | None = None,
 ) -> Node:
     """Σ over labels not in ``out`` of coefficient · ∏ operands; ``sizes`` for labels that no operand has."""
-    if not isinstance(coefficient, Fraction):
-        coefficient = Fraction(coefficient)
+    coefficient = as_fraction(coefficient)
     network = Network(list(operands), tuple(out), coefficient, dict(sizes or {}))  # type: ignore[arg-type]
     while True:
         network = _flatten(network)
@@ -174,14 +173,16 @@ def _rewritten(network: Network) -> Network | Node | None:
 def _flatten(network: Network) -> Network:
     """Inner contractions spliced in, with fresh labels for what they sum over; their diagonals join labels here."""
     operands, sizes, coefficient = network.operands, network.sizes, network.coefficient
+    nested = False
     for node, labels in operands:
+        nested = nested or isinstance(node, Einsum)
         if len(labels) != len(node.shape):
             raise IllegalNode(f"{len(node.shape)} axes labelled {tuple(labels)}")
         for label, dim in zip(labels, node.shape, strict=True):
             known = sizes.setdefault(label, dim)
             if known is not dim and known != dim:
                 raise IllegalNode(f"label {label} has the sizes {sizes[label]} and {dim}")
-    if not any(isinstance(node, Einsum) for node, _ in operands):
+    if not nested:
         network.operands = [(node, tuple(labels)) for node, labels in operands]
         return network
     parent: dict[int, int] = {}
@@ -224,14 +225,23 @@ def _flatten(network: Network) -> Network:
     return Network(joined, tuple(find(x) for x in network.out), coefficient, {find(x): dim for x, dim in sizes.items()})
 
 
+def as_fraction(value: Fraction | int) -> Fraction:
+    """The number as a fraction, 1 as ``ONE``."""
+    if value is ONE or value == 1:
+        return ONE
+    return value if isinstance(value, Fraction) else Fraction(value)
+
+
 def times(left: Fraction, right: Fraction) -> Fraction:
     """left·right: most coefficients are the number 1, and arithmetic of fractions is slow."""
-    return right if left is ONE else left if right is ONE else left * right
+    return right if left is ONE else left if right is ONE else as_fraction(left * right)
 
 
 def primitive(node: Einsum) -> Node:
     """A contraction without its coefficient; zero stays zero."""
-    return scaled(node, 1 / node.coefficient) if node.coefficient and node.coefficient is not ONE else node
+    if node.coefficient is ONE or not node.coefficient.numerator:
+        return node
+    return _simplest(intern(Einsum, node.shape, ONE, node.operands, node.subscripts, node.out, node.sizes))
 
 
 def _count_free_labels(network: Network) -> Network | None:
@@ -290,10 +300,9 @@ def _simplest(node: Einsum) -> Node:
 
 def scaled(node: Node, factor: Fraction | int) -> Node:
     """factor · node, without building the network anew."""
-    if factor is ONE or factor == 1:
+    factor = as_fraction(factor)
+    if factor is ONE:
         return node
-    if not isinstance(factor, Fraction):
-        factor = Fraction(factor)
     if isinstance(node, Einsum):
         if not factor.numerator:
             return zeros(node.shape)
@@ -364,15 +373,17 @@ def _sum_of(terms: dict[Node, Fraction], shape: Shape) -> Node:
         turned: dict[Node, Fraction] = {}
         for node, factor in terms.items():
             collect(turned, transpose(node), factor)
-        if len(turned) == len(terms) and _orientation(turned) < _orientation(terms):
+        if len(turned) == len(terms) and _stands(turned, terms):
             return transpose(_primitive(turned, (shape[1], shape[0])))
     return _primitive(terms, shape)
 
 
-def _orientation(nodes: Iterable[Node]) -> tuple[int, list[int]]:
+def _stands(turned: Collection[Node], nodes: Collection[Node]) -> bool:
     """Of a node and its transpose, the one with fewer transposes inside is kept, then the smaller digests."""
-    nodes = list(nodes)
-    return sum(map(_is_transpose, nodes)), sorted(node.digest for node in nodes)
+    more, less = sum(map(_is_transpose, nodes)), sum(map(_is_transpose, turned))
+    if less != more:
+        return less < more
+    return sorted([node.digest for node in turned]) < sorted([node.digest for node in nodes])
 
 
 def _is_transpose(node: Node) -> bool:
@@ -442,18 +453,18 @@ def map_(function: str, args: Sequence[Node], parameter: Any = None) -> Node:
         return broadcast(map_(function, [s for s in scalars if s is not None], parameter), shape)
     if len(shape) == 2:
         turned = tuple(transpose(arg) for arg in args)
-        if _orientation(turned) < _orientation(args):
+        if _stands(turned, args):
             return transpose(intern(Map, (shape[1], shape[0]), function, turned, parameter))
     return intern(Map, shape, function, args, parameter)
 
 
 def power(base: Node, exponent: Fraction | int) -> Node:
     """Elementwise, with a rational exponent."""
-    exponent = Fraction(exponent)
-    if exponent == 0:
-        return number(1, base.shape)
-    if exponent == 1:
+    exponent = as_fraction(exponent)
+    if exponent is ONE:
         return base
+    if not exponent.numerator:
+        return number(1, base.shape)
     if isinstance(base, Einsum):
         split = split_power(base, exponent)
         if split is not None:
@@ -465,8 +476,8 @@ def split_power(base: Einsum, exponent: Fraction) -> Node | None:
     """(c·x∘y)^k = c^k·x^k∘y^k for integers k, where nothing is summed; numbers come out where they stay rational."""
     whole = exponent.denominator == 1
     root = rational_power(base.coefficient, exponent)
-    if base.coefficient == 0:
-        return base if exponent > 0 else None
+    if not base.coefficient.numerator:
+        return base if exponent.numerator > 0 else None
     if not base.operands:
         return scaled(scaled(base, 1 / base.coefficient), root) if root is not None and _is_plain(base) else None
     summed = {x for s in base.subscripts for x in s} - set(base.out)
@@ -521,7 +532,7 @@ def apply(function: str, arg: Node, parameter: Any = None) -> Node:
             raise IllegalNode(f"{function} of shape {shape}")
         shape = () if known.to_number else shape
         turned = transpose(arg)
-        if _orientation([turned]) < _orientation([arg]):
+        if _stands([turned], [arg]):
             found = intern(Apply, shape, function, turned, None, shape)
             return transpose(found)
     elif known.to_number:
@@ -548,7 +559,7 @@ def matrix_power(base: Node, exponent: Node) -> Node:
         if found is not None:
             return found
     turned = transpose(base)
-    if _orientation([turned]) < _orientation([base]):
+    if _stands([turned], [base]):
         return transpose(intern(MatrixPower, base.shape, turned, exponent))
     return intern(MatrixPower, base.shape, base, exponent)
 

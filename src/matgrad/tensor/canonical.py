@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
 from typing import Any
 
 from matgrad.tensor.nodes import Node, Shape
@@ -25,7 +24,8 @@ def canonical(
 ) -> tuple[tuple[Node, ...], tuple[tuple[int, ...], ...], tuple[int, ...], Shape]:
     """Operands, subscripts, out and sizes with labels renumbered from 0 in a canonical order."""
     swaps = [len(labels) == 2 and symmetric(node) for node, labels in operands]
-    order = _plain_order(operands, out, swaps) or _searched_order(operands, out, sizes, swaps)
+    order = _forced_order(operands, out) or _plain_order(operands, out, swaps)
+    order = order or _searched_order(operands, out, sizes, swaps)
     numbered = []
     for (node, subscript), swap in zip(operands, swaps, strict=True):
         numbers = tuple([order[x] for x in subscript])
@@ -42,6 +42,12 @@ def canonical(
     )
 
 
+def _forced_order(operands: Sequence[Operand], out: tuple[int, ...]) -> dict[int, int] | None:
+    """The numbers of the labels, where at most one is summed: those of ``out`` come first."""
+    order = _numbered((out, *[subscript for _, subscript in operands]))
+    return order if len(order) <= len(set(out)) + 1 else None
+
+
 def _plain_order(operands: Sequence[Operand], out: tuple[int, ...], swaps: Sequence[bool]) -> dict[int, int] | None:
     """The numbers of the labels, where the digests alone put the operands in order."""
     turns = {node for (node, _), swap in zip(operands, swaps, strict=True) if swap}
@@ -49,10 +55,7 @@ def _plain_order(operands: Sequence[Operand], out: tuple[int, ...], swaps: Seque
         if len({node for node, _ in operands}) < len(operands):
             return None
         operands = sorted(operands, key=lambda operand: operand[0].digest)
-    order: dict[int, int] = {}
-    for x in out:
-        if x not in order:
-            order[x] = len(order)
+    order = _numbered((out,))
     for node, subscript in operands:
         if node in turns and len(operands) > 1 and len(set(subscript) - order.keys()) == 2:
             return None  # either of its legs could come first
@@ -64,7 +67,12 @@ def _plain_order(operands: Sequence[Operand], out: tuple[int, ...], swaps: Seque
 
 def _numbered(several: Iterable[tuple[int, ...]]) -> dict[int, int]:
     """Labels numbered as they first occur."""
-    return {x: i for i, x in enumerate(dict.fromkeys(chain.from_iterable(several)))}
+    order: dict[int, int] = {}
+    for labels in several:
+        for x in labels:
+            if x not in order:
+                order[x] = len(order)
+    return order
 
 
 def _searched_order(

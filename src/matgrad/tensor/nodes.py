@@ -19,7 +19,7 @@ Nodes are made by ``builders`` only, and never know anything but their own field
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container
 from fractions import Fraction
 from hashlib import blake2b
 from typing import Any, ClassVar, TypeVar
@@ -252,15 +252,17 @@ def _itself(number: Fraction) -> Fraction:
     return number
 
 
-def topological(*roots: Node, skip: Container[Node] = ()) -> Iterator[Node]:
+def topological(*roots: Node, skip: Container[Node] = ()) -> list[Node]:
     """Every node below the roots once, children before parents, without recursion; ``skip`` is not entered."""
+    order: list[Node] = []
     seen: set[Node] = set()
-    stack = [(root, False) for root in reversed(roots) if root not in skip]
+    stack: list[Node | None] = [root for root in reversed(roots) if root not in skip]
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            yield node
+        node = stack.pop()
+        if node is None:  # all below the next one has been ordered
+            order.append(stack.pop())  # type: ignore[arg-type]
         elif node not in seen:
             seen.add(node)
-            stack.append((node, True))
-            stack.extend([(c, False) for c in reversed(node.children) if c not in seen and c not in skip])
+            stack += (node, None)
+            stack += [c for c in reversed(node.children) if c not in seen and c not in skip]
+    return order

@@ -10,7 +10,7 @@ from matgrad.tensor.rebuild import rebuilt
 
 def updated(root: Node) -> Node | None:
     """The graph with the laws of updates applied wherever they can be; None where they cannot."""
-    order = list(topological(root))
+    order = topological(root)
     if all(update_of(node) is None for node in order):
         return None
     done: dict[Node, Node] = {}

@@ -89,9 +89,10 @@ def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
     """Factors with the operator before each; the first operator is ignored. Products inside are joined."""
     flat: list[tuple[str, Expr]] = []
     for k, (operator, factor) in enumerate(factors):
-        last = all(o == "/" for o, _ in factors[k + 1 :])
         if factor.op == "product" and (
-            reads_alone(factor, factors[1:]) if not flat else operator == "*" and _joins(factor, flat, last)
+            reads_alone(factor, factors[1:])
+            if not flat
+            else operator == "*" and _joins(factor, flat, all(o == "/" for o, _ in factors[k + 1 :]))
         ):
             inner = ("*", *factor.value)
             flat += [(operator if j == 0 else o, a) for j, (o, a) in enumerate(zip(inner, factor.args, strict=True))]
@@ -207,23 +208,30 @@ def _times_number(factor: Fraction, rest: Expr) -> Expr:
 
 def cost(expr: Expr) -> int:
     """About the number of characters of the text, without spaces."""
-    found: int = _remembered(expr, "cost", lambda node, parts: _own_cost(node) + sum(parts))
+    found: int = _remembered(expr, "cost", _whole_cost)
     return found
+
+
+def _whole_cost(node: Expr, parts: list[int]) -> int:
+    return _own_cost(node) + sum(parts)
 
 
 def _remembered(expr: Expr, key: str, rule: Callable[[Expr, list[Any]], Any]) -> Any:
     """What a rule makes of a formula and of its values at the arguments; remembered at each node, without recursion."""
-    if key not in expr.memo:
-        stack = [expr]
-        while stack:
-            node = stack[-1]
-            missing = [arg for arg in node.args if key not in arg.memo]
-            if missing:
-                stack += missing
-            else:
-                stack.pop()
-                node.memo[key] = rule(node, [arg.memo[key] for arg in node.args])
-    return expr.memo[key]
+    found = getattr(expr, key)
+    if found is not None:
+        return found
+    stack = [expr]
+    while stack:
+        node = stack[-1]
+        missing = [arg for arg in node.args if getattr(arg, key) is None]
+        if missing:
+            stack += missing
+        else:
+            stack.pop()
+            found = rule(node, [getattr(arg, key) for arg in node.args])
+            setattr(node, key, found)
+    return found
 
 
 _ONES = 3

@@ -106,7 +106,7 @@ class Recovery:
         """The sign and the formula of which the node is the product: the first term of a sum is positive."""
         if root not in self._done:
             needed = {root}
-            order = list(topological(root, skip=self._done))
+            order = topological(root, skip=self._done)
             for node in reversed(order):
                 if node in needed:
                     needed.update(_read_from(node))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -154,10 +153,13 @@ def shared_by_all(lists: Sequence[Sequence[Expr]]) -> list[Expr]:
     """What all lists have, as often as all have it."""
     if not all(lists):
         return []
-    common = Counter(lists[0])
+    common = counted(lists[0])
     for items in lists[1:]:
-        common &= Counter(items)
-    return list(common.elements())
+        if not common:
+            return []
+        counts = counted(items)
+        common = {item: min(count, counts[item]) for item, count in common.items() if item in counts}
+    return [item for item, count in common.items() for _ in range(count)]
 
 
 def without(items: Sequence[Expr], gone: Sequence[Expr]) -> tuple[Expr, ...]:

@@ -75,7 +75,7 @@ def one_of_two(net: Network) -> Network | None:
     """exp(x)/(exp(x) + exp(y)) = sigmoid(x - y)."""
     for i, (below, labels) in enumerate(net.operands):
         total, exponent = power_of(below)
-        pair = _two_exponentials(total) if exponent <= -1 else None
+        pair = _two_exponentials(total) if exponent.numerator < 0 and exponent <= -1 else None
         if pair is None:
             continue
         for j, (above, others) in enumerate(net.operands):

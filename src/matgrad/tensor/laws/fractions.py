@@ -60,7 +60,7 @@ def _below(operands: Sequence[Operand], out: tuple[int, ...]) -> dict[Key, Fract
     for node, labels in operands:
         base, exponent = power_of(node)
         broken = exponent.denominator != 1 and isinstance(base, Sum)
-        if (exponent < 0 or broken) and set(labels) <= set(out):
+        if (exponent.numerator < 0 or broken) and set(labels) <= set(out):
             found[base, labels] = -exponent
     return found
 
@@ -84,7 +84,7 @@ def common_denominator(terms: Terms) -> Node | None:
     parts = [part for part in found if part is not None and part.below]
     keys = dict.fromkeys(key for part in parts for key in part.below)
     most = {key: max(part.below.get(key, Fraction(0)) for part in parts) for key in keys}
-    if all(count <= 0 for count in most.values()):
+    if all(count.numerator <= 0 for count in most.values()):
         return None
     missing = [{key: most[key] - part.below.get(key, Fraction(0)) for key in keys} for part in parts]
     counts = [count for extra in missing for count in extra.values()]
@@ -137,7 +137,7 @@ def complement_in_product(terms: Terms) -> bool:
 
 
 def _negativity(node: Node) -> bool:
-    return isinstance(node, Einsum) and node.coefficient < 0
+    return isinstance(node, Einsum) and node.coefficient.numerator < 0
 
 
 def _without_complement(terms: Terms, kept: Node, group: list[Node]) -> bool:
@@ -180,7 +180,7 @@ def _without_complement(terms: Terms, kept: Node, group: list[Node]) -> bool:
 def quotient_in_denominator(net: Network) -> Network | None:
     """1/(v·(1 + u/v)) = 1/(v + u)."""
     below = [(k, *power_of(node), labels) for k, (node, labels) in enumerate(net.operands)]
-    below = [entry for entry in below if entry[2] < 0]
+    below = [entry for entry in below if entry[2].numerator < 0]
     if len(below) < 2:
         return None
     for i, total, count, labels in below:
@@ -218,7 +218,7 @@ def rectifier(net: Network) -> Network | None:
         assert isinstance(step, Map)
         for j, (other, others) in enumerate(net.operands):
             base, exponent = power_of(other)
-            if i == j or labels != others or exponent <= 0:
+            if i == j or labels != others or exponent.numerator <= 0:
                 continue
             if is_map(base, "relu") and base.args == step.args:  # type: ignore[attr-defined]
                 return net.replaced([i])

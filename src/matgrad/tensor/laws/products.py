@@ -130,7 +130,7 @@ def softmax(net: Network) -> Network | None:
     """exp(x)/sum(exp(x)) = softmax(x), over all entries or along some axes."""
     for j, (total, free) in enumerate(net.operands):
         sums, exponent = power_of(total)
-        if exponent > -1 or not isinstance(sums, Einsum) or len(sums.operands) != 1 or sums.coefficient != 1:
+        if not isinstance(sums, Einsum) or len(sums.operands) != 1 or exponent > -1 or sums.coefficient != 1:
             continue
         exps = sums.operands[0]
         if not is_map(exps, "exp") or len(set(sums.out)) != len(sums.out):
