@@ -13,7 +13,7 @@ from random_formulas import SIZES, kind_of, random_formula, smaller, variables_o
 import matgrad
 from matgrad.functions import CARDS
 
-CHUNKS, EACH = 100, 100
+CHUNKS, EACH = 20, 100
 """Formulas that are tried here; ``tools/soak.py`` tries any number, and the same ones for the same numbers."""
 
 

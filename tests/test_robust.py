@@ -15,13 +15,13 @@ from random_formulas import random_formula, variables_of, where_of
 import matgrad
 from matgrad.tensor import nodes
 
-CHUNKS, EACH = 50, 2000
+CHUNKS, EACH = 8, 2000
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_any_input_gives_an_answer_or_an_error_of_ours(chunk: int) -> None:
-    """One hundred thousand inputs, random or mutated; ``tools/fuzz.py`` tries any number of them."""
-    assert fuzz.run(chunk * EACH, (chunk + 1) * EACH) == []
+    """Random and mutated inputs; ``tools/fuzz.py`` tries any number of them."""
+    assert fuzz.run(chunk * EACH, (chunk + 1) * EACH, patience=5) == []
 
 
 TOO_LARGE = [
