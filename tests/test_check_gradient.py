@@ -171,7 +171,7 @@ def test_scalars_and_tuples() -> None:
 
 @pytest.mark.parametrize("kind", ["float32", "float64"])
 def test_torch(kind: str) -> None:
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="not for CI: torch is large")
     x = torch.tensor(X0, dtype=getattr(torch, kind), requires_grad=True)
 
     def loss(x: Any) -> Any:
