@@ -425,3 +425,9 @@ def test_random_compositions_are_those_of_numpy(steps):
         assert matgrad.parse(symbol).type == symbol.expr.type
         np.testing.assert_allclose(value, number, rtol=1e-8, atol=1e-8)
         made.append((symbol, number))
+
+
+def test_dot_of_three_axes_is_refused_since_it_is_not_matmul():
+    A = matgrad.matrix("A", 4, 3)
+    with pytest.raises(MatgradError, match=r"np\.dot"):
+        np.dot(A[..., None], A[None].T)

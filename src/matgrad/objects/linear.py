@@ -68,6 +68,8 @@ def _transposes_that_fit(left: Value, right: Value) -> str | None:
 
 
 def dot(left: Value, right: Value) -> Value:
+    """NumPy's dot is its matmul up to two axes, and pairs the axes otherwise beyond."""
+    _at_most_two("np.dot", left, right)
     return matmul(left, right) if left.axes and right.axes else multiply(left, right)
 
 
