@@ -9,6 +9,7 @@ from matgrad.answer.differentiation import chain, variable_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.reading import readable
 from matgrad.errors import MatgradError
+from matgrad.formula.declarations import SPACES
 from matgrad.formula.syntax import Expr
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
@@ -37,7 +38,7 @@ class Action:
         self._variable = variable_of(formula, wrt)
         self.direction = _fresh("d" + wrt, formula)
         declared = self._variable.traits if isinstance(self._variable, Symbol) else frozenset()
-        self._traits = frozenset() if free else declared & _SPACE
+        self._traits = frozenset() if free else declared & SPACES
 
     @cached_property
     def expr(self) -> Expr:
@@ -81,9 +82,6 @@ class Action:
 
         type_ = of_order(self._variable.shape)
         return action(self._formula, self.expr, self.direction, type_, direction, arrays)
-
-
-_SPACE = frozenset({"symmetric", "diagonal", "lower", "upper"})
 
 
 def _fresh(name: str, formula: Formula) -> str:

@@ -138,13 +138,15 @@ class _Walk:
         entry = card(call.name)
         if entry is None or call.primes:
             return np.frompyfunc(self._unspecified(call), 1, 1)(values[0])
-        rule: Callable[..., Array] | None = getattr(self, "_" + call.name, None)
+        rule = _CALLS.get(call.name)
         if rule is not None:
-            return rule(node, *values)
+            return rule(self, node, *values)
         if entry.family == "constructor":
             return self._constructor(node, call.name)
         if call.name in REDUCTIONS:
             return self._reduction(call, values)
+        if entry.signatures.get(None) != ENTRYWISE:
+            raise NotSupported(f"{call.name} has no exact value")
         return np.frompyfunc(self.field.function(call.name), 1, 1)(values[0])
 
     def _unspecified(self, call: Call) -> Callable[[Any], Any]:
@@ -188,8 +190,6 @@ class _Walk:
 
     def _vector(self, node: Expr, value: Array) -> Array:
         return self._ones(node) * value
-
-    _matrix = _vector
 
     def _unit(self, node: Expr, _place: Array) -> Array:
         return self._identity(self._shape(node)[0])[int(node.args[0].value) - 1]
@@ -260,6 +260,29 @@ class _Walk:
         if np.ndim(done[0]) == 0:
             return np.array([*done, None], dtype=object)[:-1]
         return np.moveaxis(np.stack(done), -1, call.dim - 1)
+
+
+_CALLS: dict[str, Callable[..., Array]] = {
+    "eye": _Walk._eye,
+    "ones": _Walk._ones,
+    "zeros": _Walk._zeros,
+    "vector": _Walk._vector,
+    "matrix": _Walk._vector,
+    "unit": _Walk._unit,
+    "commutation": _Walk._commutation,
+    "tr": _Walk._tr,
+    "diag": _Walk._diag,
+    "vec": _Walk._vec,
+    "kron": _Walk._kron,
+    "tril": _Walk._tril,
+    "triu": _Walk._triu,
+    "det": _Walk._det,
+    "logdet": _Walk._logdet,
+    "inv": _Walk._inv,
+    "adj": _Walk._adj,
+}
+"""What has a rule of its own; all else is a reduction, or is said by its card to be of one number, entry by entry."""
+ENTRYWISE = ("*->*",)
 
 
 def _bounds(item: tuple[int, int] | None) -> tuple[int | None, int | None]:

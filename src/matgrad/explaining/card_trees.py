@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from matgrad.errors import NotSupported
 from matgrad.explaining.trees import had, tidied
-from matgrad.formula.parser import parse_expression
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type, fold
 from matgrad.functions import card
 from matgrad.translate.algebra import addition, call, negative, times
-
-
-@lru_cache(maxsize=512)
-def _law(text: str) -> Expr:
-    return parse_expression(text)
+from matgrad.translate.card_laws import law_tree
 
 
 def along(text: str, names: Mapping[str, Expr], dim: int | None = None) -> Expr:
@@ -43,7 +37,7 @@ def along(text: str, names: Mapping[str, Expr], dim: int | None = None) -> Expr:
                 return _called(node.value.name, args, dim)
         raise NotSupported(f"{node.op} in the law of a card: {text}")
 
-    found: Expr = fold(_law(text), visit)
+    found: Expr = fold(law_tree(text), visit)
     return tidied(found)
 
 
@@ -94,5 +88,5 @@ def of_matrices(text: str, names: Mapping[str, Expr]) -> Expr:
                 return Expr("call", tuple(args), Call(known.name), type=SCALAR_TYPE if known.to_number else square)
         raise NotSupported(f"{node.op} in the law of a card: {text}")
 
-    found: Expr = fold(_law(text), visit)
+    found: Expr = fold(law_tree(text), visit)
     return found

@@ -8,6 +8,7 @@ from matgrad.answer.formula import Formula
 from matgrad.differentiate.transpose import derivative
 from matgrad.errors import NotSupported
 from matgrad.explaining.trees import named, sizes_by_name, tidied
+from matgrad.formula.declarations import SPACES
 from matgrad.formula.signatures import SIZES_OF
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR_TYPE, VECTOR, Expr, Program, Type, walk
 from matgrad.tensor import builders as b
@@ -16,8 +17,6 @@ from matgrad.translate.algebra import addition, call, cost, negative, of_order, 
 from matgrad.translate.kronecker import kronecker
 from matgrad.translate.lower import lower_expression
 from matgrad.translate.recover import Recovery
-
-_SPACES = frozenset({"symmetric", "diagonal", "lower", "upper"})
 
 
 class Coefficients:
@@ -37,7 +36,7 @@ class Coefficients:
         self._lowered(program.body, written)
         for name, differential in of.items():
             own = self.symbols[name]
-            traits = own.traits & _SPACES if isinstance(own, Symbol) and name in formula.symbols else frozenset()
+            traits = own.traits & SPACES if isinstance(own, Symbol) and name in formula.symbols else frozenset()
             self.symbols[differential] = b.symbol(differential, own.shape, traits)
         order = [n.value for part in (*(v for _, v in program.definitions), program.body) for n in walk(part)
                  if n.op == "name"]  # fmt: skip

@@ -15,6 +15,7 @@ from matgrad.explaining.terms import chain_of, parts_of, turned
 from matgrad.explaining.trees import expanded, factors_of, named, rebuilt, terms_of, tidied, varies
 from matgrad.explaining.vectorising import VecTerm, identity, vec
 from matgrad.explaining.working import Step
+from matgrad.formula.declarations import SPACES
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Type, fold
 from matgrad.formula.unicode import to_unicode
 from matgrad.translate.algebra import addition, call, negative, number, product, times
@@ -93,7 +94,7 @@ class LinearMap:
             else:
                 over.lines += answers(s, left, matrix, law, over.current)
             return
-        free = not s.subject().traits & {"symmetric", "diagonal", "lower", "upper"}
+        free = not s.subject().traits & SPACES
         jacobian = self._to_vec() if free else None
         if jacobian is None:
             over.lines.append(Line(ANSWER, left, s.answer.short_expr, READ_ENTRIES))

@@ -24,6 +24,7 @@ from matgrad.explaining.second import next_lines, next_setting
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.truth import WrongLine, check, disagreement
 from matgrad.explaining.words import Word, Words, spelled_words
+from matgrad.formula.declarations import SPACES
 from matgrad.formula.syntax import SCALAR, walk
 from matgrad.formula.unicode import to_unicode
 
@@ -146,7 +147,7 @@ def _with_direction(setting: Setting, lines: list[Line]) -> list[Line]:
         return lines
     d = setting.differential_of(setting.wrt)
     entries = "1" if d.kind == SCALAR else "all ones"
-    if setting.subject().traits & {"symmetric", "diagonal", "lower", "upper"}:
+    if setting.subject().traits & SPACES:
         entries += ", in its space"
     said = f"in the numbers d{to_unicode(setting.name(setting.wrt))} is {entries}"
     remark = "; ".join(filter(None, (lines[0].remark, said)))

@@ -17,6 +17,7 @@ from matgrad.checking.sampling import Point, Subject, draw
 from matgrad.errors import MatgradError
 from matgrad.explaining.lines import Line
 from matgrad.explaining.trees import is_pending, named
+from matgrad.formula.declarations import SPACES
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Expr, Program, fold, walk
 from matgrad.functions import card
@@ -28,7 +29,6 @@ DEEP = 24
 """Definitions above which a program is a deep network."""
 STEP = 1e-30
 Array = Any
-_SPACES = frozenset({"symmetric", "diagonal", "lower", "upper"})
 
 
 class WrongLine(MatgradError):
@@ -113,7 +113,7 @@ class World:
 def on_space(array: Array, traits: Iterable[str]) -> Array:
     """A derivative on the space of the variable: symmetric, diagonal or triangular matrices."""
     traits = set(traits)
-    if array.ndim < 2 or not traits & _SPACES:
+    if array.ndim < 2 or not traits & SPACES:
         return array
     if "diagonal" in traits:
         return array * np.eye(array.shape[-1])
@@ -134,7 +134,7 @@ def gentle(point: Point, subjects: Sequence[Subject], program: Program) -> Point
 
 def random_direction(wrt: Subject, sizes: Mapping[str, int], seed: int) -> Array:
     """A random dx in the space of the variable."""
-    traits = wrt.traits & _SPACES
+    traits = wrt.traits & SPACES
     rng = np.random.default_rng(seed)
     style: Callable[..., Array] = lambda generator, shape: generator.standard_normal(shape)  # noqa: E731
     return draw(Subject(wrt.name, wrt.type, traits), sizes, rng, style)

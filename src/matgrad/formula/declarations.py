@@ -19,6 +19,8 @@ from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR
 from matgrad.formula.tokens import normalise_name
 
 FUNCTION = "function"
+SPACES = frozenset({"symmetric", "diagonal", "lower", "upper"})
+"""The declarations that are linear spaces of matrices: a derivative, and a direction, lies in the space."""
 _STRUCTURES: dict[str, frozenset[str]] = {
     "symmetric": frozenset({"symmetric"}),
     "spd": frozenset({"spd", "psd", "symmetric"}),

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from matgrad.errors import FormulaError, MatgradError
+from matgrad.formula.grammar import parser_of
 from matgrad.formula.subscripts import plain
 from matgrad.formula.syntax import AT, RANGE, Call, Expr, Program
 from matgrad.formula.token import Token
@@ -78,22 +78,7 @@ def _parse(text: str, start: str, limits: bool) -> Any:
 
 @lru_cache(maxsize=1)
 def _lark() -> Lark:
-    from lark import Lark
-    from lark import Token as LarkToken
-    from lark.lexer import Lexer
-
-    class Cut(Lexer):
-        """Hands on the tokens that were cut already."""
-
-        def __init__(self, lexer_conf: Any) -> None:
-            pass
-
-        def lex(self, data: Any) -> Any:  # type: ignore[override]
-            for token in data:
-                yield LarkToken(token.kind, token)
-
-    grammar = files("matgrad.formula").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer=Cut, transformer=_Build(), start=["program", "expression"])
+    return parser_of("matgrad.formula", transformer=_Build(), start=["program", "expression"])
 
 
 class _Piece:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from functools import lru_cache
-from importlib.resources import files
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad.errors import FormulaError
+from matgrad.formula.grammar import parser_of
 from matgrad.formula.syntax import Call, Expr, Program
 from matgrad.functions import card
 from matgrad.latex_input.names import BOLD, Name
@@ -59,22 +59,7 @@ def read_tree(text: str, names: Names) -> Tree:
 
 @lru_cache(maxsize=1)
 def _lark() -> Lark:
-    from lark import Lark
-    from lark import Token as LarkToken
-    from lark.lexer import Lexer
-
-    class Cut(Lexer):
-        """Hands on the tokens that were cut already."""
-
-        def __init__(self, lexer_conf: Any) -> None:
-            pass
-
-        def lex(self, data: Any) -> Any:  # type: ignore[override]
-            for token in data:
-                yield LarkToken(token.kind, token)
-
-    grammar = files("matgrad.latex_input").joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer=Cut, maybe_placeholders=False)
+    return parser_of("matgrad.latex_input", maybe_placeholders=False)
 
 
 def _complaint(text: str, tokens: list[Token], bad: Token | None) -> FormulaError:

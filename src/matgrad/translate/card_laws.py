@@ -17,7 +17,8 @@ from matgrad.tensor.nodes import Node
 
 
 @lru_cache(maxsize=512)
-def _law(text: str) -> Expr:
+def law_tree(text: str) -> Expr:
+    """The tree of a law, untyped."""
     return parse_expression(text)
 
 
@@ -66,7 +67,7 @@ def along(text: str, names: Mapping[str, Node], reduced: int) -> Node:
             return b.map_(known.name, args)
         raise NotSupported(f"{expr.op} in the law of a card: {text}")
 
-    found: Node = fold(_law(text), visit)
+    found: Node = fold(law_tree(text), visit)
     return found
 
 
@@ -99,7 +100,7 @@ def of_matrices(text: str, names: Mapping[str, Node]) -> Node:
             return b.apply(expr.value.name, args[0])
         raise NotSupported(f"{expr.op} in the law of a card: {text}")
 
-    found: Node = fold(_law(text), visit)
+    found: Node = fold(law_tree(text), visit)
     return found
 
 
