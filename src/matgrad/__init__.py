@@ -13,11 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matgrad.answer.compiled import Compiled
     from matgrad.answer.derivative import Derivative
     from matgrad.answer.formula import Formula
     from matgrad.api import (
         check_answer,
         check_gradient,
+        compile,
         derive,
         explain,
         from_sympy,
@@ -40,6 +42,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Array",
     "Check",
+    "Compiled",
     "Derivation",
     "Derivative",
     "Formula",
@@ -47,6 +50,7 @@ __all__ = [
     "Verdict",
     "check_answer",
     "check_gradient",
+    "compile",
     "derive",
     "explain",
     "fn",
@@ -65,6 +69,7 @@ __all__ = [
 _HOMES = {
     "Array": "matgrad.objects.array",
     "Check": "matgrad.checking.verify",
+    "Compiled": "matgrad.answer.compiled",
     "Derivation": "matgrad.explaining.derivation",
     "Derivative": "matgrad.answer.derivative",
     "Formula": "matgrad.answer.formula",
@@ -72,6 +77,7 @@ _HOMES = {
     "Verdict": "matgrad.diagnosing.verdict",
     "check_answer": "matgrad.api",
     "check_gradient": "matgrad.api",
+    "compile": "matgrad.api",
     "derive": "matgrad.api",
     "explain": "matgrad.api",
     "fn": "matgrad.objects.fn",

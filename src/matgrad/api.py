@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from matgrad.answer.compiled import Compiled, Item
 from matgrad.answer.derivative import Derivative, derivative_in, derivative_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.question import asked_of
@@ -284,6 +285,20 @@ def from_sympy(expression: Any, *, where: Where = None) -> Formula:
 
     found = converted(expression, parse_declarations(where))
     return Formula(*written(found.expr, found.names))
+
+
+def compile(items: Item | Sequence[Item] | Mapping[Any, Item], backend: str = "numpy") -> Compiled:
+    """One function of named arrays for a formula, a derivative, its action on a direction, or several of them.
+
+    Several items share their work; the values are a tuple for a sequence and a dict for a mapping.
+
+    >>> import numpy as np
+    >>> f = parse("norm2(A*x - b)^2")
+    >>> both = compile([f, gradient(f, "x")])
+    >>> both(A=np.eye(2), x=np.array([3.0, 4.0]), b=np.zeros(2))
+    (25.0, array([6., 8.]))
+    """
+    return Compiled(items, backend)
 
 
 def _shortly(value: object) -> str:

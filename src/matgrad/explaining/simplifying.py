@@ -119,7 +119,7 @@ def with_powers(expr: Expr) -> Expr:
                 found[-1] = (base, found[-1][1] + count)
             else:
                 found.append((base, count))
-        if sum(1 for _ in found) == len(new.args):
+        if len(found) == len(new.args):
             return new
         return times(*(base if count == 1 else _raised(base, count) for base, count in found))
 

@@ -22,7 +22,7 @@ from matgrad.explaining.loops import folded, layer_words
 from matgrad.explaining.pointwise import at_point
 from matgrad.explaining.second import next_lines, next_setting
 from matgrad.explaining.setting import Setting
-from matgrad.explaining.truth import WrongLine, check, disagreement
+from matgrad.explaining.truth import WrongLine, check, disagreement, on_space
 from matgrad.explaining.words import Word, Words, spelled_words
 from matgrad.formula.declarations import SPACES
 from matgrad.formula.syntax import SCALAR, walk
@@ -129,12 +129,9 @@ def _same_as(answer: Derivative, line: Line, worlds: Sequence[Any]) -> float:
 
 def with_numbers(setting: Setting, lines: list[Line], at: Mapping[str, Any]) -> list[Line]:
     """Each line with its value at a point; the differential is that of all entries stepping by one."""
-
     found = bound(setting.formula, at)
     point = Point(dict(found.arrays), dict(found.sizes))
     shape = tuple(d.evaluate(found.sizes) for d in setting.type_of(setting.wrt).dims)
-    from matgrad.explaining.truth import on_space
-
     world = setting.world(point, 0, on_space(np.ones(shape), setting.subject().traits))
     numbered = [line._replace(numbers=world.value(line.right)) for line in lines]
     return _with_direction(setting, numbered)

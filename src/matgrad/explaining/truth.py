@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from matgrad.checking.magnitude import magnitude
+from matgrad.checking.magnitude import magnitude, peak_slope
 from matgrad.checking.sampling import Point, Subject, draw
 from matgrad.errors import MatgradError
 from matgrad.explaining.lines import Line
@@ -75,6 +76,11 @@ class World:
         """How large the terms are that a side adds up: what rounding errors are relative to."""
         filled, extra = self._filled(expr)
         return magnitude(Program((), filled), {**self.values, **extra}, self.point.sizes)
+
+    @cached_property
+    def floor(self) -> float:
+        """What a differential that vanishes by cancellation is relative to: the slopes of the parts that cancel."""
+        return 1e-5 * peak_slope(self.program, self.stepped, self.point.sizes, self.wrt.name, STEP)
 
     def _filled(self, expr: Expr) -> tuple[Expr, dict[str, Any]]:
         extra: dict[str, Any] = {}
@@ -176,6 +182,5 @@ def disagreement(world: World, left: Expr, right: Expr, terms: float = 0.0) -> f
     a, b = np.asarray(world.value(left)), np.asarray(world.value(right))
     if a.shape != b.shape:
         return float("inf")
-    floor = 1e-5 * world.size(world.program.body)  # what is left of a derivative that vanishes is rounding
-    scale = max(float(np.max(np.abs(a), initial=0)), world.size(right), terms, floor) or 1.0
+    scale = max(float(np.max(np.abs(a), initial=0)), world.size(right), terms, world.floor) or 1.0
     return float(np.max(np.abs(a - b), initial=0)) / scale

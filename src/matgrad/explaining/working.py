@@ -95,7 +95,7 @@ def _applied(expr: Expr, of: Differentials) -> tuple[Law, tuple[Path, ...], Expr
     places = list(paths_to(expr, is_pending))
     laws = {path: differential(at(expr, path).args[0], of) for path in places}
     law = next(found for found, _ in laws.values() if found is not None)
-    where = tuple(path for path in places if (laws[path][0] or law).rule == law.rule)
+    where = tuple(path for path in places if laws[path][0] == law)
     chosen = {id(at(expr, path)): laws[path][1] for path in where}
 
     def visit(node: Expr, args: list[Expr]) -> Expr:
