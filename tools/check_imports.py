@@ -34,6 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("explaining",),
     ("diagnosing",),
     ("api",),
+    ("analysis",),
     ("",),
     ("serving",),
     ("cli_data", "cli_options", "cli_output"),

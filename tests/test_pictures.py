@@ -1,0 +1,76 @@
+"""Pictures: what is drawn where, in which words; what cannot be drawn is refused before any work is done."""
+
+import numpy as np
+import pytest
+
+from matgrad import MatgradError
+from matgrad.analysis import plot_contours, plot_paths
+
+PATHS = {"gradient descent": [[2.0, 1.0], [1.0, -0.5], [0.4, 0.1]], "Newton": [[2.0, 1.0], [0.0, 0.0]]}
+
+
+def curves(axes):
+    return {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
+
+
+def test_paths_in_two_coordinates(tmp_path):
+    target = tmp_path / "paths.png"
+    figure = plot_paths("x[1]^2 + 4*x[2]^2", "x", {}, PATHS, target, units={"x": "m"})
+    (axes,) = figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x[1]  (m)", "x[2]  (m)")
+    assert target.read_bytes().startswith(b"\x89PNG")
+    said = curves(axes)
+    assert {"gradient descent (2 steps)", "Newton (1 step)", "start", "lowest end: Newton"} <= set(said)
+    drawn = [line.get_xydata() for line in axes.lines]
+    assert any(np.array_equal(data, PATHS["gradient descent"]) for data in drawn)
+    centre = said["its minimum (Newton's full step)"].get_xydata()
+    assert np.allclose(centre, 0)  # of a quadratic function the model is exact
+    assert figure.legends
+
+
+def test_paths_on_a_slice_are_projected(tmp_path):
+    A = np.diag([9.0, 4.0, 1.0])
+    steps = [np.array([1.0, 2.0, 3.0]), np.zeros(3)]
+    figure = plot_paths("x'*A*x", "x", {"A": A}, {"Newton": steps}, tmp_path / "p.svg")
+    (axes,) = figure.axes
+    assert "λ = 18" in axes.get_xlabel()
+    assert "λ = 2" in axes.get_ylabel()
+    track = next(line.get_xydata() for line in axes.lines if len(line.get_xydata()) == 2)
+    assert np.allclose(np.abs(track), [[1, 3], [0, 0]])
+    figure = plot_paths("x'*A*x", "x", {"A": A}, {"Newton": steps}, plane=("x[2]", "x[3]"))
+    assert figure.axes[0].get_ylabel() == "x[3]"
+
+
+def test_points_by_name_and_symmetric_variables():
+    steps = [{"S": np.array([[2.0, 0.5], [0.5, 1.0]]), "c": 1.0}, {"S": np.eye(2), "c": 0.0}]
+    figure = plot_paths(
+        "tr(S*S) + c^2", ["S", "c"], {}, {"path": steps}, plane=("S[2,1]", "c"), where="S: symmetric(2); c: scalar"
+    )
+    track = next(line.get_xydata() for line in figure.axes[0].lines if len(line.get_xydata()) == 2)
+    assert track.tolist() == [[0.5, 1.0], [0.0, 0.0]]
+
+
+def test_where_the_formula_is_not_defined():
+    figure = plot_contours("log(x[1]) - x[1]*x[2]^2", "x", {"x": [0.5, 0.2]}, radius=1)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "not defined" in labels
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"formula": "A*x"}, "a contour is of a scalar"),
+        ({"path": "p.bmp"}, "ends in .png, .svg, .pdf"),
+        ({"path": "/no/such/folder/p.png"}, "there is no folder"),
+        ({"histories": {}}, "there is no path to draw"),
+        ({"histories": {"a": []}}, "holds no points"),
+        ({"histories": {"a": [[1.0, 2.0], [1.0]]}}, "point 2 of the path a has 1 entries, not 2"),
+        ({"plane": ("x[1]", "y[1]")}, "there is no coordinate y"),
+        ({"plane": (1, 1)}, "make no plane"),
+        ({"plane": ([1.0, 0.0], [2.0, 0.0])}, "lie on one line"),
+    ],
+)
+def test_what_cannot_be_drawn(arguments, said):
+    given = {"formula": "x'*A*x", "over": "x", "data": {"A": np.eye(2)}, "histories": {"a": [[1.0, 2.0]]}, **arguments}
+    with pytest.raises(MatgradError, match=said.replace("(", r"\(")):
+        plot_paths(**given)
