@@ -6,8 +6,11 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "jacobian_operator": "matgrad.analysis.maps",
     "plot_contours": "matgrad.analysis.contours",
     "plot_paths": "matgrad.analysis.contours",
+    "pullback": "matgrad.analysis.maps",
+    "pushforward": "matgrad.analysis.maps",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605  (a list of names, made from the table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -94,8 +94,8 @@ class Setting:
         return np.asarray(found, dtype=float).reshape(-1)
 
     @cached_property
-    def _function(self) -> Compiled:
-        return Compiled(self.formula)
+    def _function(self) -> Callable[..., Any]:
+        return evaluator(self.formula)
 
     @cached_property
     def derivatives(self) -> dict[str, Derivative]:
@@ -165,6 +165,16 @@ class Setting:
         from matgrad.answer.evaluation import kinks_at
 
         return kinks_at(self.formula, self.wrt, self.arrays)
+
+
+def evaluator(formula: Formula) -> Callable[..., Any]:
+    """The formula as a function of named arrays, which may be more than it needs: compiled where that can be."""
+    typed = formula.typed
+    shown = {str(dim) for v in typed.variables.values() if v.name not in typed.functions for dim in v.type.dims}
+    sizes = formula.sizes_needed() - shown
+    wanted = {*typed.variables, *typed.functions, *sizes}
+    run: Callable[..., Any] = formula if typed.functions or sizes else Compiled(formula)
+    return lambda **arrays: run(**{name: array for name, array in arrays.items() if name in wanted})
 
 
 def bound_at(formula: Formula, at: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, int]]:
