@@ -54,7 +54,7 @@ def slope(formula, point, moves):
     return np.imag(evaluate(formula.program.body, known, point.sizes)) / 1e-30
 
 
-@pytest.mark.parametrize(("text", "wrt", "where"), CASES, ids=lambda c: str(c))
+@pytest.mark.parametrize(("text", "wrt", "where"), CASES, ids=str)
 def test_maps_against_complex_steps(text, wrt, where):
     formula = parse(text, where=where)
     given = [wrt] if isinstance(wrt, str) else wrt
