@@ -6,11 +6,20 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "composition": "matgrad.analysis.composition",
+    "degeneracy": "matgrad.analysis.rank",
+    "descent_step": "matgrad.analysis.direction",
+    "directional": "matgrad.analysis.direction",
+    "implicit": "matgrad.analysis.implicit",
     "jacobian_operator": "matgrad.analysis.maps",
+    "linearize": "matgrad.analysis.linear",
     "plot_contours": "matgrad.analysis.contours",
     "plot_paths": "matgrad.analysis.contours",
+    "propagate": "matgrad.analysis.propagation",
     "pullback": "matgrad.analysis.maps",
     "pushforward": "matgrad.analysis.maps",
+    "sensitivity": "matgrad.analysis.sensitivity",
+    "steepest": "matgrad.analysis.direction",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605  (a list of names, made from the table)

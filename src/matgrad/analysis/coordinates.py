@@ -59,6 +59,15 @@ class Coordinates:
             start += block.size
         return found
 
+    @property
+    def weights(self) -> Array:
+        """How many entries a coordinate is, 2 with a mirror image: Σ w z² is the squared norm of the arrays."""
+        parts = [
+            1.0 + (block.places[0] != block.places[1]) if block.mirrored else np.ones(block.size)
+            for block in self.blocks
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
     def flat(self, arrays: Mapping[str, Array]) -> Array:
         """The coordinates of arrays given by name."""
         parts = [np.asarray(arrays[block.name], dtype=float)[block.places].reshape(-1) for block in self.blocks]

@@ -6,13 +6,13 @@ value's axes to one on the variables', ȳ ↦ Jᵀ ȳ. They are adjoint: ⟨ȳ, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from matgrad.analysis.setting import Setting, bound_at, evaluator
+from matgrad.analysis.setting import Evaluator, Setting, bound_at
 from matgrad.answer.differentiation import refuse_exponents, variable_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.reading import bounded, readable
@@ -107,12 +107,15 @@ class _Map:
     @cached_property
     def exprs(self) -> list[Expr]:
         """The values, with intermediates replaced by what they are."""
-        return [self._read(rebuild(node, {}, expand=True)) for node in self._nodes]
+        return [self._worded(node, expand=True) for node in self._nodes]
 
     @cached_property
     def short_exprs(self) -> list[Expr]:
         """The values in terms of the formula's intermediates."""
-        return [self._read(rebuild(node, in_words(self.formula))) for node in self._nodes]
+        return [self._worded(node, expand=False) for node in self._nodes]
+
+    def _worded(self, node: Node, *, expand: bool) -> Expr:
+        return self._read(rebuild(node, {}, expand=True) if expand else rebuild(node, in_words(self.formula)))
 
     def formulas(self) -> list[Formula]:
         """The values as formulas of the variables and of the map's arguments, with the intermediates they use."""
@@ -136,8 +139,8 @@ class _Map:
         return Formula("; ".join([*text, self.formula.print(expr)]), where, expect=expr.type)
 
     @cached_property
-    def _functions(self) -> list[Callable[..., Any]]:
-        return [evaluator(formula) for formula in self.formulas()]
+    def _functions(self) -> list[Evaluator]:
+        return [Evaluator(formula) for formula in self.formulas()]
 
     def _values(self, given: Mapping[str, Any], arrays: Mapping[str, Any]) -> list[Any]:
         """The values at arguments and arrays by name, checked against the formula."""
@@ -176,8 +179,8 @@ class _Map:
         return f"<{self}>"
 
 
-class Pushforward(_Map):
-    """dx ↦ J dx. Called with the direction, or with a mapping of them by variable, and the arrays by name."""
+class Forward(_Map):
+    """Maps of the directions dx, of which the pushforward is one."""
 
     @cached_property
     def arguments(self) -> dict[str, Symbol]:
@@ -189,18 +192,24 @@ class Pushforward(_Map):
         return found
 
     @cached_property
-    def _nodes(self) -> list[Node]:
-        directions = dict(zip(self._variables.values(), self.arguments.values(), strict=True))
-        try:
-            return [tangent(self.formula.node, directions)]
-        except NotSupported:  # X^k: what has a derivative in closed form, such as tr(X^k), has a differential
-            return [_contracted(self.formula.node, directions)]
+    def directions(self) -> dict[Node, Node]:
+        """Each variable's direction."""
+        return dict(zip(self._variables.values(), self.arguments.values(), strict=True))
 
-    def __call__(self, direction: Any, /, **arrays: Any) -> Any:
+    @cached_property
+    def differential(self) -> Node:
+        """dF[dx]."""
+        try:
+            return tangent(self.formula.node, self.directions)
+        except NotSupported:  # X^k: what has a derivative in closed form, such as tr(X^k), has a differential
+            return _contracted(self.formula.node, self.directions)
+
+    def along(self, direction: Any, arrays: Mapping[str, Any]) -> Any:
+        """The value for one direction, or for a mapping of them by variable."""
         given = direction if isinstance(direction, Mapping) else {self.wrt[0]: direction}
         if set(given) != set(self.wrt):
             raise DataError(
-                f"directions are given for {', '.join(given)}, and the map is in {', '.join(self.wrt)}",
+                f"directions are given for {', '.join(map(str, given))}, and the map is in {', '.join(self.wrt)}",
                 hint="{" + ", ".join(f'"{name}": …' for name in self.wrt) + "}",
             )
         named = {d: given[name] for d, name in zip(self.arguments, self.wrt, strict=True)}
@@ -209,6 +218,17 @@ class Pushforward(_Map):
     def _spelled(self) -> dict[str, str]:
         shown = [self.formula.print_latex(_name(name, v)) for name, v in self._variables.items()]
         return {d: rf"\mathrm{{d}}{latex}" for d, latex in zip(self.arguments, shown, strict=True)}
+
+
+class Pushforward(Forward):
+    """dx ↦ J dx. Called with the direction, or with a mapping of them by variable, and the arrays by name."""
+
+    @cached_property
+    def _nodes(self) -> list[Node]:
+        return [self.differential]
+
+    def __call__(self, direction: Any, /, **arrays: Any) -> Any:
+        return self.along(direction, arrays)
 
 
 class Pullback(_Map):

@@ -16,8 +16,9 @@ from matgrad.answer.formula import Formula
 from matgrad.api import parse
 from matgrad.errors import DataError, MatgradError, NotScalar, NotSupported
 from matgrad.formula.binding import bind
-from matgrad.formula.declarations import Where
+from matgrad.formula.declarations import Where, parse_declarations
 from matgrad.objects.asking import Name, Text, names
+from matgrad.translate.algebra import KINDS
 
 Array = Any
 MOST_ENTRIES = 20_000_000
@@ -35,7 +36,7 @@ class Setting:
     def __init__(
         self, formula: Text, at: Mapping[str, Any], wrt: Name | Sequence[Name] | None = None, where: Where = None
     ) -> None:
-        self.formula = formula if isinstance(formula, Formula) and where is None else parse(formula, where=where)
+        self.formula = formula_at(formula, at, where)
         self.wrt = tuple(self._differentiable() if wrt is None else names(wrt))
         for name in self.wrt:
             variable_of(self.formula, name)
@@ -94,8 +95,8 @@ class Setting:
         return np.asarray(found, dtype=float).reshape(-1)
 
     @cached_property
-    def _function(self) -> Callable[..., Any]:
-        return evaluator(self.formula)
+    def _function(self) -> Evaluator:
+        return Evaluator(self.formula)
 
     @cached_property
     def derivatives(self) -> dict[str, Derivative]:
@@ -105,7 +106,8 @@ class Setting:
 
     @cached_property
     def jacobian(self) -> Array:
-        """∂F/∂x as a matrix: outputs by inputs."""
+        """∂F/∂x as a matrix: outputs by inputs; an error where the value is not defined."""
+        assert self.value.size == len(self.outputs)
         return self.jacobian_at(self.point)
 
     def jacobian_at(self, flat: Array) -> Array:
@@ -167,14 +169,47 @@ class Setting:
         return kinks_at(self.formula, self.wrt, self.arrays)
 
 
-def evaluator(formula: Formula) -> Callable[..., Any]:
-    """The formula as a function of named arrays, which may be more than it needs: compiled where that can be."""
-    typed = formula.typed
-    shown = {str(dim) for v in typed.variables.values() if v.name not in typed.functions for dim in v.type.dims}
-    sizes = formula.sizes_needed() - shown
-    wanted = {*typed.variables, *typed.functions, *sizes}
-    run: Callable[..., Any] = formula if typed.functions or sizes else Compiled(formula)
-    return lambda **arrays: run(**{name: array for name, array in arrays.items() if name in wanted})
+def formula_at(formula: Text, at: Mapping[str, Any], where: Where = None) -> Formula:
+    """The formula; where a value does not fit the kind that a name was read as, undeclared names are what values are.
+
+    >>> formula_at("x*exp(-y)", {"x": 2.0, "y": 1.0}).variables
+    {'x': 'scalar', 'y': 'scalar'}
+    """
+    if isinstance(formula, Formula) and where is None:
+        return formula
+    found = parse(formula, where=where)
+    if not isinstance(formula, str) or not isinstance(at, Mapping):
+        return found
+    declared = parse_declarations(where)
+    axes = {name: _axes(at[name]) for name in found.typed.variables if name in at and name not in declared}
+    kinds = {name: KINDS[count] for name, count in axes.items() if count < len(KINDS)}
+    if all(len(found.typed.variables[name].type.dims) == count for name, count in axes.items()):
+        return found
+    try:
+        return parse(formula, where={**kinds, **declared})
+    except MatgradError:
+        return found  # the values do not fit the formula in any case: what binds them says how
+
+
+def _axes(value: Any) -> int:
+    try:
+        return np.ndim(value)
+    except ValueError:  # rows that differ in length: bind says so
+        return len(KINDS)
+
+
+class Evaluator:
+    """A formula as a function of named arrays, which may be more than it needs: compiled where that can be."""
+
+    def __init__(self, formula: Formula) -> None:
+        typed = formula.typed
+        shown = {str(dim) for v in typed.variables.values() if v.name not in typed.functions for dim in v.type.dims}
+        sizes = formula.sizes_needed() - shown
+        self._wanted = {*typed.variables, *typed.functions, *sizes}
+        self._run: Callable[..., Any] = formula if typed.functions or sizes else Compiled(formula)
+
+    def __call__(self, **arrays: Any) -> Any:
+        return self._run(**{name: array for name, array in arrays.items() if name in self._wanted})
 
 
 def bound_at(formula: Formula, at: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, int]]:
