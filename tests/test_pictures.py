@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from matgrad import MatgradError
-from matgrad.analysis import plot_contours, plot_paths
+from matgrad.analysis import linearize, plot_contours, plot_convergence, plot_linearization, plot_paths, plot_spectrum
 
 PATHS = {"gradient descent": [[2.0, 1.0], [1.0, -0.5], [0.4, 0.1]], "Newton": [[2.0, 1.0], [0.0, 0.0]]}
 
@@ -74,3 +74,36 @@ def test_what_cannot_be_drawn(arguments, said):
     given = {"formula": "x'*A*x", "over": "x", "data": {"A": np.eye(2)}, "histories": {"a": [[1.0, 2.0]]}, **arguments}
     with pytest.raises(MatgradError, match=said.replace("(", r"\(")):
         plot_paths(**given)
+
+
+def test_spectra():
+    axes = plot_spectrum({"start": [3.0, -1.0, 1e-20], "end": np.array([4.0, 2.0])}).axes[0]
+    assert list(curves(axes)) == ["start: 1 positive, 1 negative, 1 about 0", "end: all positive, κ = 2"]
+    wide = plot_spectrum([1.0, 1e-3, -1e-6], unit="1/m").axes[0]
+    assert (wide.get_yscale(), wide.get_ylabel()) == ("log", "|eigenvalue|  (1/m)")
+    assert curves(wide)["negative: its size"].get_ydata().tolist() == [1e-6]
+    for bad in ([], [np.nan], ["a"]):
+        with pytest.raises(MatgradError, match="spectrum"):
+            plot_spectrum(bad)
+
+
+def test_convergence(tmp_path):
+    runs = {"gradient descent": [2.0, 1.5, 1.25], "Newton": [2.0, 1.0]}
+    figure = plot_convergence(runs, tmp_path / "c.pdf", gradients={"Newton": [1.0, 0.1]}, unit="J")
+    first, second = figure.axes
+    assert first.get_ylabel() == "f − lowest f  (J)"
+    assert curves(first)["gradient descent"].get_ydata().tolist() == [1.0, 0.5, 0.25]
+    assert curves(first)["Newton"].get_ydata().tolist() == [1.0]  # 0 has no place on a logarithmic axis
+    assert second.get_ylabel() == "‖∇f‖"
+    with pytest.raises(MatgradError, match="no run"):
+        plot_convergence({})
+
+
+def test_error_of_a_linearisation():
+    figure = plot_linearization(linearize("sin(x)", {"x": 1.0}))
+    said = curves(figure.axes[0])
+    for label, order in (("first order: largest (slope 2)", 2), ("second order: largest (slope 3)", 3)):
+        distance, error = said[label].get_data()
+        assert np.log(error[0] / error[4]) / np.log(distance[0] / distance[4]) == pytest.approx(order, abs=0.1)
+    exact = plot_linearization(linearize("A*x", {"A": np.eye(2), "x": [1.0, 2.0]}, "x"))
+    assert "first order: none but rounding" in exact.axes[0].get_legend_handles_labels()[1]

@@ -23,8 +23,7 @@ STYLES = (
 _SETTINGS: Any = {
     "font.size": 10.0, "axes.titlesize": 11.0, "axes.labelsize": 10.0, "legend.fontsize": 9.0, "xtick.labelsize": 9.0,
     "ytick.labelsize": 9.0, "axes.spines.top": False, "axes.spines.right": False, "legend.framealpha": 0.95,
-    "legend.edgecolor": "0.7", "svg.hashsalt": "matgrad", "text.usetex": False, "text.parse_math": False,
-    "axes.unicode_minus": True,
+    "legend.edgecolor": "0.7", "svg.hashsalt": "matgrad", "text.usetex": False, "axes.unicode_minus": True,
 }  # fmt: skip
 
 
