@@ -18,7 +18,7 @@ from matgrad.translate import card_laws
 
 GRAMMAR = (parser._lark,)
 CARDS = (
-    card_laws._law, signatures.signature, relations.called, relations.multiplied, relations.indexed,
+    card_laws.law_tree, signatures.signature, relations.called, relations.multiplied, relations.indexed,
     relations.one_of, relations.of_order,
 )  # fmt: skip
 

@@ -5,15 +5,16 @@ Entries are taken out by unit vectors, blocks by shifts; both are constants of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from itertools import product
 
 from matgrad.dims import Dim
 from matgrad.formula.syntax import Expr, Type, walk
 from matgrad.tensor import builders as b
-from matgrad.tensor.laws.shared import span
+from matgrad.tensor.laws.shared import multiplied_out, placed, span
 from matgrad.tensor.nodes import Constant, Einsum, Node, Sum, topological
-from matgrad.translate.algebra import call, number, of_order, transposed
+from matgrad.translate.algebra import addition, call, cost, negated, negative, number, of_order, transposed
 from matgrad.translate.operands import Plain
 
 COMPONENTS = 64
@@ -22,22 +23,32 @@ COMPONENTS = 64
 SizeOf = Callable[[Dim], Expr]
 
 
-def written_out(node: Node, plain: Plain, size: SizeOf) -> Expr | None:
-    """The node by its entries or blocks, if it is made of selections and its sizes allow it."""
+def written_out(node: Node, plain: Plain, size: SizeOf) -> Expr:
+    """The node, if it is made of selections also by its blocks or its entries, whichever is shortest."""
+    found = plain(node)
     if not 1 <= len(node.shape) <= 2:
-        return None
+        return found
     if not any(isinstance(n, Constant) and n.name in ("unit", "shift") for n in topological(node)):
-        return None
-    return _entries(node, plain) or _blocks(node, plain, size)
+        return found
+    layered = _layered(node, plain, size)
+    found = found if layered is None else min(layered, found, key=reading_cost)
+    return _entries(node, plain, reading_cost(found)) or found
 
 
-def has_selections(expr: Expr) -> bool:
-    """Whether a formula places entries by unit vectors or by parts of the identity, or needs indices."""
-    return any(
+_SELECTION = 6
+"""What a unit vector or a part of the identity costs beyond its letters: [0; r] reads better than eye(n)[:,2:n]*r."""
+
+
+def reading_cost(expr: Expr) -> int:
+    """The cost of a formula that may place entries by unit vectors or by parts of the identity, or need indices."""
+    return cost(expr) + _SELECTION * sum(_is_selection(node) for node in walk(expr))
+
+
+def _is_selection(node: Expr) -> bool:
+    return (
         node.op == "einsum"
         or (node.op == "call" and node.value.name == "unit")
         or (node.op == "index" and node.args[0].op == "call" and node.args[0].value.name == "eye")
-        for node in walk(expr)
     )
 
 
@@ -48,13 +59,14 @@ def in_blocks(node: Sum, plain: Plain, size: SizeOf) -> Expr | None:
     places = [_selection(term, axis) for _, term in node.terms for axis in range(len(node.shape))]
     if not any(place is not None and place.name == "shift" for place in places):
         return None
-    return _blocks(node, plain, size)
+    return _blocks(b.linear_terms(node), node.shape, plain, size)
 
 
 # -- entries --------------------------------------------------------------------------------------
 
 
-def _entries(node: Node, plain: Plain) -> Expr | None:
+def _entries(node: Node, plain: Plain, limit: int) -> Expr | None:
+    """Entry by entry, unless that costs more than the limit."""
     counts = [dim.number for dim in node.shape]
     sizes = [c for c in counts if c is not None]
     entries = 1
@@ -62,11 +74,15 @@ def _entries(node: Node, plain: Plain) -> Expr | None:
         entries *= c
     if len(sizes) < len(counts) or not 0 < entries <= COMPONENTS:
         return None
-    rows = []
-    for i in range(sizes[0]):
-        picks = [(i, j) for j in range(sizes[1])] if len(sizes) == 2 else [(i,)]
-        rows.append([plain(_entry(node, pick)) for pick in picks])
-    return _stack(rows, node.shape)
+    found: list[Expr] = []
+    for pick in product(*map(range, sizes)):
+        found.append(plain(_entry(node, pick)))
+        limit -= cost(found[-1])
+        if limit < 0:
+            return None
+    width = sizes[1] if len(sizes) == 2 else 1
+    whole = _stack([found[k : k + width] for k in range(0, entries, width)], node.shape)
+    return whole if limit >= cost(whole) - sum(map(cost, found)) else None
 
 
 def _entry(node: Node, pick: Sequence[int]) -> Node:
@@ -102,31 +118,103 @@ def _stack(rows: Sequence[Sequence[Expr]], shape: tuple[Dim, ...]) -> Expr:
     return Expr("stack", flat, tuple(len(row) for row in rows), type=of_order(shape))
 
 
+# -- layers ---------------------------------------------------------------------------------------
+
+LAYERS = 4
+"""Stacks that a sum is written as, at most, where its blocks overlap."""
+
+
+def _layered(node: Node, plain: Plain, size: SizeOf) -> Expr | None:
+    """A sum of stacks: in each, every term stands in a block of its own, [0; u] - [v; 0]."""
+    layers: list[dict[Node, Fraction]] = []
+    places: dict[tuple[Constant | None, ...], dict[Node, Fraction]] = {}
+    for term, factor in _placed_terms(node).items():
+        place = tuple(_selection(term, axis) for axis in range(len(node.shape)))
+        places.setdefault(place, {})[term] = factor
+    for place in sorted(places, key=_beginnings):
+        fitting = (layer for layer in layers if _axes({**layer, **places[place]}, node.shape) is not None)
+        layer = next(fitting, None)
+        if layer is not None:
+            layer.update(places[place])
+        elif _axes(places[place], node.shape) is None or len(layers) == LAYERS:
+            return None
+        else:
+            layers.append(dict(places[place]))
+    if len(layers) == 1:
+        return _blocks(layers[0], node.shape, plain, size)
+    stacks = [_blocks(layer, node.shape, plain, size) for layer in layers]
+    whole = [_sign_in_front(stack) for stack in stacks if stack is not None]
+    return addition(sorted(whole, key=lambda stack: stack.op == "neg")) if whole else None
+
+
+def _placed_terms(node: Node) -> dict[Node, Fraction]:
+    """The node as a linear combination, with sums of selections multiplied out: (S - T)*r as S*r - T*r."""
+    terms: dict[Node, Fraction] = {}
+    for term, factor in b.linear_terms(node).items():
+        for part in _placed_products(term) or [term]:
+            b.collect(terms, part, factor)
+    return terms
+
+
+def _placed_products(term: Node) -> list[Node] | None:
+    """A product with sums of selections on the axes of the result, multiplied out."""
+    if not isinstance(term, Einsum):
+        return None
+    pairs = list(zip(term.operands, term.subscripts, strict=True))
+    axes = {labels for n, labels in pairs if placed(n) is not None and set(labels) & set(term.out)}
+    return multiplied_out(pairs, term.out, term.coefficient, term.sizes, axes) if axes else None
+
+
+def _beginnings(place: tuple[Constant | None, ...]) -> tuple[tuple[int, int], ...]:
+    """Where the blocks of a term begin: numbers first, then what is longer to write."""
+    starts = [span(s)[0] if s is not None else Dim.of(0) for s in place]
+    return tuple((len(start.terms), start.number or 0) for start in starts)
+
+
+def _sign_in_front(stack: Expr) -> Expr:
+    """-[u; 0] for [-u; 0]."""
+    leading = (e.args[0] if e.op == "add" else e for e in stack.args if not _is_zero(e))
+    if any(e.op != "neg" for e in leading):
+        return stack
+    return negative(stack.replace(args=tuple(e if _is_zero(e) else negated(e) for e in stack.args)))
+
+
+def _is_zero(expr: Expr) -> bool:
+    bare = expr.args[0] if expr.op == "transpose" else expr
+    return bare == number(0) or (bare.op == "call" and bare.value.name == "zeros")
+
+
 # -- blocks ---------------------------------------------------------------------------------------
 
+Terms = Mapping[Node, Fraction]
 Segment = tuple[Dim, Dim, Constant | None]
 """A part of an axis: where it begins, how long it is, and the selection of it; None where all is zero."""
 
 
-def _blocks(node: Node, plain: Plain, size: SizeOf) -> Expr | None:
+def _axes(terms: Terms, shape: tuple[Dim, ...]) -> list[list[Segment] | None] | None:
+    """The parts of each axis; None where no axis has parts."""
+    found = [_segments(terms, axis, dim) for axis, dim in enumerate(shape)]
+    return None if all(segments is None for segments in found) else found
+
+
+def _blocks(terms: Terms, shape: tuple[Dim, ...], plain: Plain, size: SizeOf) -> Expr | None:
     """Block by block, where every term stands in one block of each axis that has blocks at all."""
-    terms = b.linear_terms(node)
-    axes = [_segments(terms, axis, dim) for axis, dim in enumerate(node.shape)]
-    if all(segments is None for segments in axes):
+    axes = _axes(terms, shape)
+    if axes is None:
         return None
-    rows = axes[0] or [(Dim.of(0), node.shape[0], None)]
-    cols = (axes[1] or [(Dim.of(0), node.shape[1], None)]) if len(node.shape) == 2 else [None]
+    rows = axes[0] or [(Dim.of(0), shape[0], None)]
+    cols = (axes[1] or [(Dim.of(0), shape[1], None)]) if len(shape) == 2 else [None]
     found = []
     for row in rows:
         line = []
         for col in cols:
             chosen = [(axis, s) for axis, s in enumerate((row, col)) if s is not None and axes[axis] is not None]
-            line.append(_block(terms, node.shape, (row, col), chosen, plain, size))
+            line.append(_block(terms, shape, (row, col), chosen, plain, size))
         found.append(line)
-    return _stack(found, node.shape)
+    return _stack(found, shape)
 
 
-def _segments(terms: dict[Node, Fraction], axis: int, dim: Dim) -> list[Segment] | None:
+def _segments(terms: Terms, axis: int, dim: Dim) -> list[Segment] | None:
     """The parts of an axis in order, or None if a term does not stand in one of them."""
     selections = {_selection(term, axis) for term in terms}
     if None in selections:
@@ -175,7 +263,7 @@ def _extent(selection: Constant) -> tuple[Dim, Dim]:
 
 
 def _block(
-    terms: dict[Node, Fraction],
+    terms: Terms,
     shape: tuple[Dim, ...],
     place: tuple[Segment | None, ...],
     chosen: Sequence[tuple[int, Segment]],

@@ -9,6 +9,7 @@ from math import gcd, lcm
 from matgrad.formula.syntax import SCALAR, Expr, Type
 from matgrad.translate.algebra import (
     call,
+    negated,
     of_order,
     product,
     transposed,
@@ -66,12 +67,16 @@ def _common_scalars(terms: Sequence[Term]) -> tuple[tuple[Expr, ...], tuple[Expr
 
 
 def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Grouping]:
-    ends: dict[tuple[Expr, Type | None], list[Term]] = {}
+    place = 0 if left else -1
+    ends: dict[tuple[Expr, Type | None], list[tuple[Term, int]]] = {}
     for term in terms:
         if term.chain:
-            end = term.chain[0 if left else -1]
-            ends.setdefault((end, end.type), []).append(term)
-    for (end, _), group in ends.items():
+            end, sign = term.chain[place], 1
+            if end.op == "add" and (negated(end), end.type) in ends:  # (u - v)*a + (v - u)*b = (u - v)*(a - b)
+                end, sign = negated(end), -1
+            ends.setdefault((end, end.type), []).append((term, sign))
+    for (end, _), signed in ends.items():
+        group = [term for term, _ in signed]
         if len(group) < 2 or all(len(t.chain) == 1 for t in group):
             continue
         shared = shared_by_all([t.scalars for t in group])
@@ -84,8 +89,8 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Gro
         if any(rest is None for rest in rests):
             continue
         inner = [
-            Term(t.coefficient / content, without(t.scalars, shared), without(t.below, below), rest or ())
-            for t, rest in zip(group, rests, strict=True)
+            Term(sign * t.coefficient / content, without(t.scalars, shared), without(t.below, below), rest or ())
+            for (t, sign), rest in zip(signed, rests, strict=True)
         ]
 
         def back(  # type: ignore[no-untyped-def]

@@ -6,13 +6,13 @@ x[1], x[2:5] and vec(X).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from matgrad.dims import ONE, Dim
 from matgrad.formula.syntax import AT, MATRIX, RANGE, ROW, SCALAR, VECTOR, Expr, Type
-from matgrad.tensor.nodes import Constant, Einsum, Node
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Constant, Einsum, Map, Node
 from matgrad.translate.algebra import transposed
 from matgrad.translate.fused import Pairs, read_fused
 
@@ -27,27 +27,33 @@ def read_operands(node: Einsum, plain: Plain, size: SizeOf) -> Pairs:
 
 
 def indexed(pairs: Pairs, out: tuple[int, ...], plain: Plain, size: SizeOf) -> Pairs:
-    """Units and shifts on the axes of an array are indices: Σ e₁[i]·x[i] is x[1], and S'x is x[2:5]."""
+    """Units and shifts on the axes of an array are indices: Σ e₁[i]·x[i] is x[1], and S'x is x[2:5].
+
+    A unit picks the same entry of all that it meets: (e₁.*x)'*y is x[1]*y[1], and e₁.*x is x[1]*e₁.
+    """
     if not any(isinstance(node, Constant) and node.name in ("unit", "shift") for node, _ in pairs):
         return pairs
-    counts = Counter(x for _, labels in pairs for x in labels) + Counter(out)
-    picks: dict[int, tuple[Any, int | None, Dim | None]] = {}
-    for node, labels in pairs:
+    picks: dict[int, tuple[Constant, int | None]] = {}
+    gone: set[int] = set()
+    for k, (node, labels) in enumerate(pairs):
         if isinstance(node, Constant) and node.name in ("unit", "shift"):
-            if counts[labels[0]] == 2 and labels[0] not in out:
-                picks[labels[0]] = (_item(node, size), labels[1] if len(labels) == 2 else None, node.shape[-1])
+            (x, *small) = labels
+            met = [other for j, other in enumerate(pairs) if j != k and x in other[1]]
+            free = x not in out and (not small or sum(s.count(x) for _, s in met) == 1)
+            if met and all(_takes_index(*other) for other in met) and (free or not small):
+                picks[x] = (node, small[0] if small else None)
+                gone |= {k} if free else set()
     found: Pairs = []
-    used: set[int] = set()
-    for node, labels in pairs:
-        hit = [x for x in labels if x in picks]
-        if not hit or isinstance(node, Expr | Constant) or len(labels) > 2:
-            continue
-        part, kept = _index(plain(node), node.shape, labels, picks)
-        found.append((part, kept))
-        used |= set(hit)
-    if not used:
-        return pairs
-    return [(n, s) for n, s in pairs if not (set(s) & used)] + found
+    for k, (node, labels) in enumerate(pairs):
+        if k not in gone and _takes_index(node, labels) and any(x in picks for x in labels):
+            assert isinstance(node, Node)
+            found.append(_index(node, labels, picks, plain, size))
+            gone.add(k)
+    return [pair for k, pair in enumerate(pairs) if k not in gone] + found
+
+
+def _takes_index(node: Node | Expr, labels: tuple[int, ...]) -> bool:
+    return isinstance(node, Node) and not isinstance(node, Constant) and len(labels) <= 2
 
 
 def _item(node: Constant, size: SizeOf) -> Any:
@@ -78,16 +84,20 @@ def sliced(base: Expr, items: Sequence[Any], type_: Type) -> Expr:
 
 
 def _index(
-    base: Expr, shape: tuple[Dim, ...], labels: tuple[int, ...], picks: dict[int, tuple[Any, int | None, Dim | None]]
+    node: Node, labels: tuple[int, ...], picks: dict[int, tuple[Constant, int | None]], plain: Plain, size: SizeOf
 ) -> tuple[Expr, tuple[int, ...]]:
+    """An array with its indices, and the labels that are left."""
+    if isinstance(node, Map) and node.function == "power" and all(x in picks and picks[x][1] is None for x in labels):
+        entry = b.einsum([(node.args[0], labels), *((picks[x][0], (x,)) for x in labels)], ())
+        return plain(b.power(entry, node.parameter)), ()  # x[1]^2 for (x.^2)[1]
     items, kept, dims, axes = [], [], [], []
     for axis, x in enumerate(labels):
-        item, small, part = picks.get(x, (None, x, shape[axis]))
-        items.append(item)
-        if small is not None and part is not None:
+        selection, small = picks.get(x, (None, x))
+        items.append(None if selection is None else _item(selection, size))
+        if small is not None:
             kept.append(small)
-            dims.append(part)
+            dims.append(node.shape[axis] if selection is None else selection.shape[-1])
             axes.append(axis)
     kind = SCALAR if not kept else MATRIX if len(kept) == 2 else ROW if axes == [1] else VECTOR
-    whole = sliced(base, items, Type(kind, tuple(dims)))
+    whole = sliced(plain(node), items, Type(kind, tuple(dims)))
     return transposed(whole) if kind == ROW else whole, tuple(kept)

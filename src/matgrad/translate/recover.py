@@ -29,7 +29,7 @@ from matgrad.translate.algebra import (
     turned_product,
 )
 from matgrad.translate.applications import matrix_power, of_array, of_entries
-from matgrad.translate.blocks import has_selections, in_blocks, written_out
+from matgrad.translate.blocks import in_blocks, written_out
 from matgrad.translate.constants import constant, zero
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
 from matgrad.translate.factors import EXHAUSTIVE, dressed_cost, is_palindrome, is_zero, joined, total
@@ -63,9 +63,6 @@ class Recovery:
     def formula(self, root: Node) -> Expr:
         """The node as a formula."""
         found = written_out(root, self.plain, self.size)
-        plain = self.plain(root)
-        if found is None or (not has_selections(plain) and cost(plain) < cost(found)):
-            found = plain
         other = updated(root)
         if other is not None:
             found = min(found, self.plain(other), key=cost)

@@ -95,17 +95,19 @@ def _component(
 ) -> Network | Node | None:
     """A unit vector through a shift is a unit vector of the other size, or 0 outside of the block."""
     (shift, (large, small)), (unit, (at,)) = sorted(zip(nodes, labels, strict=True), key=lambda p: p[0].name)
-    if at not in (large, small) or net.count(at) != 2:
+    if at not in (large, small):
         return None
+    alone = net.count(at) == 2  # else the unit vector picks the same entry of what else is there
+    gone, kept = ([at], []) if alone else ([], [(unit, (at,))])
     offset, place = shift.parameter, position(unit)
     if at == small:
-        return net.replaced(places, [(b.unit(shift.shape[0], place + offset), (large,))], drop=[at])
+        return net.replaced(places, [(b.unit(shift.shape[0], place + offset), (large,)), *kept], drop=gone)
     if disjoint(shift, unit):
         return Network([], net.out, Fraction(0), net.sizes)
     inside = place - offset
     if not ((inside - ONE).is_nonnegative and (shift.shape[1] - inside).is_nonnegative):
         return None
-    return net.replaced(places, [(b.unit(shift.shape[1], inside), (small,))], drop=[at])
+    return net.replaced(places, [(b.unit(shift.shape[1], inside), (small,)), *kept], drop=gone)
 
 
 @b.NETWORK_LAWS.add(
