@@ -18,7 +18,7 @@ from matgrad.formula.printing import (
 )
 from matgrad.formula.syntax import MATRIX, ROW, VECTOR, Expr
 from matgrad.formula.text import index_parts, stack_rows
-from matgrad.formula.visual import Marks, Visual, is_matrix_argument, kind_of
+from matgrad.formula.visual import Marks, Visual, is_matrix_argument
 from matgrad.functions.card import Card
 
 _STRETCH = {"(": r"\left(", r"\lvert ": r"\left\lvert ", r"\lVert ": r"\left\lVert "}
@@ -104,7 +104,7 @@ class LatexPrinter(Visual):
 
     def constant_array(self, node: Expr, sign: str, zero: bool) -> Piece:  # noqa: ARG002
         """Constant matrices have their sizes below; a vector's size is rarely in doubt."""
-        sizes = r" \times ".join(map(str, node.dims)) if kind_of(node) == MATRIX else ""
+        sizes = r" \times ".join(map(str, node.dims)) if len(node.dims) > 1 else ""
         return Piece(ATOM, (sign, f"_{{{sizes}}}" if sizes else ""))
 
     def visit_index(self, node: Expr, pieces: list[Piece]) -> Piece:

@@ -64,6 +64,6 @@ def constructed(card: Card, count: int) -> list[Side]:
     """What a constructor may make of so many sizes (or, without sizes, of its context)."""
     results = [signature(text).result for text in card.signatures[None]]
     if count == 0 or card.name in VALUE_CONSTRUCTORS:
-        return results
+        return [r for r in results if len(r.axes) <= 2]
     exact = [r for r in results if len(set("".join(r.axes))) == count]
     return exact or [r for r in results if len(set(r.axes)) == 1 and count == 2 and "->ii" in card.signatures[None]]

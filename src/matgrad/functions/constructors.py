@@ -14,16 +14,18 @@ def commutation(m, n):
     return np.eye(int(m * n))[np.arange(int(m * n)).reshape(int(n), int(m)).T.ravel()]
 '''
 
+_ANY_ORDER = ("->ij", "->i", *("->" + "ijklmnop"[:order] for order in range(3, 9)))
+
 EYE = Card(
     "eye", "constructor", {None: ("->ii",)}, "the identity matrix, of a size given or found",
     lambda np, shape, *sizes: np.eye(shape[0]), latex=r"\mathbf{I}", unicode="I",
 )  # fmt: skip
 ONES = Card(
-    "ones", "constructor", {None: ("->ij", "->i")}, "all entries 1, of sizes given",
+    "ones", "constructor", {None: _ANY_ORDER}, "all entries 1, of sizes given",
     lambda np, shape, *sizes: np.ones(shape), latex=r"\mathbf{1}", unicode="𝟏",
 )  # fmt: skip
 ZEROS = Card(
-    "zeros", "constructor", {None: ("->ij", "->i")}, "all entries 0, of sizes given",
+    "zeros", "constructor", {None: _ANY_ORDER}, "all entries 0, of sizes given",
     lambda np, shape, *sizes: np.zeros(shape), latex=r"\mathbf{0}", unicode="𝟎",
 )  # fmt: skip
 VECTOR = Card(

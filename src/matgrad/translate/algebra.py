@@ -68,7 +68,14 @@ def transposed(expr: Expr) -> Expr:
         return expr.args[0]
     if expr.op == "call" and expr.kind == MATRIX and expr.value.name in ("eye", "diag"):
         return expr
+    if expr.op == "add" and all(_bare(a).op == "transpose" for a in expr.args):
+        args = [negative(_bare(a).args[0]) if a.op == "neg" else a.args[0] for a in expr.args]
+        return expr.replace(args=tuple(args), type=_turned(expr))  # A + B for (A' + B')'
     return Expr("transpose", (expr,), type=_turned(expr))
+
+
+def _bare(term: Expr) -> Expr:
+    return term.args[0] if term.op == "neg" else term
 
 
 def _turned(expr: Expr) -> Type:

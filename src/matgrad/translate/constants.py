@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from matgrad.dims import Dim
-from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Type
+from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, Expr, Type
 from matgrad.tensor.nodes import Constant
 from matgrad.translate.algebra import call, number, of_order
-from matgrad.translate.index_notation import LETTERS
 from matgrad.translate.operands import block_range, sliced
 
 Size = Callable[[Dim], Expr]
@@ -44,12 +43,18 @@ def _eye(dim: Dim, size: Size) -> Expr:
     return call("eye", size(dim), type=Type(MATRIX, (dim, dim)))
 
 
-def zero(shape: tuple[Dim, ...]) -> Expr:
-    """The array of this shape all of whose entries are 0."""
+def zero(shape: tuple[Dim, ...], size: Size) -> Expr:
+    """The array of this shape all of whose entries are 0, of sizes given where it has more than two axes."""
     if not shape:
         return number(0)
     if len(shape) > 2:
-        letters = LETTERS[: len(shape)]
-        fill = [call("vector", number(k > 0), type=Type(VECTOR, (dim,))) for k, dim in enumerate(shape)]
-        return Expr("einsum", tuple(fill), f"{','.join(letters)}->{letters}", type=of_order(shape))
+        return call("zeros", *map(size, shape), type=of_order(shape))
     return call("vector" if len(shape) == 1 else "matrix", number(0), type=of_order(shape))
+
+
+def sized_zero(shape: tuple[Dim, ...], size: Size) -> Expr:
+    """The same as a whole answer: zeros(m, n) where the sizes have names, matrix(0) for zeros(rows(X), cols(X))."""
+    sizes = [size(dim) for dim in shape]
+    if shape and all(e.op in ("name", "number") for e in sizes):
+        return call("zeros", *sizes, type=of_order(shape))
+    return zero(shape, size)

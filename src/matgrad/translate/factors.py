@@ -172,7 +172,9 @@ def is_palindrome(expr: Expr) -> bool:
 
 
 def is_zero(expr: Expr) -> bool:
-    """Whether it is written as 0, vector(0) or matrix(0)."""
+    """Whether it is written as 0, vector(0), matrix(0) or zeros(n)."""
+    if expr.op == "call" and expr.value.name == "zeros":
+        return True
     inner = expr.args[0] if expr.op == "call" and expr.value.name in ("vector", "matrix") else expr
     return inner.op == "number" and inner.value == 0
 

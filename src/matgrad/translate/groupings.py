@@ -14,7 +14,7 @@ from matgrad.translate.algebra import (
     product,
     transposed,
 )
-from matgrad.translate.terms import Term, flattened, shared_by_all, without
+from matgrad.translate.terms import Term, flattened, powers, shared_by_all, without
 
 Grouping = tuple[list[Term], Callable[[Expr, Fraction], Term], list[Term], Type]
 """Terms with something in common: the group, how to put it back around what is left, what is left, its type."""
@@ -174,34 +174,42 @@ def _diagonals(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
 
 
 def _common_hadamard(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
-    """u.*a + u.*b = u.*(a + b), for terms whose chain is one elementwise product."""
-
-    def parts(term: Term) -> list[Expr] | None:
-        if len(term.chain) != 1:
-            return None
-        (factor,) = term.chain
-        if factor.op == "product" and set(factor.value) == {".*"}:
-            return list(factor.args)
-        return [factor]
-
-    split = [(t, parts(t)) for t in terms]
+    """u.*a + u.*b = u.*(a + b), for terms whose chain is one elementwise product; u.^2 counts as u.*u."""
+    split = [(t, _entrywise_factors(t.chain[0]) if len(t.chain) == 1 else []) for t in terms]
     seen: dict[Expr, list[tuple[Term, list[Expr]]]] = {}
     for term, pieces in split:
-        for piece in dict.fromkeys(pieces or ()):
-            seen.setdefault(piece, []).append((term, pieces or []))
+        for piece in dict.fromkeys(pieces):
+            seen.setdefault(piece, []).append((term, pieces))
     for piece, members in seen.items():
-        if len(members) < 2 or any(len(p) < 1 for _, p in members) or all(len(p) == 1 for _, p in members):
+        if len(members) < 2 or all(len(p) == 1 for _, p in members):
             continue
         inner = []
         for term, pieces in members:
-            rest = list(pieces)
-            rest.remove(piece)
-            chain = (product([(".*", e) for e in rest]),) if rest else ()
+            rest = without(pieces, [piece])
+            chain = (product([(".*", e) for e in powers(rest)]),) if rest else ()
             inner.append(term._replace(chain=chain))
 
         def back(inside: Expr, sign: Fraction, piece: Expr = piece) -> Term:
             if inside.kind == SCALAR:
                 return flattened(Term(sign, (inside,), (), (piece,)))
-            return Term(sign, (), (), (product([(".*", piece), (".*", inside)]),))
+            factors = powers([piece, *_entrywise_factors(inside)])
+            return Term(sign, (), (), (product([(".*", e) for e in factors]),))
 
         yield [t for t, _ in members], back, inner, type_
+
+
+_MOST = 4
+"""Exponents up to which an entrywise power is taken apart into equal factors."""
+
+
+def _entrywise_factors(expr: Expr) -> list[Expr]:
+    """The factors of an elementwise product."""
+    found: list[Expr] = []
+    for factor in expr.args if expr.op == "product" and set(expr.value) == {".*"} else (expr,):
+        if factor.op == "power" and factor.value == ".^" and factor.args[1].op == "number":
+            count = factor.args[1].value
+            if count.denominator == 1 and count <= _MOST:
+                found += [factor.args[0]] * int(count)
+                continue
+        found.append(factor)
+    return found

@@ -11,8 +11,7 @@ from typing import Any
 
 from matgrad.dims import ONE, Dim
 from matgrad.formula.syntax import AT, MATRIX, RANGE, ROW, SCALAR, VECTOR, Expr, Type
-from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Constant, Einsum, Map, Node
+from matgrad.tensor.nodes import Constant, Einsum, Node
 from matgrad.translate.algebra import transposed
 from matgrad.translate.fused import Pairs, read_fused
 
@@ -27,10 +26,7 @@ def read_operands(node: Einsum, plain: Plain, size: SizeOf) -> Pairs:
 
 
 def indexed(pairs: Pairs, out: tuple[int, ...], plain: Plain, size: SizeOf) -> Pairs:
-    """Units and shifts on the axes of an array are indices: Σ e₁[i]·x[i] is x[1], and S'x is x[2:5].
-
-    A unit picks the same entry of all that it meets: (e₁.*x)'*y is x[1]*y[1], and e₁.*x is x[1]*e₁.
-    """
+    """Units and shifts on the axes of an array are indices: Σ e₁[i]·x[i] is x[1], and S'x is x[2:5]."""
     if not any(isinstance(node, Constant) and node.name in ("unit", "shift") for node, _ in pairs):
         return pairs
     picks: dict[int, tuple[Constant, int | None]] = {}
@@ -87,9 +83,6 @@ def _index(
     node: Node, labels: tuple[int, ...], picks: dict[int, tuple[Constant, int | None]], plain: Plain, size: SizeOf
 ) -> tuple[Expr, tuple[int, ...]]:
     """An array with its indices, and the labels that are left."""
-    if isinstance(node, Map) and node.function == "power" and all(x in picks and picks[x][1] is None for x in labels):
-        entry = b.einsum([(node.args[0], labels), *((picks[x][0], (x,)) for x in labels)], ())
-        return plain(b.power(entry, node.parameter)), ()  # x[1]^2 for (x.^2)[1]
     items, kept, dims, axes = [], [], [], []
     for axis, x in enumerate(labels):
         selection, small = picks.get(x, (None, x))

@@ -17,7 +17,9 @@ from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Name
 from matgrad.tensor.reading import updated
 from matgrad.translate.algebra import (
     addition,
+    as_row,
     call,
+    coefficient,
     cost,
     negated,
     negative,
@@ -26,11 +28,10 @@ from matgrad.translate.algebra import (
     times,
     transposed,
     turned_kron,
-    turned_product,
 )
 from matgrad.translate.applications import matrix_power, of_array, of_entries
 from matgrad.translate.blocks import in_blocks, written_out
-from matgrad.translate.constants import constant, zero
+from matgrad.translate.constants import constant, sized_zero, zero
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
 from matgrad.translate.factors import EXHAUSTIVE, dressed_cost, is_palindrome, is_zero, joined, total
 from matgrad.translate.filling import ones_shown
@@ -40,7 +41,7 @@ from matgrad.translate.means import with_means
 from matgrad.translate.norms import norm, squared
 from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
-from matgrad.translate.spreading import is_sum, spread_sums, worth_spreading
+from matgrad.translate.spreading import is_outer, is_sum, spread_sums, worth_spreading
 from matgrad.translate.terms import Ordering, Term, flattened
 
 
@@ -62,6 +63,8 @@ class Recovery:
 
     def formula(self, root: Node) -> Expr:
         """The node as a formula."""
+        if b.is_zero(root):
+            return sized_zero(root.shape, self.size)
         found = written_out(root, self.plain, self.size)
         other = updated(root)
         if other is not None:
@@ -158,18 +161,18 @@ class Recovery:
 
     def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False) -> Expr:
         if len(shape) > 2:
-            return addition([self._scaled_tensor(factor, term) for factor, term in terms])
+            tensors = [self._scaled_tensor(factor, term) for factor, term in terms]
+            return addition([e for e in tensors if not is_zero(coefficient(e)[1])] or [zero(shape, self.size)])
         parts = sorted((self._term(factor, term) for factor, term in terms), key=self.order.rank_term)
         parts = [part for part in parts if not any(is_zero(e) for e in (*part.scalars, *part.chain))]
         if not parts:
-            return zero(shape)
+            return zero(shape, self.size)
         sign = 1 if parts[0].coefficient.numerator > 0 else -1
         oriented = parts if sign > 0 else [part._replace(coefficient=-part.coefficient) for part in parts]
         whole = total(oriented, self.order, of_order(shape))
         if len(shape) == 2 and not turning and sum(e.op == "transpose" for e in walk(whole)) > len(terms):
             turned = self._total([(sign * f, b.transpose(t)) for f, t in terms], shape[::-1], turning=True)
-            back = turned_product(turned.args[0] if turned.op == "neg" else turned)
-            whole = self.order.best([whole, negative(back) if turned.op == "neg" else back])
+            whole = self.order.best([whole, as_row(turned)])
         return whole if sign > 0 else negative(whole)
 
     def _scaled_tensor(self, factor: Fraction, term: Node) -> Expr:
@@ -195,7 +198,7 @@ class Recovery:
 
     def _einsum(self, node: Einsum) -> Expr:
         if b.is_zero(node):
-            return zero(node.shape)
+            return zero(node.shape, self.size)
         found = self._contraction(node)
         square = len(node.shape) == 2 and node.shape[0] == node.shape[1] and not is_palindrome(found)
         spread = self._spread(node, square)
@@ -204,13 +207,15 @@ class Recovery:
     def _spread(self, node: Einsum, square: bool) -> Expr | None:
         """The same with a sum among its factors multiplied out and factored anew.
 
-        A'*(u + v)*A for (A'*u + A'*v)*A, where the product is square, and S + S*A*S for S*(inv(S) + A)*S.
+        A'*(u + v)*A for (A'*u + A'*v)*A, where the product is square, S + S*A*S for S*(inv(S) + A)*S,
+        and tr(A*B) + u'*B*v for tr((A + v*u')*B).
         """
         pairs = list(zip(node.operands, node.subscripts, strict=True))
         for k, (operand, labels) in enumerate(pairs):
             if isinstance(operand, Sum) and len(labels) == 2 and len(operand.terms) <= EXHAUSTIVE:
                 rest = pairs[:k] + pairs[k + 1 :]
-                if not any(len(s) == 2 and worth_spreading(n, operand, square) for n, s in rest):
+                dissolves = not node.shape and any(is_outer(term) for _, term in operand.terms)
+                if not dissolves and not any(len(s) == 2 and worth_spreading(n, operand, square) for n, s in rest):
                     continue
                 sizes = dict(enumerate(node.sizes))
                 terms = [
@@ -320,20 +325,29 @@ class Recovery:
         if node not in self._turned:
             candidates = [transposed(straight)]
             if isinstance(node, Sum):
+                candidates.append(as_row(straight))
                 turned = self._total(
                     [(sign * f, b.transpose(t)) for f, t in node.terms], node.shape[::-1], turning=True
                 )
                 candidates.append(negated(turned.args[0]) if turned.op == "neg" else turned)
             elif isinstance(node, Map) and len(node.args) == 1 and node.function != "function" and sign > 0:
-                candidates.append(_with_argument(straight, self.plain(b.transpose(node.args[0]))))
+                arg = self.plain(b.transpose(node.args[0]))
+                candidates += [_with_argument(node, straight, arg)] if arg.op != "transpose" else []
             best = self.order.best(candidates)
             is_typed = straight in self.typed  # the formula's own sums are recognised best as typed
             self._turned[node] = candidates[0] if is_typed and cost(candidates[0]) <= cost(best) + 2 else best
         return self._turned[node]
 
 
-def _with_argument(expr: Expr, arg: Expr) -> Expr:
+def _with_argument(node: Map, expr: Expr, arg: Expr) -> Expr:
     """The same function of another argument (the transposed one)."""
+    if node.function == "power" and node.parameter < 0 and expr.op == "product" and expr.value == ("./",):
+        one, below = expr.args
+        return expr.replace(args=(one, arg if node.parameter == -1 else _applied(below, arg)), type=arg.type)
+    return _applied(expr, arg)
+
+
+def _applied(expr: Expr, arg: Expr) -> Expr:
     if expr.op == "call":
         return expr.replace(args=(arg,), type=arg.type)
     if expr.op == "power":

@@ -14,6 +14,20 @@ def worth_spreading(factor: Node, total: Sum, square: bool) -> bool:
     return any(isinstance(p, Apply) and p.function == "inv" and p.arg is factor for p in parts)
 
 
+def is_outer(node: Node) -> bool:
+    """Whether a matrix is a column times a row, so that its trace with another is no trace any more: u'*A*v."""
+    if not isinstance(node, Einsum) or len(set(node.out)) < 2 or len(node.out) != 2:
+        return False
+    reached = {node.out[0]}
+    left = [set(labels) for labels in node.subscripts]
+    while True:
+        met = [labels for labels in left if labels & reached]
+        if not met:
+            return node.out[1] not in reached
+        reached.update(*met)
+        left = [labels for labels in left if labels not in met]
+
+
 def is_sum(node: Node) -> bool:
     """A Sum, or a number times a Sum."""
     if isinstance(node, Einsum):

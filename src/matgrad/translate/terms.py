@@ -12,9 +12,11 @@ from matgrad.tensor import builders as b
 from matgrad.translate.algebra import (
     cost,
     names,
+    negative,
     number,
     power,
     product,
+    transposed,
 )
 from matgrad.translate.splitting import split_scalar
 
@@ -88,7 +90,7 @@ def chained(factors: Sequence[Expr]) -> Expr:
 def runs(chain: Sequence[Expr]) -> Sequence[Expr]:
     """Equal neighbours in a chain as a power, where that is no longer: X'*X'*X' is X'^3."""
     if all(a != b for a, b in pairwise(chain)):
-        return chain
+        return _repeated(chain)
     found: list[Expr] = []
     for factor, group in groupby(chain):
         members = list(group)
@@ -98,6 +100,19 @@ def runs(chain: Sequence[Expr]) -> Sequence[Expr]:
                 members = [whole]
         found += members
     return found
+
+
+def _repeated(chain: Sequence[Expr]) -> Sequence[Expr]:
+    """A chain that is one block several times as a power, where that is shorter: M*G*M*G is (M*G)^2."""
+    for length in range(2, len(chain) // 2 + 1):
+        count, left = divmod(len(chain), length)
+        if not left and all(a == b for a, b in zip(chain, chain[length:], strict=False)):
+            block = product([("*", e) for e in chain[:length]])
+            if block.kind == "matrix":
+                whole = Expr("power", (block, number(count)), "^", type=block.type)
+                if cost(whole) < cost(product([("*", e) for e in chain])):
+                    return [whole]
+    return chain
 
 
 def powers(scalars: Sequence[Expr]) -> list[Expr]:
@@ -140,7 +155,30 @@ def flattened(term: Term) -> Term:
             else:
                 chain.append(arg)
     scalars, below = _cancelled(scalars, below)
-    return Term(coefficient, tuple(scalars), tuple(below), tuple(chain))
+    if len(chain) > 1 and chain[0].op == "add":
+        mirrored = _mirrored(chain[0], chain[-1])
+        if mirrored:
+            coefficient, chain = coefficient * mirrored, [*chain[:-1], transposed(chain[0])]
+    return Term(coefficient, tuple(scalars), tuple(below), _without_identities(chain))
+
+
+def _mirrored(first: Expr, last: Expr) -> int:
+    """1 or -1 where the last factor is ±first', term by term: (u - v)*C*(v' - u') is -(u - v)*C*(u - v)'."""
+    turned = transposed(last)
+    if turned.op == "transpose" and last.op == "add":
+        other = [negative(transposed(a.args[0])) if a.op == "neg" else transposed(a) for a in last.args]
+    else:
+        other = list(turned.args) if turned.op == "add" else []
+    terms = set(first.args)
+    if terms == {negative(a) for a in other}:
+        return -1
+    return 1 if terms == set(other) and cost(transposed(first)) < cost(last) else 0
+
+
+def _without_identities(chain: list[Expr]) -> tuple[Expr, ...]:
+    """eye*A as A: where the terms that stood beside an identity cancelled."""
+    left = [e for e in chain if not (e.op == "call" and e.value.name == "eye")]
+    return tuple(left or chain[:1])
 
 
 def _cancelled(above: list[Expr], below: list[Expr]) -> tuple[list[Expr], list[Expr]]:

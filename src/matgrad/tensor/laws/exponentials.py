@@ -141,6 +141,45 @@ def _broadcast_axes(node: Node) -> set[int]:
     return {k for k, x in enumerate(node.out) if x not in used and node.out.count(x) == 1}
 
 
+_SHIFTED = {"softmax": False, "argmax": False, "argmin": False, "logsumexp": True, "max": True, "min": True}
+"""Functions of all entries, and whether a number added to all of them is added to the value, or makes no difference."""
+
+
+@b.APPLY_LAWS.add(
+    "shift",
+    "softmax(x + c) = softmax(x), logsumexp(x + c) = logsumexp(x) + c",
+    because="exp(c) stands above and below",
+    examples=(
+        ("softmax(x - max(x))", "x: vector(n)"),
+        ("logsumexp(X + x, dim=2)", "X: matrix(m,n); x: scalar"),
+        ("max(x + y'*y)", "x: vector(n); y: vector(m)"),
+    ),
+)
+def shift(function: str, arg: Node, parameter: Any) -> Node | None:
+    """f(x + c) = f(x), or f(x) + c, where c is the same for all entries that f takes together."""
+    if function not in _SHIFTED or not parameter:
+        return None
+    kept = tuple(range(len(arg.shape) - parameter))
+    over = set(range(len(kept), len(arg.shape)))
+    terms = b.linear_terms(arg)
+    same = [term for term in terms if over <= _broadcast_axes(term)]
+    if not same or len(same) == len(terms):
+        return None
+    found = b.apply(function, b.add([scaled(t, factor) for t, factor in terms.items() if t not in same]), parameter)
+    if not _SHIFTED[function]:
+        return found
+    return b.add([found, *(scaled(_on_axes(term, kept), terms[term]) for term in same)])
+
+
+def _on_axes(term: Node, kept: tuple[int, ...]) -> Node:
+    """A contraction without the axes along which it is broadcast."""
+    assert isinstance(term, Einsum)
+    out = [term.out[k] for k in kept]
+    gone = {x for k, x in enumerate(term.out) if k not in kept}
+    sizes = {x: dim for x, dim in enumerate(term.sizes) if x not in gone}
+    return einsum(list(zip(term.operands, term.subscripts, strict=True)), out, term.coefficient, sizes)
+
+
 @b.SUM_LAWS.add(
     "hyperbolic",
     "exp(x) + exp(-x) = 2*cosh(x), exp(x) - exp(-x) = 2*sinh(x)",

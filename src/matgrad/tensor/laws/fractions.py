@@ -6,7 +6,7 @@ What is divided by was divided by before, so no condition is added.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from matgrad.dims import Dim
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, Operand, einsum, map_, power, scaled
 from matgrad.tensor.laws.shared import is_map, multiplied_out, power_of, weight
-from matgrad.tensor.nodes import Einsum, Map, Node, Sum
+from matgrad.tensor.nodes import Einsum, Map, Node, Sum, Symbol
 
 Terms = dict[Node, Fraction]
 Key = tuple[Node, tuple[int, ...]]
@@ -52,6 +52,7 @@ class Product:
         operands = [o for o in self.operands if (power_of(o[0])[0], o[1]) not in self.below]
         for (base, labels), count in extra.items():
             operands += [(base, labels)] * int(count)
+            operands += [(power(base, count % 1), labels)] if count % 1 else []
         return multiplied_out(operands, self.out, self.coefficient, self.sizes, axes)
 
 
@@ -82,29 +83,112 @@ def common_denominator(terms: Terms) -> Node | None:
         return None
     found = [Product.of(node) for node in terms if isinstance(node, Einsum) or is_map(node, "power")]
     parts = [part for part in found if part is not None and part.below]
+    multiplied = any(isinstance(n, Sum) for part in parts for n, _ in part.operands)
+    if multiplied and len(parts) < len(terms):
+        parts = [part for part in map(Product.of, terms) if part is not None]
     keys = dict.fromkeys(key for part in parts for key in part.below)
     most = {key: max(part.below.get(key, Fraction(0)) for part in parts) for key in keys}
     if all(count.numerator <= 0 for count in most.values()):
         return None
     missing = [{key: most[key] - part.below.get(key, Fraction(0)) for key in keys} for part in parts]
     counts = [count for extra in missing for count in extra.values()]
-    if not 1 < len(parts) <= MOST or any(count.denominator != 1 or count > MOST for count in counts):
+    if not 1 < len(parts) <= MOST or any(count > MOST for count in counts):
         return None
-    if not any(count and isinstance(base, Sum) for extra in missing for (base, _), count in extra.items()):
+    divided = any(count and isinstance(base, Sum) for extra in missing for (base, _), count in extra.items())
+    if not divided and not multiplied:
         return None
+    axes = {axes for _, axes in keys} | ({parts[0].out} if multiplied else set())
+    grown = [part.above(extra, axes) for part, extra in zip(parts, missing, strict=True)]
     above: Terms = {}
-    for part, extra in zip(parts, missing, strict=True):
-        grown = part.above(extra, {axes for _, axes in keys})
-        if grown is None:
+    for part, products in zip(parts, grown, strict=True):
+        if products is None:
             return None
-        for product in grown:
+        for product in products:
             b.collect(above, product, terms[part.node])
+    cancelled = len(above) < sum(len(products or ()) for products in grown)
+    if not divided and not cancelled:
+        return None
     below = [(power(base, -count), axes) for (base, axes), count in most.items()]
     if not above:
         return None
     numerator = b.add([scaled(node, factor) for node, factor in above.items()])
+    broken = any(count.denominator != 1 for count in counts)
+    if broken and not cancelled and all(base is not numerator for base, _ in keys):
+        return None
     rest = [scaled(node, factor) for node, factor in terms.items() if all(node is not part.node for part in parts)]
     return b.add([einsum([(numerator, parts[0].out), *below], parts[0].out), *rest])
+
+
+@b.READING_LAWS.add(
+    "common denominator inside",
+    "X'*(u./v) - X'*(w./v.^2) = X'*((u.*v - w)./v.^2), where something cancels in the numerator",
+    because="distributivity, and both sides times the denominator",
+    examples=(
+        ("A'*diag(1./(1 + x.^2))*A - A'*diag(2*x.^2./(1 + x.^2).^2)*A", "A: matrix(m,n); x: vector(m)"),
+        ("diag(1./sqrt(c^2 + x.^2)) - diag(x.^2./(c^2 + x.^2).^(3/2))", "x: vector(n); c: scalar"),
+    ),
+)
+def denominator_inside(terms: Terms) -> Node | None:
+    """A'·diag(u./v)·A - A'·diag(w./v²)·A = A'·diag((u.*v - w)./v²)·A: terms that differ in one vector only."""
+    if not 1 < len(terms) <= 2 * MOST:
+        return None
+    groups: dict[Node, dict[Node, Node]] = {}
+    for term in terms:
+        for around, vector in _vectors(term):
+            groups.setdefault(around, {})[vector] = term
+    for around, group in groups.items():
+        inside: Terms = {}
+        for vector, term in group.items():
+            b.collect(inside, vector, terms[term])
+        merged = common_denominator(inside) if len(group) > 1 else None
+        if merged is not None:
+            assert isinstance(around, Einsum)
+            operands = [(merged if _is_hole(n) else n, labels) for n, labels in _operands(around)]
+            rest = [scaled(term, factor) for term, factor in terms.items() if term not in group.values()]
+            return b.add([einsum(operands, around.out, around.coefficient, dict(enumerate(around.sizes))), *rest])
+    return None
+
+
+def _vectors(term: Node) -> Iterator[tuple[Node, Node]]:
+    """The vectors with a denominator in a contraction, each with what is around it: a contraction with a hole."""
+    if not isinstance(term, Einsum):
+        return
+    operands = _operands(term)
+    for x in dict.fromkeys(labels[0] for n, labels in operands if len(labels) == 1 and isinstance(n, Map)):
+        if _below([o for o in operands if o[1] == (x,)], (x,)) and term.out != (x,):
+            around, own = _hanging(operands, x, term.out)
+            hole = b.symbol(_HOLE, (term.sizes[x],))
+            sizes = {y: term.sizes[y] for y in term.out}
+            yield einsum([*around, (hole, (x,))], term.out, term.coefficient, sizes), einsum(own, (x,))
+
+
+def _hanging(operands: list[Operand], x: int, out: tuple[int, ...]) -> tuple[list[Operand], list[Operand]]:
+    """What is left, and the vectors that hang on one label and on nothing else, equal ones as powers."""
+    left = list(operands)
+    vectors: dict[Node, int] = {}
+    for start in operands:
+        if x not in start[1] or start not in left:
+            continue
+        part, reached = [start], set(start[1]) - {x}
+        while more := [o for o in left if o not in part and reached & set(o[1])]:
+            part += more
+            reached.update(*(set(labels) - {x} for _, labels in more))
+        if not reached & set(out):
+            left = [o for o in left if o not in part]
+            vector = einsum(part, (x,))
+            vectors[vector] = vectors.get(vector, 0) + 1
+    return left, [(power(vector, count), (x,)) for vector, count in vectors.items()]
+
+
+_HOLE = "<hole>"
+
+
+def _is_hole(node: Node) -> bool:
+    return isinstance(node, Symbol) and node.name == _HOLE
+
+
+def _operands(node: Einsum) -> list[Operand]:
+    return list(zip(node.operands, node.subscripts, strict=True))
 
 
 @b.SUM_LAWS.add(

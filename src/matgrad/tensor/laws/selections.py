@@ -13,17 +13,18 @@ from matgrad.dims import ONE, Dim
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, einsum, map_, power, scaled
 from matgrad.tensor.facts import of_function
-from matgrad.tensor.laws.shared import block_on, disjoint, placed, position, span
-from matgrad.tensor.nodes import Constant, Node, Sum
+from matgrad.tensor.laws.shared import block_on, disjoint, is_map, placed, position, span
+from matgrad.tensor.nodes import Constant, Einsum, Node, Sum
 
 
 @b.NETWORK_LAWS.add(
     "unit vectors, shifts and fused axes",
-    "e_i'*e_j = δ_ij, Σ e_i = 1, S'*S = eye on one block and 0 across blocks",
+    "e_i'*e_j = δ_ij, diag(e_i) = e_i*e_i', Σ e_i = 1, S'*S = eye on one block and 0 across blocks",
     on=(Constant,),
     because="the rows of a selection are unit vectors",
     examples=(
         ("x[2]*x[3]", "x: vector(4)"),
+        ("x'*diag(eye(4)[:,2])*y", "x: vector(4); y: vector(4)"),
         ("sum([x; y])", "x: vector(n); y: vector(m)"),
         ("vec(X)'*vec(Y)", "X: matrix(m,n); Y: matrix(m,n)"),
         ("tr(kron(A, X))", "A: matrix(m,m); X: matrix(n,n)"),
@@ -55,6 +56,8 @@ def _alone(net: Network, place: int, node: Constant, labels: tuple[int, ...]) ->
     lonely = [x for x in labels if net.count(x) == 1]
     if node.name == "unit" and lonely:
         return net.replaced([place], drop=lonely)
+    if node.name == "unit" and net.count(labels[0]) > 2:
+        return _picked(net, place, node, labels[0])
     if node.name == "fuse" and labels[0] in lonely:
         return net.replaced([place], drop=labels[:1])
     if node.name == "fuse" and sorted(lonely) == sorted(labels[1:]):
@@ -62,6 +65,28 @@ def _alone(net: Network, place: int, node: Constant, labels: tuple[int, ...]) ->
     if node.name == "shift" and labels[0] in lonely and labels[1] not in lonely:
         return net.replaced([place], drop=[labels[0]])
     return None
+
+
+def _picked(net: Network, place: int, unit: Constant, label: int) -> Network:
+    """A unit vector picks its entry of all that it meets: diag(eᵢ) = eᵢ*eᵢ', (eᵢ.*x)'*y = (eᵢ'*x)*(eᵢ'*y)."""
+    sizes = dict(net.sizes)
+    (dim,) = unit.shape
+    units: list[tuple[Node, tuple[int, ...]]] = []
+
+    def apart(labels: tuple[int, ...]) -> tuple[int, ...]:
+        found = []
+        for x in labels:
+            if x == label:
+                x = 1 + max(sizes)
+                sizes[x] = dim
+                units.append((unit, (x,)))
+            found.append(x)
+        return tuple(found)
+
+    rest = [(node, apart(labels)) for k, (node, labels) in enumerate(net.operands) if k != place]
+    out = apart(net.out)
+    del sizes[label]
+    return Network([*rest, *units], out, net.coefficient, sizes)
 
 
 def _selected(
@@ -73,7 +98,7 @@ def _selected(
     if a.name != b_.name:
         return None
     if a.name == "unit" and s == t and disjoint(a, b_):
-        return Network([], net.out, Fraction(0), net.sizes)  # different units: equal ones were merged as a power
+        return Network([], net.out, Fraction(0), net.sizes)  # different units: equal ones were merged
     if a.name == "fuse" and a is b_:
         if s[0] == t[0]:
             # F[f,i,k]·F[f,j,l] = δij·δkl·F[f,i,k], whatever else f is used for
@@ -97,17 +122,79 @@ def _component(
     (shift, (large, small)), (unit, (at,)) = sorted(zip(nodes, labels, strict=True), key=lambda p: p[0].name)
     if at not in (large, small):
         return None
-    alone = net.count(at) == 2  # else the unit vector picks the same entry of what else is there
-    gone, kept = ([at], []) if alone else ([], [(unit, (at,))])
     offset, place = shift.parameter, position(unit)
     if at == small:
-        return net.replaced(places, [(b.unit(shift.shape[0], place + offset), (large,)), *kept], drop=gone)
+        return net.replaced(places, [(b.unit(shift.shape[0], place + offset), (large,))], drop=[at])
     if disjoint(shift, unit):
         return Network([], net.out, Fraction(0), net.sizes)
     inside = place - offset
     if not ((inside - ONE).is_nonnegative and (shift.shape[1] - inside).is_nonnegative):
         return None
-    return net.replaced(places, [(b.unit(shift.shape[1], inside), (small,)), *kept], drop=gone)
+    return net.replaced(places, [(b.unit(shift.shape[1], inside), (small,))], drop=[at])
+
+
+@b.NETWORK_LAWS.add(
+    "entries of a power",
+    "(x.^k)[2] = x[2]^k, (x.^k)[2:4] = x[2:4].^k",
+    on=(Constant,),
+    because="a power acts on each entry",
+    examples=(
+        ("(x.^2)[2]", "x: vector(4)"),
+        ("sum((X.^3)[2,:])", "X: matrix(m,n)"),
+        ("y'*(1./x)[2:4]", "x: positive vector(5); y: vector(3)"),
+    ),
+)
+def entries_of_power(net: Network) -> Network | None:
+    """(x.^k)[i] = x[i]^k, for entries, rows and ranges."""
+    picks = {s[0]: (k, (n, s)) for k, (n, s) in enumerate(net.operands) if _is_selection(n) and net.count(s[0]) == 2}
+    for place, (node, labels) in enumerate(net.operands):
+        if is_map(node, "power") and len(set(labels)) == len(labels):
+            met = [picks[x] for x in labels if x in picks]
+            if met:
+                small = tuple(x for y in labels for x in (picks[y][1][1][1:] if y in picks else (y,)))
+                inner = einsum([(node.args[0], labels), *(pick for _, pick in met)], small)  # type: ignore[attr-defined]
+                gone = [x for x in labels if x in picks]
+                found = power(inner, node.parameter)  # type: ignore[attr-defined]
+                return net.replaced([place, *(k for k, _ in met)], [(found, small)], drop=gone)
+    return None
+
+
+@b.NETWORK_LAWS.add(
+    "entry of a sum",
+    "(u + e_1)[1] = u[1] + 1",
+    on=(Sum,),
+    because="an entry of a sum is the sum of the entries; only where that simplifies a term",
+    examples=(
+        ("(x + eye(4)[:,2])[2]", "x: vector(4)"),
+        ("y'*(X + x*eye(4)[:,2]')[:,1]", "X: matrix(m,4); x: vector(m); y: vector(m)"),
+    ),
+)
+def entry_of_sum(net: Network) -> Node | None:
+    """(u + e₁)[1] = u[1] + 1: a unit vector picks from each term, where one of them has selections on that axis."""
+    picks = {s[0] for n, s in net.operands if isinstance(n, Constant) and n.name == "unit" and net.count(s[0]) == 2}
+    for i, (node, labels) in enumerate(net.operands if picks else []):
+        if isinstance(node, Sum) and any(x in picks and _selects(node, axis) for axis, x in enumerate(labels)):
+            rest = [operand for j, operand in enumerate(net.operands) if j != i]
+            parts = [
+                einsum([*rest, (term, labels)], net.out, net.coefficient * factor, net.sizes)
+                for factor, term in node.terms
+            ]
+            return b.add(parts)
+    return None
+
+
+def _selects(node: Node, axis: int) -> bool:
+    """Whether a unit or a shift stands on an axis of a node, or of a term of it."""
+    if isinstance(node, Sum):
+        return any(_selects(term, axis) for _, term in node.terms)
+    if isinstance(node, Einsum):
+        pairs = zip(node.operands, node.subscripts, strict=True)
+        return any(x == node.out[axis] and _selects(n, k) for n, s in pairs for k, x in enumerate(s))
+    return _is_selection(node)
+
+
+def _is_selection(node: Node) -> bool:
+    return isinstance(node, Constant) and node.name in ("unit", "shift")
 
 
 @b.NETWORK_LAWS.add(
