@@ -37,7 +37,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("analysis",),
     ("",),
     ("serving",),
-    ("cli_data", "cli_options", "cli_output"),
+    ("cli_data", "cli_output"),
+    ("cli_jacobians",),
+    ("cli_options",),
     ("cli",),
     ("__main__",),
 )

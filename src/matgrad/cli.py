@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    parser = parser_for(_derive, _evaluate, _explain, _facts, _check, _serve)
+    parser = parser_for(_derive, _evaluate, _explain, _facts, _check, _serve, _jacobians)
     try:
         options = parser.parse_args([not_an_option(word) for word in given])
         command: Command | None = options.command
@@ -330,6 +330,20 @@ def _evaluate(options: argparse.Namespace) -> int:
         _print_json({"formula": formula.text, "shape": list(formula.shape), "value": plain_data(value)})
     else:
         _print(show_value(value))
+    return FINE
+
+
+# -- matgrad linearize, sensitivity, propagate, implicit, degeneracy, slope, maps, contours
+
+
+def _jacobians(options: argparse.Namespace) -> int:
+    formula = _value_only(_formula(options), options.answer.__name__.strip("_"))
+    found = options.answer(formula, options)
+    if options.json:
+        _print_json(plain_data(found.to_dict()))
+    else:
+        text = str(found)
+        _print(text if _can_print(text) else ascii_only(text))
     return FINE
 
 

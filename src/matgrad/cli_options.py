@@ -10,6 +10,7 @@ from matgrad import MatgradError, __version__
 from matgrad.answer.derivative import SYMMETRIC
 from matgrad.answer.layout import LAYOUTS
 from matgrad.cli_data import EXAMPLE
+from matgrad.cli_jacobians import add_commands as add_jacobians
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -27,7 +28,13 @@ def not_an_option(word: str) -> str:
 
 
 def parser_for(
-    derive: Command, evaluate: Command, explain: Command, facts: Command, check: Command, serve: Command
+    derive: Command,
+    evaluate: Command,
+    explain: Command,
+    facts: Command,
+    check: Command,
+    serve: Command,
+    jacobians: Command,
 ) -> argparse.ArgumentParser:
     """The parser of all options; it sets ``command`` to one of the functions, or to None."""
     parser = _Parser(
@@ -39,6 +46,7 @@ def parser_for(
   matgrad facts "logsumexp(A*x)" --in x
   matgrad check "norm2(A*x - b)^2" --wrt x --answer "2*A*(A*x - b)"
   matgrad eval "norm2(x)^2" --at "x=[1,2]"
+  matgrad sensitivity "a*b^3/c" --at "a=2; b=5; c=4"
 
 matgrad COMMAND --help says more.""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -52,6 +60,7 @@ matgrad COMMAND --help says more.""",
     _add_facts(commands).set_defaults(command=facts)
     _add_check(commands).set_defaults(command=check)
     _add_eval(commands).set_defaults(command=evaluate)
+    add_jacobians(commands, jacobians)
     _add_mcp(commands).set_defaults(command=serve)
     return parser
 

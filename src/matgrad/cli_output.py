@@ -345,8 +345,10 @@ def show_number(number: float) -> str:
 
 def plain_data(value: Any) -> Any:
     """A value for JSON, which knows no infinities: these become text."""
-    if isinstance(value, list):
+    if isinstance(value, Mapping):
+        return {name: plain_data(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
         return [plain_data(entry) for entry in value]
     if hasattr(value, "tolist"):
         return plain_data(value.tolist())
-    return value if math.isfinite(value) else str(value)
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

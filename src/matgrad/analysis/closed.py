@@ -25,10 +25,10 @@ def simplified(formula: Formula, expr: Expr, more: Mapping[str, Declaration] | N
     return Formula(made.print(found), made.where, made.typed, expr.type)
 
 
-def shortest(formula: Formula, expr: Expr) -> Formula:
+def shortest(formula: Formula, expr: Expr, more: Mapping[str, Declaration] | None = None) -> Formula:
     """A formula of this tree as it is, or simplified if that is no longer."""
-    plain = formula_of(formula, expr)
-    normal = simplified(formula, expr)
+    plain = formula_of(formula, expr, more)
+    normal = simplified(formula, expr, more)
     return normal if cost(normal.program.body) <= cost(plain.program.body) else plain
 
 

@@ -241,13 +241,15 @@ def _greys() -> Any:
 
 
 def _levels(values: Array) -> Array:
-    """Levels that lie closer to each other near the lowest value, as the lines of a valley should."""
+    """Levels that lie closer to each other near the lowest value, as the lines of a valley should; even elsewhere."""
     ordered = np.sort(values[np.isfinite(values)])
     if not ordered[-1] > ordered[0]:
         return np.array([])
     low, fifth, most, high = np.quantile(ordered, [0, 0.05, 0.95, 0.98])
     base = fifth if fifth - low > most - fifth else low  # it falls without bound: the bulk counts
-    return np.unique(base + (high - base) * np.linspace(0, 1, LEVELS) ** 2)
+    inside = values[1:-1, 1:-1]
+    valley = np.isfinite(inside).any() and np.nanmin(inside) <= low
+    return np.unique(base + (high - base) * np.linspace(0, 1, LEVELS) ** (2 if valley else 1))
 
 
 def _model(axes: Any, setting: Setting, flat: Plane, window: _Window, through: float | None, where: str) -> None:
@@ -258,7 +260,9 @@ def _model(axes: Any, setting: Setting, flat: Plane, window: _Window, through: f
     moves = np.stack(np.meshgrid(s - here[0], t - here[1]), axis=-1)
     change = moves @ gradient + 0.5 * np.einsum("...i,ij,...j", moves, hessian, moves)
     values = np.linalg.eigvalsh(hessian)
-    level = 0.0 if through is None else float(np.max(np.abs(values))) * through**2 / 2 * (1 if values[-1] > 0 else -1)
+    bend = float(np.max(np.abs(values))) * (through or 0.0) / 2
+    tilted = float(np.linalg.norm(gradient)) > 0.1 * bend  # else the line through the point is next to nothing
+    level = 0.0 if through is None or tilted else bend * through * (1 if values[-1] > 0 else -1)
     if not change.min() < level < change.max():
         return
     axes.contour(s, t, change, levels=[level], colors="#7F3C8D", linewidths=1.6, linestyles="dashed", zorder=3)

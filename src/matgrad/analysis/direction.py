@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from matgrad.analysis.closed import formula_of, fresh
+from matgrad.analysis.closed import fresh, shortest
 from matgrad.analysis.maps import Pushforward
 from matgrad.analysis.plane import hessian_product
 from matgrad.analysis.report import array, labelled, number
@@ -109,7 +109,7 @@ class Directional:
             type_ = of_order(d.expr.dims)
             more[u] = Declaration(type_.kind, type_.dims)
             terms.append(_along(Expr("name", value=u, type=type_), d.expr))
-        return formula_of(formula, addition(terms), more).text
+        return shortest(formula, addition(terms), more).text
 
     @property
     def value(self) -> float:

@@ -1,0 +1,66 @@
+"""The commands about Jacobians: what they print, what they write, and how they refuse."""
+
+import json
+
+import pytest
+
+from matgrad.cli import main
+
+
+def run(capsys, *arguments):
+    status = main(list(arguments))
+    printed = capsys.readouterr()
+    return status, printed.out + printed.err
+
+
+CASES = [
+    (["sensitivity", "a*b^3/c", "--at", "a=2; b=5; c=4"], "f       b      3     37.5"),
+    (["linearize", "exp(x)", "--at", "x=0"], "dx ↦ exp(x) + dx*exp(x) + 0.5*dx^2*exp(x)"),
+    (["propagate", "a*b", "--at", "a=3; b=4", "--std", "a=0.1", "--covariance", "b=0.04"], "b^2*var_a + a^2*var_b"),
+    (["implicit", "A*y - b", "--unknown", "y", "--wrt", "b,A"], "-kron(y', inv(A))"),
+    (["degeneracy", "[x[1]^2 + x[2]; x[1]*x[2]]", "--at", "x=[1,2]"], "1 of 2: singular"),
+    (["slope", "x'*x", "--at", "x=[3,4]"], "(0.6, 0.8)"),
+    (["slope", "x'*x", "--at", "x=[3,4]", "--along", "x=[1,0]"], "u'*∇f = 2*u'*x"),
+    (["slope", "x'*x", "--at", "x=[3,4]", "--step", "best"], "η = 0.5, to x = (0, 0)"),
+    (["maps", "A*X", "--wrt", "X"], "Ybar ↦ A'*Ybar"),
+    (["maps", "y = A*x; norm2(y)^2", "--wrt", "x", "--through", "y"], "ybar = 2*fbar*y; xbar = A'*ybar"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), CASES, ids=str)
+def test_commands(capsys, arguments, said):
+    status, printed = run(capsys, *arguments)
+    assert status == 0, printed
+    assert said in printed
+    status, printed = run(capsys, *arguments, "--json")
+    assert status == 0
+    assert isinstance(json.loads(printed), dict)
+
+
+def test_pictures(capsys, tmp_path):
+    target = tmp_path / "saddle.svg"
+    arguments = ["contours", "x[1]^2 - x[2]^2 + x[3]^2", "--at", "x=[0,0,1]", "--plot", str(target)]
+    assert run(capsys, *arguments, "--plane", "x[1]; x[2]")[0] == 0
+    assert "<svg" in target.read_text(encoding="utf-8")
+    assert run(capsys, "linearize", "sin(x)", "--at", "x=1", "--plot", str(tmp_path / "e.png"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sensitivity", "a*b"], '--at "a=…; b=…"'),
+        (["sensitivity", "A*x", "--at", "A=[1,2;3,4]; x=3", "--where", "x: vector(n)"], "x=[3]"),
+        (["propagate", "a*b", "--at", "a=1;b=2"], "how uncertain the variables are"),
+        (["propagate", "a*b", "--at", "a=1;b=2", "--std", "a=1", "--covariance", "a=1"], "both a covariance"),
+        (["implicit", "A*y - b", "--unknown", "y"], "--unknown y --wrt x"),
+        (["slope", "x'*x", "--at", "x=[1,2]", "--step", "far"], "'best'"),
+        (["contours", "x'*x", "--at", "x=[1,2]", "--plot", "p.bmp"], ".png, .svg, .pdf"),
+        (["contours", "x'*x", "--at", "x=[1,2,3]", "--plot", "p.png", "--plane", "1"], "two directions"),
+        (["maps", "A*X", "--wrt", "X,"], "commas"),
+    ],
+)
+def test_bad_input(capsys, arguments, said):
+    status, printed = run(capsys, *arguments)
+    assert status == 2
+    assert said in printed
+    assert "Traceback" not in printed
