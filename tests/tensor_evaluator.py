@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 import scipy.special
 
+from matgrad.functions import CODE_ONLY
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol, topological
 
 Array = Any
@@ -116,14 +118,32 @@ def _map(node: Map, args: list[Array], arrays: Mapping[str, Any]) -> Array:
     if node.function == "function":
         name, primes = node.parameter
         return arrays[name][primes](args[0])
-    return _MAPS[node.function](*args)
+    return _MAPS[node.function](*args) if node.function in _MAPS else _in_code(node.function)(*args)
 
 
 def _apply(node: Apply, arg: Array) -> Array:
+    if node.function in CODE_ONLY and node.parameter is not None:
+        flat = arg.reshape((*arg.shape[: arg.ndim - node.parameter], -1))  # the last axes as one
+        found = _in_code(node.function)(flat, -1)
+        return found if found.ndim < flat.ndim else found.reshape(arg.shape)
     if node.parameter is None:
-        return _MATRIX[node.function](arg)
+        return _MATRIX[node.function](arg) if node.function in _MATRIX else _in_code(node.function)(arg)
     axes = tuple(range(arg.ndim - node.parameter, arg.ndim))
     return _REDUCTIONS[node.function](arg, axes)
+
+
+@cache
+def _in_code(name: str) -> Callable[..., Array]:
+    """A function that only code uses, run from the template on its card."""
+    card = CODE_ONLY[name]
+    names = {"#1": "x", "#2": "y", "#axis": "axis"}
+    body = card.numpy
+    for mark, argument in names.items():
+        body = body.replace(mark, argument)
+    arguments = [argument for mark, argument in names.items() if mark in card.numpy]
+    known: dict[str, Any] = {"np": np, "scipy": scipy}
+    exec(f"{card.helper}\ndef run({', '.join(arguments)}): return {body}", known)
+    return known["run"]  # type: ignore[no-any-return]
 
 
 def _adjugate(x: Array) -> Array:
@@ -140,7 +160,7 @@ def _shared(mask: Array, axes: tuple[int, ...]) -> Array:
 _MATRIX: dict[str, Callable[[Array], Array]] = {
     "inv": np.linalg.inv,
     "det": np.linalg.det,
-    "logdet": lambda x: np.log(np.abs(np.linalg.det(x))),
+    "logdet": lambda x: np.linalg.slogdet(x)[1],
     "adj": _adjugate,
 }
 _REDUCTIONS: dict[str, Callable[[Array, tuple[int, ...]], Array]] = {

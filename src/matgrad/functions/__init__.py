@@ -8,16 +8,19 @@
 
 from __future__ import annotations
 
-from matgrad.functions import constructors, elementwise, matrix, reductions, structural
+from matgrad.functions import code_only, constructors, elementwise, matrix, reductions, structural
 from matgrad.functions.card import Card
 
-__all__ = ["CARDS", "NOT_YET", "Card", "card", "names"]
+__all__ = ["CARDS", "CODE_ONLY", "NOT_YET", "Card", "card", "card_in_code", "names"]
 
 CARDS: dict[str, Card] = {
     entry.name: entry
     for module in (elementwise, reductions, matrix, structural, constructors)
     for entry in module.CARDS
 }
+
+CODE_ONLY: dict[str, Card] = {entry.name: entry for entry in code_only.CARDS}
+"""Functions that code uses, and nobody types."""
 
 _LATER = "matrix functions of this kind are not supported yet"
 _EIGEN = "tr(X) for the sum and det(X) for the product of the eigenvalues; others are not supported yet"
@@ -105,6 +108,15 @@ NOT_YET: dict[str, str] = {
 def card(name: str) -> Card | None:
     """What is known about a function, or None where the language does not have it."""
     return CARDS.get(name)
+
+
+def card_in_code(name: str) -> Card | None:
+    """What is known about a function of the language, or about one that only code uses.
+
+    >>> card("log_cosh") is None, card_in_code("log_cosh").because
+    (True, 'log(cosh(x))')
+    """
+    return CARDS.get(name) or CODE_ONLY.get(name)
 
 
 def names() -> list[str]:

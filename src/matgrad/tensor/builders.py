@@ -15,7 +15,7 @@ from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.errors import MatgradError
-from matgrad.functions import card
+from matgrad.functions import card_in_code
 from matgrad.tensor.canonical import canonical
 from matgrad.tensor.law import Laws
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Shape, Sum, Symbol, intern
@@ -524,7 +524,7 @@ def apply(function: str, arg: Node, parameter: Any = None) -> Node:
         if found is not None:
             return found
     shape = arg.shape
-    known = card(function)
+    known = card_in_code(function)
     if known is None:
         raise IllegalNode(f"there is no card for {function}")
     if parameter is None:

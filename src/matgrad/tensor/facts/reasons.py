@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NoReturn
 
-from matgrad.functions import card
+from matgrad.functions import card_in_code
 from matgrad.tensor.nodes import Node
 
 
@@ -56,5 +56,5 @@ def holds(node: Node, property: str) -> bool:
 
 def of_function(name: str, fact: str) -> str | None:
     """What the card of a function says: ``of_function("exp", "range")`` is ``"positive"``."""
-    known = card(name)
+    known = card_in_code(name)
     return None if known is None else known.facts.get(fact)

@@ -114,7 +114,7 @@ def _positive_sum(node: Sum) -> Why | None:
 
 
 def _product(node: Einsum, property: str) -> Why | None:
-    selected = property == "positive" and _selects(node)
+    selected = property == "positive" and selects(node)
     factors = [n for n in node.operands if not (selected and isinstance(n, Constant) and n.shape)]
     if not all(holds(operand, property) for operand in factors):
         return None
@@ -125,7 +125,7 @@ def _product(node: Einsum, property: str) -> Why | None:
     return Why(said, tuple((property, n) for n in dict.fromkeys(factors)))
 
 
-def _selects(node: Einsum) -> bool:
+def selects(node: Einsum) -> bool:
     """Whether the constants with axes pick entries, so that no entry of the result is an empty sum.
 
     x[2], x[1:3] and kron(x, y) do; a block placed among zeros does not.

@@ -1,0 +1,70 @@
+"""Functions that only code uses: not in the language, since people write ``log(cosh(x))`` and mean it.
+
+Each is what its ``because`` says, computed so that nothing overflows or cancels. ``planning.stable`` puts them into the
+graph that code is made from; they are never differentiated.
+"""
+
+from __future__ import annotations
+
+from matgrad.functions.card import Card
+
+_Signatures = dict[int | None, tuple[str, ...]]
+_EACH: _Signatures = {None: ("*->*",)}
+_PAIR: _Signatures = {None: ("*,*->*",)}
+_OVER: _Signatures = {None: ("*->",), 1: ("ij->j'",), 2: ("ij->i",)}
+_WITHIN: _Signatures = {None: ("*->*",), 1: ("ij->ij",), 2: ("ij->ij",)}
+
+_LOG1MEXP = '''\
+def log1mexp(x):
+    """log(1 - exp(x)) for x < 0."""
+    return np.where(x > -0.6931471805599453, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+'''
+_LOG1P_SQUARE = '''\
+def log1p_square(x):
+    """log(1 + x^2)."""
+    return np.where(np.abs(x) < 1e100, np.log1p(x * x), 2 * np.log(np.abs(x)))
+'''
+_LOG_COSH = '''\
+def log_cosh(x):
+    """log(cosh(x))."""
+    a = np.abs(x)
+    return np.where(a < 1, np.log1p(2 * np.sinh(a / 2) ** 2), a + np.log1p(np.exp(-2 * a)) - 0.6931471805599453)
+'''
+_LOG_SOFTMAX = '''\
+def log_softmax(x, axis=None):
+    """log(softmax(x)), to the last digit for the largest entry too."""
+    z = x - np.max(x, axis=axis, keepdims=True)
+    top = np.argmax(z, axis=axis, keepdims=True)
+    places = np.arange(z.size).reshape(z.shape) if axis is None else np.expand_dims(
+        np.arange(z.shape[axis]), [k for k in range(z.ndim) if k != axis % z.ndim])
+    others = np.sum(np.where(places == top, 0.0, np.exp(z)), axis=axis, keepdims=True)
+    return z - np.log1p(others)
+'''
+_SAFE_NORM = '''\
+def safe_norm(x, axis=None):
+    """The root of the sum of squares, which neither overflows nor underflows."""
+    norm = np.sqrt(np.sum(x * x, axis=axis))
+    if np.all((norm > 1e-140) & (norm < 1e150)):
+        return norm
+    scale = np.max(np.abs(x), axis=axis, keepdims=True)
+    scale = np.where((scale > 0) & (scale < np.inf), scale, 1.0)
+    return np.squeeze(scale, axis=axis) * np.sqrt(np.sum((x / scale) ** 2, axis=axis))
+'''
+
+# fmt: off
+CARDS = (
+    Card("decay", "elementwise", _EACH, "exp(x), for x <= 0", numpy="np.exp(#1)", facts={"range": "positive"}),
+    Card("log1mexp", "elementwise", _EACH, "log(1 - exp(x)), for x < 0", numpy="log1mexp(#1)", helper=_LOG1MEXP),
+    Card("log1p_square", "elementwise", _EACH, "log(1 + x.^2)", numpy="log1p_square(#1)", helper=_LOG1P_SQUARE),
+    Card("log_cosh", "elementwise", _EACH, "log(cosh(x))", numpy="log_cosh(#1)", helper=_LOG_COSH),
+    Card("log_normcdf", "elementwise", _EACH, "log(normcdf(x))", numpy="scipy.special.log_ndtr(#1)", scipy=True),
+    Card("hypot", "elementwise", _PAIR, "sqrt(x.^2 + y.^2)", numpy="np.hypot(#1, #2)"),
+    Card("ratio", "elementwise", _PAIR, "x./y, kept in one piece: x is never divided by a power of y",
+         numpy="#1 / #2"),
+    Card("log_softmax", "reduction", _WITHIN, "log(softmax(x))", numpy="log_softmax(#1, axis=#axis)",
+         helper=_LOG_SOFTMAX),
+    Card("safe_norm", "reduction", _OVER, "norm2(x)", numpy="safe_norm(#1, axis=#axis)", helper=_SAFE_NORM,
+         facts={"range": "nonnegative"}),
+    Card("detsign", "matrix", {None: ("ii->",)}, "sign(det(X))", numpy="np.linalg.slogdet(#1)[0]"),
+)
+# fmt: on

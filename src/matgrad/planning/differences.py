@@ -1,0 +1,299 @@
+"""Sums in which leading digits cancel: 1 - cos(x), exp(x) - 1, sqrt(1 + x) - 1, p - p^2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from matgrad.planning.rule import RULES
+from matgrad.tensor import builders as b
+from matgrad.tensor.builders import apply, einsum, map_, number, power, scaled
+from matgrad.tensor.facts import Fact, nonnegative, positive
+from matgrad.tensor.laws.shared import power_of
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum
+
+MANY = 32
+"""Terms of a sum up to which pairs are looked for."""
+
+Labels = tuple[int, ...]
+
+
+class Part:
+    """A factor f(z)^k of a term, and the term without it."""
+
+    def __init__(self, term: Node, factor: Map | Apply, count: Fraction, labels: Labels) -> None:
+        self.term, self.factor, self.count, self.labels = term, factor, count, labels
+
+    def times(self, *others: Node) -> Node:
+        """The term with other factors on the same axes instead of f(z)^k."""
+        node = self.term
+        if not isinstance(node, Einsum):
+            return b.multiply(*others) if others else number(1, node.shape)
+        pairs = list(zip(node.operands, node.subscripts, strict=True))
+        left = [(n, s) for n, s in pairs if not (power_of(n)[0] is self.factor and s == self.labels)]
+        new = [(other, self.labels) for other in others]
+        return einsum([*left, *new], node.out, node.coefficient, dict(enumerate(node.sizes)))
+
+
+def parts_of(node: Sum, functions: set[str]) -> Iterator[tuple[Fraction, Part]]:
+    """Every factor f(z)^k of a term, with the term's coefficient."""
+    if len(node.terms) > MANY:
+        return
+    for factor, term in node.terms:
+        axes = tuple(range(len(term.shape)))
+        pairs = zip(term.operands, term.subscripts, strict=True) if isinstance(term, Einsum) else [(term, axes)]
+        for operand, labels in pairs:
+            base, count = power_of(operand)
+            if isinstance(base, Map | Apply) and base.function in functions and abs(count) >= 1:
+                yield factor, Part(term, base, count, labels)
+
+
+Stable = Callable[[Node], tuple[Fraction | int, tuple[Node, ...]]]
+
+
+def _normal_tail(z: Node, sign: int) -> tuple[Fraction | int, tuple[Node, ...]]:
+    """1 ± erf(z) = 2·normcdf(±√2·z)."""
+    root = b.broadcast(power(number(2), Fraction(1, 2)), z.shape)
+    return 2, (map_("normcdf", (scaled(b.multiply(root, z), sign),)),)
+
+
+# f, k, c: what R + c·R·f(z)^k is, as a number and factors beside R.
+_COMPLEMENTS: dict[tuple[str, int, int], Stable] = {
+    ("sigmoid", 1, -1): lambda z: (1, (map_("sigmoid", (scaled(z, -1),)),)),
+    ("sigmoid", 1, -2): lambda z: (-1, (map_("tanh", (scaled(z, Fraction(1, 2)),)),)),
+    ("normcdf", 1, -1): lambda z: (1, (map_("normcdf", (scaled(z, -1),)),)),
+    ("erf", 1, -1): lambda z: _normal_tail(z, -1),
+    ("erf", 1, 1): lambda z: _normal_tail(z, 1),
+    ("tanh", 1, -1): lambda z: (2, (map_("sigmoid", (scaled(z, -2),)),)),
+    ("tanh", 1, 1): lambda z: (2, (map_("sigmoid", (scaled(z, 2),)),)),
+    ("tanh", 2, -1): lambda z: (4, (map_("sigmoid", (scaled(z, 2),)), map_("sigmoid", (scaled(z, -2),)))),
+    ("tanh", -2, -1): lambda z: (-1, (power(map_("sinh", (z,)), -2),)),
+    ("cos", 1, -1): lambda z: (2, (power(map_("sin", (scaled(z, Fraction(1, 2)),)), 2),)),
+    ("cosh", 1, -1): lambda z: (-2, (power(map_("sinh", (scaled(z, Fraction(1, 2)),)), 2),)),
+    ("exp", 1, -1): lambda z: (-1, (map_("expm1", (z,)),)),
+}
+_FUNCTIONS = {function for function, _, _ in _COMPLEMENTS}
+
+
+def without(node: Sum, gone: set[Node], new: Node) -> Node:
+    return b.add([*[scaled(term, factor) for factor, term in node.terms if term not in gone], new])
+
+
+@RULES.add(
+    "complement",
+    "1 - sigmoid(x) = sigmoid(-x), 1 - 2*sigmoid(x) = -tanh(x/2), 1 - tanh(x)^2 = 4*sigmoid(2*x)*sigmoid(-2*x), "
+    "1 - tanh(x) = 2*sigmoid(-2*x), 1 - erf(x) = 2*normcdf(-sqrt(2)*x), 1 - normcdf(x) = normcdf(-x), "
+    "1 - cos(x) = 2*sin(x/2)^2, 1 - cosh(x) = -2*sinh(x/2)^2, exp(x) - 1 = expm1(x)",
+    because="the same without a difference of nearly equal numbers; a common factor may stand before both terms",
+    on=(Sum,),
+    examples=(
+        ("y.*sigmoid(x) - y.*sigmoid(x).^2", "x: vector(n); y: vector(n)"),
+        ("y - 2*y.*sigmoid(x)", "x: vector(n); y: vector(n)"),
+        ("c*tanh(a) - c*tanh(a)^3 + 2 - 2*tanh(a)", "a: scalar; c: scalar"),
+        ("diag(x) - diag(x)*diag(cos(y))", "x: vector(n); y: vector(n)"),
+        ("exp(cosh(x) - 1) - 1 + y - y.*erf(x)", "x: vector(n); y: vector(n)"),
+        ("1 - normcdf(a) + c*(exp(a) - 1) + 2 + 2*erf(c)", "a: scalar; c: scalar"),
+    ),
+)
+def complement(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    factors = {term: factor for factor, term in node.terms}
+    for factor, part in parts_of(node, _FUNCTIONS):
+        for (function, count, ratio), stable in _COMPLEMENTS.items():
+            left_over = part.count / count - 1
+            if function != part.factor.function or left_over < 0 or part.count.denominator != 1:
+                continue
+            rest = b.linear_terms(part.times(power(part.factor, part.count - count)))
+            size = factor / ratio
+            if rest and all(factors.get(term) == size * own for term, own in rest.items()):
+                number_, new = stable(part.factor.args[0])  # type: ignore[union-attr]
+                left = part.times(power(part.factor, part.count - count), *new)
+                return without(node, {part.term, *rest}, scaled(left, number_ * size))
+    return None
+
+
+@RULES.add(
+    "two logistics",
+    "sigmoid(x) - sigmoid(-x) = tanh(x/2)",
+    because="both are 1/2 near 0",
+    on=(Sum,),
+    examples=(("sigmoid(x).*sigmoid(-x).^2 - sigmoid(x).^2.*sigmoid(-x)", "x: vector(n)"),),
+)
+def two_logistics(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    factors = {term: factor for factor, term in node.terms}
+    for factor, part in parts_of(node, {"sigmoid"}):
+        assert isinstance(part.factor, Map)
+        z = part.factor.args[0]
+        left = power(part.factor, part.count - 1)
+        other = part.times(left, map_("sigmoid", (scaled(z, -1),)))
+        if factors.get(other) == -factor:
+            half = map_("tanh", (scaled(z, Fraction(1, 2)),))
+            return without(node, {part.term, other}, scaled(part.times(left, half), factor))
+    return None
+
+
+@RULES.add(
+    "softplus beside its argument",
+    "softplus(x) - x = softplus(-x)",
+    because="both are large where the difference is small",
+    on=(Sum,),
+    examples=(("y.*softplus(x) - y.*x", "x: vector(n); y: vector(n)"),),
+)
+def softplus_beside(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    factors = {term: factor for factor, term in node.terms}
+    for factor, part in parts_of(node, {"softplus"}):
+        assert isinstance(part.factor, Map)
+        if part.count != 1:
+            continue
+        terms = b.linear_terms(part.times(part.factor.args[0]))
+        if terms and all(factors.get(term) == -factor * size for term, size in terms.items()):
+            new = part.times(map_("softplus", (scaled(part.factor.args[0], -1),)))
+            return without(node, {part.term, *terms}, scaled(new, factor))
+    return None
+
+
+@RULES.add(
+    "entry beside logsumexp",
+    "x[1] - logsumexp(x) = log_softmax(x)[1]",
+    because="accurate where this entry is by far the largest",
+    on=(Sum,),
+    examples=(
+        ("logsumexp(x) - x[2]", "x: vector(n)"),
+        ("2*x - 2*logsumexp(x)", "x: vector(n)"),
+        ("logsumexp(X, dim=2) - X[:, 1]", "X: matrix(m, n)"),
+    ),
+)
+def entry_beside_logsumexp(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    factors = {term: factor for factor, term in node.terms}
+    for total_factor, total, kept in _logsumexps(node):
+        for factor, term in node.terms:
+            if factor != -total_factor:
+                continue
+            picks = _selection(term, total.arg)
+            if picks is None:
+                if len(total.arg.shape) == len(node.shape) and kept == tuple(range(len(total.shape))):
+                    terms = b.linear_terms(total.arg)
+                    if all(factors.get(t) == -total_factor * size for t, size in terms.items()):
+                        soft = apply("log_softmax", total.arg, total.parameter)
+                        gone = set(terms) | {_spread(total, kept, node)}
+                        return without(node, gone, scaled(soft, -total_factor))
+                continue
+            soft = apply("log_softmax", total.arg, total.parameter)
+            assert isinstance(term, Einsum)
+            pairs = [(soft if n is total.arg else n, s) for n, s in zip(term.operands, term.subscripts, strict=True)]
+            new = einsum(pairs, term.out, term.coefficient, dict(enumerate(term.sizes)))
+            own = next(s for n, s in pairs if n is soft)
+            if tuple(own[: len(total.shape)]) == tuple(term.out[k] for k in kept):
+                return without(node, {term, _spread(total, kept, node)}, scaled(new, factor))
+    return None
+
+
+def _logsumexps(node: Sum) -> Iterator[tuple[Fraction, Apply, Labels]]:
+    """Terms that are a logsumexp, perhaps broadcast, with the axes of the sum that it stands on."""
+    for factor, term in node.terms:
+        plain = isinstance(term, Einsum) and len(term.operands) == 1 and term.out == tuple(range(len(term.shape)))
+        total = term.operands[0] if isinstance(term, Einsum) and plain else term
+        kept = term.subscripts[0] if isinstance(term, Einsum) and plain else tuple(range(len(term.shape)))
+        if isinstance(total, Apply) and total.function == "logsumexp":
+            yield factor, total, kept
+
+
+def _spread(total: Apply, kept: Labels, node: Node) -> Node:
+    axes = tuple(range(len(node.shape)))
+    return einsum([(total, kept)], axes, 1, dict(enumerate(node.shape)))
+
+
+def _selection(term: Node, of: Node) -> bool | None:
+    """True where the term picks entries of a node by unit vectors."""
+    if not isinstance(term, Einsum) or term.coefficient != 1 or of not in term.operands:
+        return None
+    others = [operand for operand in term.operands if operand is not of]
+    return True if others and all(isinstance(n, Constant) and n.name == "unit" for n in others) else None
+
+
+# -- roots ----------------------------------------------------------------------------------------
+
+
+def _square(node: Node) -> Node | None:
+    """The square of a root, of a length, or of a number or node that is certainly positive."""
+    value = b.as_number(node)
+    if value is not None:
+        return number(value**2, node.shape) if value > 0 else None
+    if isinstance(node, Map) and node.function == "power" and node.parameter == Fraction(1, 2):
+        return node.args[0]
+    if isinstance(node, Map) and node.function == "hypot":
+        return b.add([power(arg, 2) for arg in node.args])
+    if isinstance(node, Apply) and node.function == "safe_norm":
+        kept = tuple(range(len(node.shape)))
+        return einsum([(power(node.arg, 2), tuple(range(len(node.arg.shape))))], kept)
+    return power(node, 2) if positive(node) is Fact.YES else None
+
+
+def _is_root(node: Node) -> bool:
+    half = isinstance(node, Map) and node.function == "power" and node.parameter == Fraction(1, 2)
+    return half or (isinstance(node, Map) and node.function == "hypot") or (
+        isinstance(node, Apply) and node.function == "safe_norm"
+    )  # fmt: skip
+
+
+@RULES.add(
+    "difference of roots",
+    "sqrt(u) - sqrt(v) = (u - v)/(sqrt(u) + sqrt(v)), sqrt(1 + x^2) - 1 = x^2/(1 + sqrt(1 + x^2))",
+    because="where terms of u and v cancel",
+    on=(Sum,),
+    examples=(
+        ("sqrt(1 + x.^2) - 1", "x: vector(n)"),
+        ("c^2*(sqrt(1 + (a/c)^2) - 1)", "a: scalar; c: positive"),
+        ("sqrt(c + 1) - sqrt(c)", "c: positive"),
+        ("3 - sqrt(9 + x'*x)", "x: vector(n)"),
+    ),
+)
+def difference_of_roots(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    if len(node.terms) > MANY:
+        return None
+    for factor, term in node.terms:
+        for root, common in _roots(term):
+            above = _square(root)
+            if above is None:
+                continue
+            for other_factor, other in node.terms:
+                if other is term or (factor > 0) == (other_factor > 0):
+                    continue
+                found = _rationalised(factor, root, above, common, -other_factor, other)
+                if found is not None:
+                    return without(node, {term, other}, found)
+    return None
+
+
+def _roots(term: Node) -> Iterator[tuple[Node, Node]]:
+    """Each root in a term, with the rest of the term."""
+    if _is_root(term):
+        yield term, number(1, term.shape)
+    if isinstance(term, Einsum) and len(set(term.out)) == len(term.out):
+        pairs = list(zip(term.operands, term.subscripts, strict=True))
+        for place, (operand, labels) in enumerate(pairs):
+            if labels == term.out and _is_root(operand):
+                rest = einsum(
+                    pairs[:place] + pairs[place + 1 :], term.out, term.coefficient, dict(enumerate(term.sizes))
+                )
+                yield operand, rest
+
+
+def _rationalised(factor: Fraction, root: Node, above: Node, common: Node, size: Fraction, other: Node) -> Node | None:
+    """factor·common·root - size·other, where the second root is what is left of ``other`` without ``common``."""
+    second = scaled(b.multiply(other, power(common, -1)), size / factor)
+    below = _square(second)
+    if below is None or nonnegative(second) is not Fact.YES:
+        return None
+    gap = b.subtract(above, below)
+    if len(b.linear_terms(gap)) >= len(b.linear_terms(above)) + len(b.linear_terms(below)) - 1:
+        return None
+    total = b.add([root, second])
+    base, count = power_of(gap)
+    if count == 2:  # in one piece: the square alone may overflow
+        return scaled(b.multiply(common, base, map_("ratio", (base, total))), factor)
+    return scaled(b.multiply(common, gap, power(total, -1)), factor)

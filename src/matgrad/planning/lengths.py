@@ -1,0 +1,179 @@
+"""Roots of sums of squares, which must not overflow or underflow with the squares, and what is divided by them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from matgrad.planning.differences import parts_of, without
+from matgrad.planning.rule import RULES
+from matgrad.tensor import builders as b
+from matgrad.tensor.builders import apply, einsum, map_, number, power, scaled
+from matgrad.tensor.facts import Fact, positive
+from matgrad.tensor.laws.shared import power_of
+from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
+
+HALF = Fraction(1, 2)
+
+
+def length_of(node: Node) -> Node | None:
+    """sqrt(node) for a sum of squares, one of them not of a number, without forming the squares."""
+    if "length" not in node.memo:
+        node.memo["length"] = _length_of(node)
+    return node.memo["length"]  # type: ignore[no-any-return]
+
+
+def _length_of(node: Node) -> Node | None:
+    terms = b.linear_terms(node)
+    if not terms:
+        return None
+    sides = []
+    squared = False
+    for term, factor in terms.items():
+        side = _side(term)
+        squared |= side is not None
+        if side is None:
+            side = power(term, HALF) if positive(term) is Fact.YES else None
+        if side is None or factor.numerator <= 0:
+            return None
+        if factor != 1:
+            side = b.multiply(side, b.broadcast(power(number(factor), HALF), side.shape) if side.shape
+                              else power(number(factor), HALF))  # fmt: skip
+        sides.append(side)
+    if not squared or (len(sides) == 1 and not _is_norm(sides[0])):
+        return None
+    total = sides[0]
+    for side in sides[1:]:
+        total = map_("hypot", (total, side))
+    return total
+
+
+def _is_norm(node: Node) -> bool:
+    parts = node.operands if isinstance(node, Einsum) else (node,)
+    return any(isinstance(part, Apply) and part.function == "safe_norm" for part in parts)
+
+
+def _side(term: Node) -> Node | None:
+    """x for x^2, and ‖x‖ for a sum of squares over axes."""
+    base, count = power_of(term)
+    if count.denominator == 1 and count.numerator % 2 == 0 and count > 0:
+        return power(base, count / 2)
+    if not isinstance(term, Einsum) or term.coefficient != 1 or len(set(term.out)) < len(term.out):
+        return None
+    halves = []
+    for operand, labels in zip(term.operands, term.subscripts, strict=True):
+        base, count = power_of(operand)
+        if count.denominator != 1 or count.numerator % 2 or count < 0 or len(set(labels)) < len(labels):
+            return None
+        halves.append((power(base, count / 2), labels))
+    over = tuple(x for x in range(len(term.sizes)) if x not in term.out)
+    whole = einsum(halves, term.out + over, 1, dict(enumerate(term.sizes)))
+    return apply("safe_norm", whole, len(over)) if over and halves else whole if halves else None
+
+
+@RULES.add(
+    "length",
+    "sqrt(sum(x.^2)) = norm2(x), sqrt(x^2 + y^2) = hypot(x, y)",
+    because="scaled, the squares neither overflow nor underflow",
+    on=(Map,),
+    examples=(
+        ("sqrt(x'*x) + norm2(2*x - y)", "x: vector(n); y: vector(n)"),
+        ("sqrt(sum(X.^2, dim=2)) + sqrt(1 + y.^2)", "X: matrix(m, n); y: vector(m)"),
+        ("sqrt(a^2 + 2*c^2 + x'*x)^3", "a: scalar; c: scalar; x: vector(n)"),
+        ("log(x'*x) + log(1 + x'*x)", "x: vector(n)"),
+        ("log(1 + x.^2)", "x: vector(n)"),
+    ),
+)
+def length(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    if node.function == "log1p":
+        terms = b.linear_terms(node.args[0])
+        ((term, factor),) = terms.items() if len(terms) == 1 else ((node, Fraction(0)),)
+        found = length_of(node.args[0]) or (_side(term) if factor == 1 else None)
+        return None if found is None else map_("log1p_square", (found,))
+    if node.function == "log":
+        found = length_of(node.args[0])
+        return scaled(map_("log", (found,)), 2) if found is not None and _is_norm(found) else None
+    if node.function != "power" or node.parameter.denominator != 2:
+        return None
+    found = length_of(node.args[0])
+    return None if found is None else power(found, 2 * node.parameter)
+
+
+@RULES.add(
+    "part of a length",
+    "x/norm2(x)^3*x' = (x/norm2(x))*(x/norm2(x))'/norm2(x), x/(x'*x) = (x/norm2(x))/norm2(x)",
+    because="each factor x is divided by one length, before any power is formed",
+    on=(Einsum,),
+    examples=(
+        ("x*x'/norm2(x)^3", "x: vector(n)"),
+        ("x/(x'*x)", "x: vector(n)"),
+        ("x'*y/(norm2(x)*norm2(y))", "x: vector(n); y: vector(n)"),
+        ("x.^2./(1 + x.^2)", "x: vector(n)"),
+        ("diag(1./sqrt(sum(X.^2, dim=2)))*X", "X: matrix(m, n)"),
+        ("(x - y)/norm2(x - y)", "x: vector(n); y: vector(n)"),
+    ),
+)
+def part_of_length(node: Node) -> Node | None:
+    assert isinstance(node, Einsum)
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    for j, (below, labels) in enumerate(pairs):
+        base, count = power_of(below)
+        if count > -1 or count.denominator != 1:
+            continue
+        whole = base if _sides(base) else length_of(base)
+        if whole is None:
+            continue
+        count = count if whole is base else 2 * count
+        sides = _sides(whole)
+        for i, (above, others) in enumerate(pairs):
+            side, times = power_of(above)
+            if times < 1 or side not in sides or len(set(others)) < len(others):
+                continue
+            if tuple(others[: len(labels)]) != tuple(labels):
+                continue
+            used = min(times.numerator // times.denominator, -count.numerator)
+            axes = tuple(range(len(others)))
+            spread = einsum([(whole, axes[: len(labels)])], axes, 1, dict(enumerate(side.shape)))
+            new = [(power(map_("ratio", (side, spread)), used), others), (power(side, times - used), others),
+                   (power(whole, count + used), labels)]  # fmt: skip
+            rest = [pair for place, pair in enumerate(pairs) if place not in (i, j)]
+            return einsum([*rest, *new], node.out, node.coefficient, dict(enumerate(node.sizes)))
+    return None
+
+
+def _sides(node: Node) -> list[Node]:
+    """What a length is at least as long as, entry by entry."""
+    if isinstance(node, Apply) and node.function == "safe_norm":
+        return [node.arg]
+    if not isinstance(node, Map) or node.function != "hypot":
+        return []
+    found = []
+    for arg in node.args:
+        found += [arg, *_sides(arg)]
+    return found
+
+
+@RULES.add(
+    "other side of a length",
+    "1 - (x/hypot(x, y))^2 = (y/hypot(x, y))^2",
+    because="Pythagoras",
+    on=(Sum,),
+    examples=(("1/sqrt(1 + c^2) - c^2/sqrt(1 + c^2)^3", "c: scalar"),),
+)
+def other_side(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    for factor, part in parts_of(node, {"ratio"}):
+        assert isinstance(part.factor, Map)
+        side, whole = part.factor.args
+        if part.count < 2 or not isinstance(whole, Map) or whole.function != "hypot" or side not in whole.args:
+            continue
+        rest = b.linear_terms(part.times(power(part.factor, part.count - 2)))
+        if rest and all(-factor * size == own for size, own in ((s, _factor(node, term)) for term, s in rest.items())):
+            other = whole.args[1] if side is whole.args[0] else whole.args[0]
+            new = part.times(power(part.factor, part.count - 2), power(map_("ratio", (other, whole)), 2))
+            return without(node, {part.term, *rest}, scaled(new, -factor))
+    return None
+
+
+def _factor(node: Sum, term: Node) -> Fraction:
+    return next((factor for factor, own in node.terms if own is term), Fraction(0))

@@ -1,0 +1,373 @@
+"""Logarithms taken inside: of exponentials, of what is made of them, and of 1 plus something small.
+
+``log_of`` gives log(node) without forming the node, which may overflow or underflow where its logarithm does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from matgrad.dims import Dim
+from matgrad.planning.rule import RULES
+from matgrad.tensor import builders as b
+from matgrad.tensor.builders import Operand, apply, einsum, map_, number, scaled
+from matgrad.tensor.facts import Fact, nonnegative, positive
+from matgrad.tensor.facts.signs import components, selects
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum, topological
+
+LONG = 12
+"""Terms of a logarithm above which it is not taken inside."""
+
+
+def log_of(node: Node) -> Node | None:
+    """The logarithm of a node that is certainly positive and made of exponentials; None for any other.
+
+    >>> from matgrad import parse
+    >>> log_of(parse("exp(a)", where="a: scalar").node), log_of(parse("a^2", where="a: scalar").node)
+    (Symbol('a', (), frozenset()), None)
+    """
+    if "log" not in node.memo:
+        for part in topological(node, skip=_KNOWN):
+            found = _log_of(part)
+            terms = b.linear_terms(found) if found is not None else ()
+            part.memo["log"] = found if len(terms) <= LONG else None
+    return node.memo["log"]  # type: ignore[no-any-return]
+
+
+class _Known:
+    """The nodes whose logarithm is known or of no use: those that are neither sums, nor products, nor powers."""
+
+    def __contains__(self, node: object) -> bool:
+        assert isinstance(node, Node)
+        made = isinstance(node, Sum | Einsum) or (isinstance(node, Map) and node.function in ("power", "pow"))
+        if not made and "log" not in node.memo:
+            node.memo["log"] = _log_of(node)
+        return "log" in node.memo
+
+
+_KNOWN = _Known()
+
+
+def _log_of(node: Node) -> Node | None:
+    """The same, from the logarithms of the children."""
+    if isinstance(node, Map):
+        return _of_map(node)
+    if isinstance(node, Apply):
+        if node.function == "softmax":
+            return apply("log_softmax", node.arg, node.parameter)
+        return apply("logdet", node.arg) if node.function == "det" and positive(node) is Fact.YES else None
+    if isinstance(node, Sum):
+        return log_of_sum(b.linear_terms(node))
+    return _of_einsum(node) if isinstance(node, Einsum) else None
+
+
+def log_of_positive(node: Node) -> Node | None:
+    """The same, and the plain logarithm of anything else that is certainly positive."""
+    found = log_of(node)
+    if found is None and positive(node) is Fact.YES:
+        found = map_("log", (node,))
+    return found
+
+
+def _of_map(node: Map) -> Node | None:
+    z = node.args[0]
+    match node.function:
+        case "exp":
+            return z
+        case "sigmoid":
+            return scaled(map_("softplus", (scaled(z, -1),)), -1)
+        case "cosh":
+            return map_("log_cosh", (z,))
+        case "normcdf":
+            return map_("log_normcdf", (z,))
+        case "normpdf":
+            circle = b.broadcast(map_("log", (scaled(b.constant("pi"), 2),)), z.shape)
+            return scaled(b.add([b.power(z, 2), circle]), Fraction(-1, 2))
+        case "power":
+            below = log_of(z)
+            return None if below is None else scaled(below, node.parameter)
+        case "pow":
+            below = log_of(z)
+            return None if below is None else b.multiply(node.args[1], below)
+    return None
+
+
+def log_of_sum(terms: dict[Node, Fraction]) -> Node | None:
+    """log(u + v) = log(u) + softplus(log(v) - log(u)), where all terms are positive and one is an exponential."""
+    logs: list[Node] = []
+    rest: list[Node] = []
+    for term, factor in terms.items():
+        found = log_of(term) if factor.numerator > 0 else None
+        if found is not None:
+            logs.append(b.add([found, _log_of_number(factor, term)]) if factor != 1 else found)
+        elif factor.numerator > 0 and nonnegative(term) is Fact.YES:
+            rest.append(scaled(term, factor))
+        else:
+            return None
+    if not logs:
+        return None
+    total = logs[0]
+    for other in logs[1:]:
+        total = log_add(total, other)
+    if not rest:
+        return total
+    left = b.add(rest)
+    below = log_of_positive(left)
+    return log_add(total, map_("log", (left,))) if below is None else log_add(below, total)
+
+
+def log_add(u: Node, v: Node) -> Node:
+    """log(exp(u) + exp(v))."""
+    return b.add([u, map_("softplus", (b.subtract(v, u),))])
+
+
+def _log_of_number(value: Fraction, like: Node) -> Node:
+    return map_("log", (number(value, like.shape),))
+
+
+def _of_einsum(node: Einsum) -> Node | None:
+    """A product, a selection of entries, a sum over axes, or several of these."""
+    if node.coefficient.numerator <= 0 or not node.operands or len(set(node.out)) < len(node.out):
+        return None
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    if any(isinstance(operand, Constant) and operand.shape for operand in node.operands):
+        return _of_selection(node, pairs) if selects(node) else None
+    logs: list[Node] = []
+    exponential = False
+    for part in components(iter(pairs), set(node.out)):
+        kept = tuple(x for x in node.out if any(x in labels for _, labels in part))
+        over = tuple(dict.fromkeys(x for _, labels in part for x in labels if x not in node.out))
+        found = _of_component(part, kept, over, node)
+        if found is None:
+            return None
+        exponential |= any(log_of(operand) is not None for operand, _ in part)
+        logs.append(spread(found, kept, node.out, node.sizes))
+    if not exponential:
+        return None
+    if node.coefficient != 1:
+        logs.append(_log_of_number(node.coefficient, node))
+    return b.add(logs)
+
+
+def spread(node: Node, labels: tuple[int, ...], axes: tuple[int, ...], sizes: Sequence[Dim]) -> Node:
+    """A node on some of the axes, the same along the others."""
+    return einsum([(node, labels)], axes, 1, {x: sizes[x] for x in axes})
+
+
+def _of_component(part: list[Operand], kept: tuple[int, ...], over: tuple[int, ...], node: Einsum) -> Node | None:
+    """log(Σ over ∏ part) = logsumexp(Σ log part)."""
+    if all(log_of(operand) is None for operand, _ in part):
+        whole = einsum(part, kept)
+        return map_("log", (whole,)) if positive(whole) is Fact.YES else None
+    logs = []
+    for operand, labels in part:
+        found = log_of(operand)
+        if found is None and nonnegative(operand) is Fact.YES:
+            found = map_("log", (operand,))
+        if found is None or len(set(labels)) < len(labels):
+            return None
+        logs.append(spread(found, labels, kept + over, node.sizes))
+    total = b.add(logs)
+    return apply("logsumexp", total, len(over)) if over else total
+
+
+def _of_selection(node: Einsum, pairs: list[Operand]) -> Node | None:
+    """log(x)[i] for log(x[i])."""
+    picks = [pair for pair in pairs if isinstance(pair[0], Constant) and pair[1]]
+    logs = []
+    exponential = False
+    for operand, labels in pairs:
+        if isinstance(operand, Constant) and labels:
+            continue
+        found = log_of_positive(operand)
+        if found is None:
+            return None
+        exponential |= log_of(operand) is not None
+        own = [pick for pick in picks if set(pick[1]) & set(labels)]
+        used = {x for _, s in [(found, labels), *own] for x in s}
+        sizes = {x: dim for x, dim in enumerate(node.sizes) if x in used or x in node.out}
+        logs.append(einsum([(found, labels), *own], node.out, 1, sizes))
+    if not exponential:
+        return None
+    if node.coefficient != 1:
+        logs.append(_log_of_number(node.coefficient, node))
+    return b.add(logs)
+
+
+# -- rules ----------------------------------------------------------------------------------------
+
+
+@RULES.add(
+    "logarithm of exponentials",
+    "log(u + v) = log(u) + softplus(log(v) - log(u)), log(sum(u)) = logsumexp(log(u)), log(u*v) = log(u) + log(v)",
+    because="none of the exponentials is formed",
+    on=(Map,),
+    examples=(
+        ("log(1 + exp(a) + exp(2*a))", "a: scalar"),
+        ("log(3 + 2*exp(a))", "a: scalar"),
+        ("log(sigmoid(x)) + log(softmax(x))", "x: vector(n)"),
+        ("log(softmax(x)[2]) + log(cosh(c))", "x: vector(n); c: scalar"),
+        ("log(exp(-C)*exp(x))", "C: matrix(m, n); x: vector(n)"),
+        ("log(w'*exp(x)) + log(u'*exp(x))", "x: vector(n); w: positive vector(n); u: nonnegative vector(n)"),
+        ("log(normcdf(x)) + log(normpdf(x))", "x: vector(n)"),
+        ("log1p(exp(c)*exp(x))", "x: vector(n); c: scalar"),
+    ),
+)
+def logarithm_of_exponentials(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    if node.function == "log1p":
+        return _of_one_more(node)
+    return log_of(node.args[0]) if node.function == "log" else None
+
+
+def _of_one_more(node: Map) -> Node | None:
+    """log(1 + u): softplus(log(u)) for an exponential u; the plain logarithm where 1 + u is simpler than u."""
+    found = log_of(node.args[0])
+    if found is not None:
+        return map_("softplus", (found,))
+    whole = b.add([number(1, node.shape), node.args[0]])
+    return None if len(b.linear_terms(whole)) > 1 else map_("log", (whole,))
+
+
+@RULES.add(
+    "logarithm of a factor",
+    "log(u*y) = log(u) + log(y)",
+    because="y > 0 wherever the logarithm typed is defined, since u > 0",
+    on=(Map,),
+    examples=(
+        ("log(sigmoid(c)*y)", "c: scalar; y: vector(n)"),
+        ("log(cosh(x).*(2 + y))", "x: vector(n); y: vector(n)"),
+    ),
+)
+def logarithm_of_factor(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    inner = node.args[0]
+    if node.function != "log" or not isinstance(inner, Einsum) or len(inner.sizes) > len(set(inner.out)):
+        return None
+    if len(set(inner.out)) < len(inner.out):
+        return None
+    pairs = list(zip(inner.operands, inner.subscripts, strict=True))
+    known = [(log_of(operand), labels) for operand, labels in pairs]
+    inside = [(found, labels) for found, labels in known if found is not None]
+    if not inside:
+        return None
+    left = [pair for pair, (found, _) in zip(pairs, known, strict=True) if found is None]
+    logs = [spread(found, labels, inner.out, inner.sizes) for found, labels in inside]
+    whole = einsum(left, inner.out, inner.coefficient, dict(enumerate(inner.sizes)))
+    return b.add([*logs, map_("log", (whole,))])
+
+
+@RULES.add(
+    "logarithm of a weighted sum",
+    "log(w'*exp(x)) = m + log(sign(w)'*exp(x + log(abs(w)) - m)) with m = max(x + log(abs(w)))",
+    because="the largest term is 1 in size",
+    on=(Map,),
+    examples=(("log(exp(X)*w)", "X: matrix(m, n); w: vector(n)"), ("log(2*w'*exp(x))", "x: vector(n); w: vector(n)")),
+)
+def logarithm_of_weighted(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    inner = node.args[0]
+    if node.function != "log" or not isinstance(inner, Einsum):
+        return None
+    found = weighted(inner)
+    if found is None:
+        return None
+    scale, rest = found
+    return b.add([scale, map_("log", (rest,))])
+
+
+def weighted(node: Einsum) -> tuple[Node, Node] | None:
+    """m and r with Σ w·exp(x) = exp(m)·r, where the largest term of r is ±1; None where nothing is summed."""
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    over = tuple(x for x in range(len(node.sizes)) if x not in node.out)
+    if not over or len(set(node.out)) < len(node.out):
+        return None
+    if any(isinstance(n, Constant) and n.shape for n, _ in pairs) or any(len(set(s)) < len(s) for _, s in pairs):
+        return None
+    if len(list(components(iter(pairs), set(node.out)))) > 1 or all(log_of(n) is None for n, _ in pairs):
+        return None
+    axes = node.out + over
+    weights = [(n, s) for n, s in pairs if log_of(n) is None]
+    logs = [(found, s) for n, s in pairs if (found := log_of(n)) is not None]
+    logs += [(map_("log", (map_("abs", (n,)),)), s) for n, s in weights]
+    total = b.add([spread(found, labels, axes, node.sizes) for found, labels in logs])
+    scale = apply("max", total, len(over))
+    shifted = b.subtract(total, spread(scale, node.out, axes, node.sizes))
+    signs = [(map_("sign", (n,)), s) for n, s in weights]
+    rest = einsum([*signs, (map_("decay", (shifted,)), axes)], node.out, node.coefficient)
+    return scale, rest
+
+
+@RULES.add(
+    "logarithm of a difference",
+    "log(exp(x) - 1) = x + log1mexp(-x), log(1 - exp(x)) = log1mexp(x), log(exp(x) - exp(y)) = x + log1mexp(y - x)",
+    because="where the logarithm typed is defined",
+    on=(Map,),
+    examples=(
+        ("log(exp(c) - 1)", "c: positive"),
+        ("log(1 - exp(-c))", "c: positive"),
+        ("log(expm1(x)) + log(sinh(x)) + log(tanh(x))", "x: positive vector(n)"),
+        ("log(exp(x + y) - exp(x))", "x: vector(n); y: positive vector(n)"),
+    ),
+)
+def logarithm_of_difference(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    if node.function != "log":
+        return None
+    terms = b.linear_terms(node.args[0])
+    if len(terms) == 1:
+        ((inner, factor),) = terms.items()
+        return _of_positive_branch(inner, factor) if isinstance(inner, Map) and abs(factor) == 1 else None
+    if len(terms) == 2 and sorted(terms.values()) == [-1, 1]:
+        above, below = sorted(terms, key=lambda term: -terms[term])
+        u, v = log_of(above), log_of(below)
+        if u is not None and v is not None:
+            return b.add([u, map_("log1mexp", (b.subtract(v, u),))])
+    return None
+
+
+def _of_positive_branch(node: Map, factor: Fraction) -> Node | None:
+    """log(±f(z)) for odd-like f, where ±f(z) > 0 says which sign z has."""
+    z = node.args[0]
+    if node.function == "expm1":
+        small = map_("log1mexp", (scaled(z, -factor),))
+        return b.add([z, small]) if factor > 0 else map_("log1mexp", (z,))
+    if node.function not in ("sinh", "tanh"):
+        return None
+    z = scaled(z, factor)
+    small = map_("log1mexp", (scaled(z, -2),))
+    if node.function == "tanh":
+        return b.subtract(small, map_("softplus", (scaled(z, -2),)))
+    return b.add([z, small, scaled(_log_of_number(Fraction(2), z), -1)])
+
+
+@RULES.add(
+    "logarithm of one more",
+    "log(1 + x) = log1p(x)",
+    because="accurate for small x",
+    on=(Map,),
+    examples=(("log(1 + x.^2) + log(1 - y)", "x: vector(n); y: vector(n)"),),
+)
+def logarithm_of_one_more(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    terms = b.linear_terms(node.args[0])
+    one = number(1, node.shape)
+    if node.function != "log" or len(terms) < 2 or terms.get(one) != 1:
+        return None
+    return map_("log1p", (b.add([scaled(term, f) for term, f in terms.items() if term is not one]),))
+
+
+@RULES.add(
+    "exponential of a logarithm",
+    "exp(x - logsumexp(x)) = softmax(x)",
+    because="x - logsumexp(x) = log(softmax(x))",
+    on=(Map,),
+    examples=(("exp(x - logsumexp(x))", "x: vector(n)"), ("exp(X - logsumexp(X))", "X: matrix(m, n)")),
+)
+def exponential_of_logarithm(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    inner = node.args[0]
+    if node.function == "exp" and isinstance(inner, Apply) and inner.function == "log_softmax":
+        return apply("softmax", inner.arg, inner.parameter)
+    return None

@@ -1,0 +1,397 @@
+"""Products in which exponentials meet: numerator and denominator overflow together where their quotient does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import prod
+
+from matgrad.dims import Dim
+from matgrad.planning.logarithms import log_of, log_of_sum, weighted
+from matgrad.planning.rule import BEFORE, RULES
+from matgrad.tensor import builders as b
+from matgrad.tensor.builders import Operand, einsum, map_, number, power, scaled
+from matgrad.tensor.facts import Fact, positive
+from matgrad.tensor.laws.shared import is_apply, is_map, power_of
+from matgrad.tensor.nodes import Einsum, Map, Node, Sum
+
+FEW = 8
+"""Terms of a numerator up to which it is multiplied out."""
+
+NESTED = 6
+"""Nesting of sums and products in which exponentials are looked for."""
+
+
+def _pairs(node: Node) -> list[Operand]:
+    assert isinstance(node, Einsum)
+    return list(zip(node.operands, node.subscripts, strict=True))
+
+
+def _with(node: Node, gone: set[int], new: list[Operand], coefficient: Fraction | int = 1) -> Node:
+    """The contraction with some operands exchanged for others."""
+    assert isinstance(node, Einsum)
+    left = [pair for place, pair in enumerate(_pairs(node)) if place not in gone]
+    return einsum([*left, *new], node.out, node.coefficient * coefficient, dict(enumerate(node.sizes)))
+
+
+def _exponent(node: Node) -> tuple[Node, Fraction] | None:
+    """z and k, where the node is exp(z)^k."""
+    base, count = power_of(node)
+    return (base.args[0], count) if isinstance(base, Map) and base.function == "exp" else None
+
+
+@BEFORE.add(
+    "exponentials before a sum",
+    "exp(x)*(1/s - exp(x)/s^2) = exp(x)/s - exp(x)^2/s^2, where s is made of exponentials",
+    because="each term alone is a share of s",
+    on=(Einsum,),
+    examples=(
+        ("exp(x).*(y./(1 + exp(x)) - exp(x)./(2 + exp(x)).^2)", "x: vector(n); y: vector(n)"),
+        ("(exp(a) - 2*exp(c))/(3 + exp(a) + exp(c))", "a: scalar; c: scalar"),
+    ),
+)
+def exponentials_before_sum(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    if len(pairs) < 2 or not any(isinstance(operand, Sum) for operand, _ in pairs):
+        return None
+    kept = {operand for operand, _ in pairs}
+    sums = [place for place, (operand, _) in enumerate(pairs)
+            if isinstance(operand, Sum) and (_grows(operand) or _restores(operand, kept))]  # fmt: skip
+    count = prod(len(operand.terms) for operand, _ in pairs if isinstance(operand, Sum))
+    if not sums or count > FEW:
+        return None
+    if not any(_falls(factor) for operand, _ in pairs for factor in _factors(operand)):
+        return None
+    total, labels = pairs[sums[0]]
+    assert isinstance(total, Sum)
+    return b.add([_with(node, {sums[0]}, [(term, labels)], factor) for factor, term in total.terms])
+
+
+def _factors(node: Node) -> Iterator[Node]:
+    """The factors of a node, or of the terms of a sum."""
+    for term in node.children if isinstance(node, Sum) else (node,):
+        yield from term.operands if isinstance(term, Einsum) else (term,)
+
+
+def _falls(node: Node) -> bool:
+    """Whether a factor divides by exponentials, or by what may underflow."""
+    base, count = power_of(node)
+    return count < 0 and (_grows(base) or _vanishes(base))
+
+
+def _vanishes(node: Node) -> bool:
+    return is_apply(node, "softmax") or is_map(node, "sigmoid")
+
+
+def _restores(node: Node, beside: set[Node]) -> bool:
+    """Whether a sum has factors that cancel with what is beside it: softmax(x) with 1/softmax(x)."""
+    inside = set(_factors(node))
+    return any(_vanishes(base) and (power(base, -1) in beside or (power(base, -1) in inside and base in beside))
+               for base, _ in map(power_of, beside | inside))  # fmt: skip
+
+
+@RULES.add(
+    "exponentials of one product",
+    "exp(x)*exp(y) = exp(x + y), 1/exp(x) = exp(-x)",
+    because="one of them may overflow where the product does not",
+    on=(Einsum, Map),
+    examples=(("exp(x).*exp(y)./exp(x - 1).^2", "x: vector(n); y: vector(n)"), ("1/exp(c)", "c: scalar")),
+)
+def exponentials_of_product(node: Node) -> Node | None:
+    if isinstance(node, Map):
+        found = _exponent(node) if node.function == "power" else None
+        return None if found is None else map_("exp", (scaled(*found),))
+    groups: dict[tuple[int, ...], list[int]] = {}
+    pairs = _pairs(node)
+    for place, (operand, labels) in enumerate(pairs):
+        if is_map(operand, "exp"):
+            groups.setdefault(labels, []).append(place)
+    for labels, places in groups.items():
+        if len(places) > 1:
+            total = b.add([pairs[place][0].args[0] for place in places])  # type: ignore[attr-defined]
+            return _with(node, set(places), [(map_("exp", (total,)), labels)])
+    return None
+
+
+@RULES.add(
+    "exponential and logistic",
+    "exp(x)*sigmoid(-x) = sigmoid(x), exp(2*x)*sigmoid(-x)^2 = sigmoid(x)^2, (exp(x) - 1)*sigmoid(-x) = tanh(x/2)",
+    because="sigmoid(x) = exp(x)/(1 + exp(x))",
+    on=(Einsum,),
+    examples=(
+        ("exp(3*c)*sigmoid(-c)^2", "c: scalar"),
+        ("(exp(2*x) - 1)./(exp(2*x) + 1)", "x: vector(n)"),
+        ("(1 - exp(-2*x))./(1 + exp(-2*x))", "x: vector(n)"),
+    ),
+)
+def exponential_and_logistic(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    for j, (soft, labels) in enumerate(pairs):
+        base, count = power_of(soft)
+        if not isinstance(base, Map) or base.function != "sigmoid" or count < 1:
+            continue
+        z = base.args[0]
+        for i, (operand, others) in enumerate(pairs):
+            if labels != others or not isinstance(operand, Map) or operand.function not in ("exp", "expm1"):
+                continue
+            if operand.function == "expm1":
+                if operand.args[0] is scaled(z, -1):
+                    half = map_("tanh", (scaled(z, Fraction(-1, 2)),))
+                    return _with(node, {i, j}, [(half, labels), (power(base, count - 1), labels)])
+                continue
+            times = _multiple(operand.args[0], z)
+            if times is not None and times <= -1:
+                used = min(-times.numerator // times.denominator, count.numerator // count.denominator)
+                new = [(power(map_("sigmoid", (scaled(z, -1),)), used), labels), (power(base, count - used), labels)]
+                return _with(node, {i, j}, [*new, (map_("exp", (b.add([operand.args[0], scaled(z, used)]),)), labels)])
+    return None
+
+
+def _multiple(node: Node, of: Node) -> Fraction | None:
+    """c, where the node is c·of."""
+    mine, other = b.linear_terms(node), b.linear_terms(of)
+    if not mine or mine.keys() != other.keys():
+        return None
+    factors = {mine[term] / other[term] for term in mine}
+    return factors.pop() if len(factors) == 1 else None
+
+
+@RULES.add(
+    "exponential over its difference to one",
+    "exp(x)/(exp(x) - 1) = -1/(exp(-x) - 1)",
+    because="the quotient tends to 1 where both overflow",
+    on=(Einsum,),
+    examples=(("x.^3.*exp(x)./(exp(x) - 1).^2", "x: positive vector(n)"), ("exp(2*c)/(exp(c) - 1)", "c: positive")),
+)
+def exponential_over_expm1(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    for j, (below, labels) in enumerate(pairs):
+        base, count = power_of(below)
+        if not isinstance(base, Map) or base.function != "expm1" or count > -1:
+            continue
+        z = base.args[0]
+        for i, (operand, others) in enumerate(pairs):
+            times = _multiple(operand.args[0], z) if is_map(operand, "exp") and labels == others else None  # type: ignore[attr-defined]
+            if times is None or times < 1:
+                continue
+            used = min(times.numerator // times.denominator, -count.numerator // count.denominator)
+            turned = map_("expm1", (scaled(z, -1),))
+            new = [(power(turned, -used), labels), (power(base, count + used), labels),
+                   (map_("exp", (scaled(z, times - used),)), labels)]  # fmt: skip
+            return _with(node, {i, j}, new, (-1) ** used)
+    return None
+
+
+@RULES.add(
+    "share of a sum",
+    "u/(u + v) = sigmoid(log(u) - log(v)), u/v = exp(log(u) - log(v))",
+    because="only the logarithms are formed, for u and v made of exponentials",
+    on=(Einsum,),
+    examples=(
+        ("exp(a)/(1 + exp(a) + exp(c))", "a: scalar; c: scalar"),
+        ("exp(2*a)/(1 + exp(a) + exp(2*a))^2", "a: scalar"),
+        ("exp(x)/(2 + sum(exp(x)))", "x: vector(n)"),
+        ("w.*exp(x)/(w'*exp(x))", "x: vector(n); w: positive vector(n)"),
+        ("exp(x)./cosh(x) + cosh(x)./cosh(2*x)", "x: vector(n)"),
+        ("(exp(a) - 2*exp(c))/(3 + exp(a) + exp(c))", "a: scalar; c: scalar"),
+        ("normpdf(x)./normcdf(x)", "x: vector(n)"),
+        ("(1 + exp(a))/(1 + exp(a) + exp(c))", "a: scalar; c: scalar"),
+    ),
+)
+def share_of_sum(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    for j, (below, labels) in enumerate(pairs):
+        base, count = power_of(below)
+        bottom = log_of(base) if count <= -1 else None
+        if bottom is None or is_map(base, "exp"):
+            continue
+        left, gone, new = -count, {j}, []
+        for i, (above, others) in sorted(enumerate(pairs), key=lambda entry: -len(entry[1][1])):
+            top, times = power_of(above)
+            upper = log_of(top) if times >= 1 and _grows(top) and i not in gone else None
+            if upper is None or not set(labels) <= set(others) or len(set(others)) < len(others) or left < 1:
+                continue
+            if others == labels:
+                share = _share(upper, base, left)
+                if share is not None:
+                    used, factor, rest = share
+                    new += [(factor, others), (map_("exp", (rest,)), others), (power(top, times - 1), others)]
+                    gone, left = gone | {i}, left - used
+                    continue
+            beside = {k for k, (factor, own) in enumerate(pairs) if is_map(factor, "exp") and k not in gone | {i}
+                      and set(own) < set(others)}  # fmt: skip
+            axes = dict(zip(others, top.shape, strict=True))
+            logs = [upper, scaled(_spread(bottom, labels, axes), -1)]
+            logs += [_spread(pairs[k][0].args[0], pairs[k][1], axes) for k in beside]  # type: ignore[attr-defined]
+            new += [(map_("exp", (b.add(logs),)), others), (power(top, times - 1), others)]
+            gone, left = gone | {i} | beside, left - 1
+        if new:
+            return _with(node, gone, [*new, (power(base, -left), labels)])
+    return None
+
+
+def _spread(node: Node, labels: tuple[int, ...], axes: dict[int, Dim]) -> Node:
+    return einsum([(node, labels)], tuple(axes), 1, axes)
+
+
+_GROWING = frozenset(("exp", "cosh", "sinh", "normpdf", "normcdf"))
+
+
+def _grows(node: Node, deep: int = NESTED) -> bool:
+    """Whether a factor is made of exponentials that may overflow, or underflow together with what divides it."""
+    if isinstance(node, Map):
+        return node.function in _GROWING
+    if not isinstance(node, Sum | Einsum) or not deep:
+        return False
+    if "grows" not in node.memo:
+        node.memo["grows"] = any(_grows(child, deep - 1) for child in node.children)
+    return node.memo["grows"]  # type: ignore[no-any-return]
+
+
+def _share(upper: Node, base: Node, most: Fraction) -> tuple[int, Node, Node] | None:
+    """How often u/base, for a term u of base, is in exp(upper)/base^most; its power, and the logarithm of the rest."""
+    terms = b.linear_terms(base)
+    best: tuple[Fraction, Node] | None = None
+    for term in terms if len(terms) > 1 else ():
+        own = log_of(term)
+        times = _multiple(upper, own) if own is not None else None
+        if times is not None and times >= 1 and (best is None or times < best[0]):
+            best = times, term
+    if best is None:
+        return None
+    times, term = best
+    own = log_of(term)
+    beside = _log_of_rest({other: factor for other, factor in terms.items() if other is not term})
+    if own is None or beside is None:
+        return None
+    used, factor = min(int(times), int(most)), terms[term]
+    weighted_ = own if factor == 1 else b.add([own, map_("log", (number(factor, term.shape),))])
+    share = scaled(map_("sigmoid", (b.subtract(weighted_, beside),)), 1 / factor)
+    return used, power(share, used), scaled(own, times - used)
+
+
+def _log_of_rest(terms: dict[Node, Fraction]) -> Node | None:
+    """The logarithm of a sum of positive terms, with exponentials or without."""
+    found = log_of_sum(terms)
+    if found is None:
+        whole = b.add([scaled(term, factor) for term, factor in terms.items()])
+        found = map_("log", (whole,)) if positive(whole) is Fact.YES else None
+    return found
+
+
+@RULES.add(
+    "share of a weighted sum",
+    "exp(x)/(w'*exp(x)) = exp(x - m)/(w'*exp(x - m))",
+    because="with m the largest exponent nothing overflows",
+    on=(Einsum,),
+    examples=(
+        ("w.*exp(x)/(w'*exp(x))", "x: vector(n); w: vector(n)"),
+        ("A*exp(x)/(y'*exp(x))^2*sum(exp(x))", "A: matrix(m, n); x: vector(n); y: vector(n)"),
+    ),
+)
+def share_of_weighted(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    for j, (below, labels) in enumerate(pairs):
+        base, count = power_of(below)
+        if count > -1 or not isinstance(base, Einsum) or log_of(base) is not None:
+            continue
+        found = weighted(base)
+        if found is None:
+            continue
+        scale, rest = found
+        places = [
+            i
+            for i, (above, others) in enumerate(pairs)
+            if is_map(above, "exp") and set(labels) <= set(others) and len(set(others)) == len(others)
+        ]
+        if places:
+            new: list[Operand] = [(power(rest, count), labels)]
+            for nth, i in enumerate(places, 1):  # each gets one of the divisors, the last what is left
+                exps, others = pairs[i]
+                used = Fraction(-1) if nth < len(places) and nth < -count else count + nth - 1
+                axes = dict(zip(others, exps.shape, strict=True))
+                shift = scaled(_spread(scale, labels, axes), used)
+                new.append((map_("exp", (b.add([exps.args[0], shift]),)), others))  # type: ignore[attr-defined]
+                if nth >= -count:
+                    break
+            return _with(node, {j, *places[: len(new) - 1]}, new)
+    return None
+
+
+@RULES.add(
+    "hyperbolic cosine over sine",
+    "cosh(x)/sinh(x) = 1/tanh(x)",
+    because="tanh(x) = sinh(x)/cosh(x)",
+    on=(Einsum,),
+    examples=(("cosh(x).^2./sinh(x)", "x: positive vector(n)"),),
+)
+def hyperbolic_cosine_over_sine(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    for i, (above, labels) in enumerate(pairs):
+        top, times = power_of(above)
+        for j, (below, others) in enumerate(pairs):
+            base, count = power_of(below)
+            if labels == others and is_map(top, "cosh") and is_map(base, "sinh") and times >= 1 and count <= -1:
+                if top.args == base.args:  # type: ignore[attr-defined]
+                    used = min(times, -count)
+                    new = [(power(map_("tanh", top.args), -used), labels), (power(top, times - used), labels),  # type: ignore[attr-defined]
+                           (power(base, count + used), labels)]  # fmt: skip
+                    return _with(node, {i, j}, new)
+    return None
+
+
+@RULES.add(
+    "hyperbolic sine in a quotient",
+    "sinh(x)*exp(-x) = (1 - exp(-2*x))/2",
+    because="sinh(x) overflows where the product does not",
+    on=(Einsum,),
+    examples=(("sinh(x).*exp(-x) + sinh(x)./exp(2*x)", "x: vector(n)"),),
+)
+def hyperbolic_sine(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    for i, (operand, labels) in enumerate(pairs):
+        if not isinstance(operand, Map) or operand.function != "sinh":
+            continue
+        for j, (other, others) in enumerate(pairs):
+            times = _multiple(other.args[0], operand.args[0]) if is_map(other, "exp") else None  # type: ignore[attr-defined]
+            if labels != others or times is None or abs(times) < 1:
+                continue
+            sign = 1 if times < 0 else -1
+            z = scaled(operand.args[0], sign)
+            small = map_("expm1", (scaled(z, -2),))
+            left = map_("exp", (b.add([other.args[0], z]),))  # type: ignore[attr-defined]
+            return _with(node, {i, j}, [(small, labels), (left, labels)], Fraction(-sign, 2))
+    return None
+
+
+@RULES.add(
+    "quotient of determinants",
+    "det(X)/det(Y) = sign(det(X))*sign(det(Y))*exp(logdet(X) - logdet(Y)), det(X)^p = exp(p*logdet(X)) for spd X",
+    because="each may overflow where the quotient does not",
+    on=(Einsum, Map),
+    examples=(
+        ("det(X)/det(Y)", "X: matrix(n, n); Y: matrix(n, n)"),
+        ("det(X)^(1/2)/det(Y)^(1/3)", "X: spd(n); Y: spd(n)"),
+        ("log(det(X)^2)", "X: matrix(n, n)"),
+    ),
+)
+def quotient_of_determinants(node: Node) -> Node | None:
+    if isinstance(node, Map):
+        base, count = power_of(node)
+        if is_apply(base, "det") and count.denominator > 1 and positive(base) is Fact.YES:
+            return map_("exp", (scaled(b.apply("logdet", base.arg), count),))  # type: ignore[attr-defined]
+        if node.function == "log":
+            base, count = power_of(node.args[0])
+            if is_apply(base, "det") and count.denominator == 1:
+                return scaled(b.apply("logdet", base.arg), count)  # type: ignore[attr-defined]
+        return None
+    pairs = _pairs(node)
+    places = [place for place, (operand, _) in enumerate(pairs) if is_apply(power_of(operand)[0], "det")]
+    counts = [power_of(pairs[place][0])[1] for place in places]
+    if len(places) < 2 or any(count.denominator > 1 for count in counts) or min(counts) > 0 or max(counts) < 0:
+        return None
+    args = [power_of(pairs[place][0])[0].arg for place in places]  # type: ignore[attr-defined]
+    logs = [scaled(b.apply("logdet", arg), count) for arg, count in zip(args, counts, strict=True)]
+    signs: list[Operand] = [(b.apply("detsign", arg), ()) for arg, count in zip(args, counts, strict=True)
+                            if count.numerator % 2]  # fmt: skip
+    return _with(node, set(places), [(map_("exp", (b.add(logs),)), ()), *signs])

@@ -1,0 +1,208 @@
+"""Stable graphs: every rule on its examples, random compositions, and formulas where floating point goes wrong.
+
+The truth of the table was found without matgrad's derivatives (``tools/write_stability.py``), and is checked here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import mp_evaluator
+import numpy as np
+import pytest
+from random_formulas import SIZES, arrays_of, random_formula, variables_of, where_of
+from tensor_evaluator import evaluate
+
+import matgrad
+from matgrad.answer.formula import Formula
+from matgrad.checking.sampling import Subject, points
+from matgrad.functions import CARDS, CODE_ONLY
+from matgrad.planning.rule import BEFORE, RULES
+from matgrad.planning.stable import stabilised
+from matgrad.tensor import builders as b
+from matgrad.tensor.law import Law, laws_used
+from matgrad.tensor.nodes import Node
+
+ALL = [*BEFORE.all, *RULES.all]
+EXAMPLES = [(rule, formula, where) for rule in ALL for formula, where in rule.examples]
+ROWS = [json.loads(line) for line in (Path(__file__).parent / "data" / "stability.jsonl").read_text().splitlines()]
+
+# Where digits are lost for a reason: a difference of rounded data, or a result that is itself nearly nothing beside
+# the terms that it is made of (a gradient at a perfect fit, the Hessian of softmax where one entry is nearly 1).
+LOST = {
+    ("exp(a)/(1 + exp(a) + exp(b))", 2),
+    ("log(exp(x) - 1)", 2),
+    ("log(sum(exp(x)))", 2),
+    ("exp(x)/sum(exp(x))", 1),
+    ("log(sum(exp(x - y)))", 2),
+    ("log(sum(exp(x))/3)", 2),
+    ("log(1 + sum(exp(x)))", 2),
+    ("exp(x)/(1 + sum(exp(x)))", 1),
+    ("log(softmax(x)[1])", 1),
+    ("log(softmax(x)[1])", 2),
+    ("-y'*log(softmax(x))", 2),
+    ("-y'*log(exp(x)/sum(exp(x)))", 2),
+    ("-sum(softmax(x).*log(softmax(x)))", 1),
+    ("-sum(softmax(x).*log(softmax(x)))", 2),
+    ("logsumexp(x) - x[1]", 1),
+    ("logsumexp(x) - x[1]", 2),
+    ("log(w'*exp(x))", 2),
+    ("w.*exp(x)/(w'*exp(x))", 1),
+    ("exp(x - max(x))/sum(exp(x - max(x)))", 1),
+    ("c^2*(sqrt(1 + (x/c)^2) - 1)", 2),
+    ("sqrt(x + 1) - sqrt(x)", 1),
+    ("sqrt(x + 1) - sqrt(x)", 2),
+    ("sum((x - mean(x)).^2)/3", 1),
+    ("x'*x/3 - mean(x)^2", 0),
+    ("x'*x/3 - mean(x)^2", 1),
+}
+OVERFLOW = {("det(X)/det(Y)", 1)}
+
+
+def node_of(formula: Formula, wrt: str, order: int) -> Node:
+    """The graph of the value, the derivative or the Hessian."""
+    if order == 0:
+        return formula.node
+    derivative = matgrad.derive(formula, wrt) if order == 1 else matgrad.hessian(formula, wrt)
+    return derivative._node
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "where"), EXAMPLES, ids=[f"{rule.name}: {text}" for rule, text, _ in EXAMPLES]
+)
+def test_rule_keeps_the_value(rule: Law, text: str, where: str) -> None:
+    formula = Formula(text, where)
+    with laws_used() as used:
+        formula.node.memo.clear()
+        stable = stabilised(formula.node)
+    assert stable is not formula.node
+    assert any(law.name == rule.name for law in used), [law.name for law in used]
+    subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in formula.typed.variables.items()]
+    compared = 0
+    for point, _ in zip(points(formula.program, subjects, (), seed=3), range(5), strict=False):
+        before = evaluate(formula.node, point.arrays, point.sizes)
+        after = evaluate(stable, point.arrays, point.sizes)
+        np.testing.assert_allclose(after, before, rtol=1e-8, atol=1e-12 + 1e-9 * np.max(np.abs(before)))
+        compared += 1
+    assert compared == 5
+
+
+def verdict(found: Any, row: dict[str, Any]) -> str:
+    """ok, nan, inf or digits: against the truth, relative to its largest entry."""
+    truth, found = np.asarray(row["truth"]), np.asarray(found)
+    assert found.shape == truth.shape
+    defined = np.isfinite(truth)
+    truth, found = truth[defined], found[defined]
+    if not np.all(np.isfinite(found)):
+        return "nan" if np.any(np.isnan(found)) else "inf"
+    scale = np.max(np.abs(truth), initial=0.0)
+    if scale < 1e-300:
+        return "ok" if np.max(np.abs(found), initial=0.0) < 1e-300 else "digits"
+    return "ok" if np.max(np.abs(found / scale - truth / scale)) <= row["tolerance"] else "digits"
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_stable_where_floating_point_goes_wrong(order: int) -> None:
+    nodes: dict[tuple[str, str, str], Node] = {}
+    wrong = defaultdict(list)
+    for row in ROWS:
+        if row["order"] != order:
+            continue
+        key = (row["formula"], row["where"], row["wrt"])
+        if key not in nodes:
+            nodes[key] = stabilised(node_of(matgrad.parse(row["formula"], where=row["where"]), row["wrt"], order))
+        arrays = {name: np.asarray(value, dtype=float) for name, value in row["point"].items()}
+        with np.errstate(all="ignore"):
+            found = verdict(evaluate(nodes[key], arrays, row["sizes"]), row)
+        if found != "ok":
+            wrong[row["formula"], order].append((found, row["point"][row["wrt"]]))
+    assert len(nodes) > 60
+    lost = {key for key, found in wrong.items() if {what for what, _ in found} == {"digits"}}
+    assert lost <= LOST, {key: wrong[key] for key in lost - LOST}
+    assert wrong.keys() - lost <= OVERFLOW, {key: wrong[key] for key in wrong.keys() - lost - OVERFLOW}
+
+
+@pytest.mark.parametrize("row", ROWS[::97], ids=lambda row: f"{row['formula']}, order {row['order']}")
+def test_truth_of_the_table(row: dict[str, Any]) -> None:
+    program = matgrad.parse(row["formula"], where=row["where"]).typed.program
+    found = mp_evaluator.derivative(program, row["point"], row["sizes"], row["wrt"], row["order"])
+    np.testing.assert_allclose(np.asarray(found, dtype=float), row["truth"], rtol=1e-14, atol=0)
+
+
+def test_exact_derivatives_are_those_known() -> None:
+    program = matgrad.parse("log(1 + exp(z))", where="z: scalar").typed.program
+    first, second = (float(mp_evaluator.derivative(program, {"z": -800.0}, {}, "z", order)) for order in (1, 2))
+    assert first == second == 0.0  # 4e-348
+    at = float(mp_evaluator.derivative(program, {"z": -700.0}, {}, "z", 2))
+    assert at == pytest.approx(np.exp(-700.0), rel=1e-15)
+
+
+@pytest.mark.parametrize("chunk", range(4))
+def test_random_formulas_keep_their_values(chunk: int) -> None:
+    """Wherever the graph has a finite value, the stable one has the same, in derivatives too."""
+    changed = 0
+    for seed in range(5 * 10**6 + 30 * chunk, 5 * 10**6 + 30 * (chunk + 1)):
+        text = random_formula(seed).text
+        formula = matgrad.parse(text, where=where_of(text))
+        arrays = arrays_of(text, seed)
+        nodes = [formula.node, *[matgrad.derive(formula, name)._node for name in variables_of(text)[:1]]]
+        for node in nodes:
+            stable = stabilised(node)
+            if stable is node:
+                continue
+            with np.errstate(all="ignore"):
+                before, after = evaluate(node, arrays, SIZES), evaluate(stable, arrays, SIZES)
+            finite = np.isfinite(before)
+            size = max(np.max(np.abs(before[finite]), initial=0.0), 1e-3)
+            np.testing.assert_allclose(after[finite], before[finite], rtol=1e-8, atol=1e-8 * size, err_msg=text)
+            changed += bool(finite.any())
+    assert changed >= 3
+
+
+def test_stable_graphs_stay() -> None:
+    for row in ROWS[::29]:
+        stable = stabilised(node_of(matgrad.parse(row["formula"], where=row["where"]), row["wrt"], row["order"]))
+        assert stabilised(stable) is stable, row["formula"]
+
+
+def test_deep_graphs_need_no_recursion() -> None:
+    levels = 600
+    c = b.symbol("c", ())
+    x = b.symbol("x", ())
+    value = np.asarray(0.5)
+    for _ in range(levels):
+        x = b.map_("log", (b.add([b.number(3), b.map_("exp", (b.multiply(c, x),))]),))
+        value = np.log(3 + np.exp(-0.3 * value))
+    found = evaluate(stabilised(x), {"x": np.asarray(0.5), "c": np.asarray(-0.3)}, {})
+    assert found == pytest.approx(value, rel=1e-10)
+
+
+def test_functions_for_code_are_not_in_the_language() -> None:
+    assert not CODE_ONLY.keys() & CARDS.keys()
+    for name in CODE_ONLY:
+        with pytest.raises(matgrad.MatgradError):
+            matgrad.parse(f"{name}(x)", where="x: vector(n)")
+
+
+EXACT = [
+    ("log1mexp", [-1e-12, -0.5, -0.7, -30.0, -800.0], lambda mp, x: mp.log(1 - mp.exp(x))),
+    ("log_cosh", [1e-9, -1e-5, 0.9, -1.1, 30.0, 900.0], lambda mp, x: mp.log(mp.cosh(x))),
+    ("log1p_square", [1e-9, -0.5, 1e99, 1e101, -1e250], lambda mp, x: mp.log(1 + x * x)),
+    ("log_normcdf", [-1e3, -40.0, -1.0, 0.5, 6.0], lambda mp, x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2)),
+    ("decay", [-1000.0, -0.5, 0.0], lambda mp, x: mp.exp(x)),
+]
+
+
+@pytest.mark.parametrize(("name", "at", "exact"), EXACT, ids=[name for name, *_ in EXACT])
+def test_functions_for_code(name: str, at: list[float], exact: Any) -> None:
+    import mpmath
+
+    x = b.symbol("x", ())
+    with mpmath.workdps(400):
+        wanted = [float(exact(mpmath, mpmath.mpf(value))) for value in at]
+    with np.errstate(all="ignore"):
+        found = [float(evaluate(b.map_(name, (x,)), {"x": np.asarray(value)}, {})) for value in at]
+    np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=0)
