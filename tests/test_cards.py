@@ -10,13 +10,14 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
-from helpers import typed, variable
+from helpers import typed
 
-from matgrad.codegen.numpy_code import compile_source, to_numpy
+import matgrad
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import parse_expression
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import walk
+from matgrad.formula.text import type_text
 from matgrad.formula.unicode import to_unicode
 from matgrad.functions import CARDS, NOT_YET, Card, card, names
 
@@ -237,8 +238,8 @@ def test_generated_code_agrees_with_the_value(entry: Card) -> None:
     rng = np.random.default_rng(7)
     arrays = {"X": rng.uniform(0.1, 0.9, (4, 4)), "Y": rng.normal(size=(3, 4)), "x": rng.uniform(0.1, 0.9, 4)}
     used = {node.value: node.type for node in walk(expr) if node.op == "name"}
-    function = compile_source(to_numpy("f", expr, variables=[variable(n, t) for n, t in used.items()]))
-    got = function(**{name: arrays[name] for name in used})
+    where = {name: type_text(type, frozenset()) for name, type in used.items() if type}
+    got = matgrad.compile(matgrad.parse(text, where=where))(**{name: arrays[name] for name in used})
     assert got == pytest.approx(evaluate(expr, arrays, {"m": 3, "n": 4}), rel=1e-12)
     assert all((to_latex(expr), to_unicode(expr)))
 

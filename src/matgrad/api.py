@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
-from matgrad.answer.compiled import Compiled, Item
+from matgrad.answer.compiled import Compiled, Items
 from matgrad.answer.derivative import Derivative, derivative_in, derivative_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.question import asked_of
@@ -287,7 +287,7 @@ def from_sympy(expression: Any, *, where: Where = None) -> Formula:
     return Formula(*written(found.expr, found.names))
 
 
-def compile(items: Item | Sequence[Item] | Mapping[Any, Item], backend: str = "numpy") -> Compiled:
+def compile(items: Items, backend: str = "numpy") -> Compiled:
     """One function of named arrays for a formula, a derivative, its action on a direction, or several of them.
 
     Several items share their work; the values are a tuple for a sequence and a dict for a mapping.

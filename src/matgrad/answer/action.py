@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from matgrad.answer.compiled import Root
 from matgrad.answer.differentiation import chain, variable_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.reading import readable
 from matgrad.errors import MatgradError
 from matgrad.formula.declarations import SPACES
+from matgrad.formula.infer import Variable
 from matgrad.formula.syntax import Expr
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
@@ -41,13 +43,25 @@ class Action:
         self._traits = frozenset() if free else declared & SPACES
 
     @cached_property
-    def expr(self) -> Expr:
+    def node(self) -> Node:
+        """The graph: the derivative, contracted with the direction."""
         direction = b.symbol(self.direction, self._variable.shape, self._traits)
-        node = rebuild(self._node, {}, expand=True)
-        axes = tuple(range(len(node.shape)))
-        applied = b.einsum([(node, axes), (direction, axes[self._outputs :])], axes[: self._outputs])
-        found = self._formula.recovery.formula(applied)
+        axes = tuple(range(len(self._node.shape)))
+        return b.einsum([(self._node, axes), (direction, axes[self._outputs :])], axes[: self._outputs])
+
+    @cached_property
+    def expr(self) -> Expr:
+        node = rebuild(self.node, {}, expand=True)
+        found = self._formula.recovery.formula(node)
         return readable(self._formula, found, **{self.direction: of_order(self._variable.shape)})
+
+    def root(self) -> Root:
+        """What generated code computes: the direction is one more array."""
+        typed = self._formula.typed
+        direction = Variable(self.direction, of_order(self._variable.shape), self._traits)
+        variables = {**typed.variables, self.direction: direction}
+        return Root(self.node, "action", variables, typed.functions, self._formula.sizes_needed(),
+                    named=self._formula.intermediates)  # fmt: skip
 
     @property
     def subject(self) -> Subject:

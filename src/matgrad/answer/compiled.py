@@ -1,38 +1,188 @@
-"""Formulas and derivatives as one function of named arrays."""
+"""Formulas and derivatives as one function of named arrays, with its source."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
-from matgrad.answer.action import Action
-from matgrad.answer.derivative import Derivative
-from matgrad.answer.formula import Formula
-from matgrad.errors import NotSupported
+from matgrad.codegen.backends import backend_of
+from matgrad.codegen.emit import Signature
+from matgrad.codegen.names import Argument
+from matgrad.codegen.source import Arrange, Written, as_it_is, written
+from matgrad.errors import DataError, MatgradError
+from matgrad.formula.binding import VariableLike, callables, check_names, sizes_of
+from matgrad.formula.text import type_text
+from matgrad.tensor.nodes import Node
 
-Item = Formula | Derivative | Action
+
+@dataclass(frozen=True)
+class Root:
+    """What an item computes: a graph, its variables and unspecified functions, and how its array is laid out.
+
+    ``named`` are the formula's intermediates; ``subgradient``: x/norm2(x) is 0 at 0, as in a first derivative.
+    """
+
+    node: Node
+    called: str
+    variables: Mapping[str, VariableLike]
+    functions: Collection[str] = ()
+    dimensions: Collection[str] = ()
+    arrange: Arrange = field(default=as_it_is)
+    named: Mapping[str, Node] = field(default_factory=dict)
+    subgradient: bool = False
+
+
+class Item(Protocol):
+    """A formula, a derivative, the action of a derivative on a direction."""
+
+    def root(self) -> Root: ...
+
+
+Items = Item | Sequence[Item] | Mapping[Any, Item]
 
 
 class Compiled:
-    """Several items as one function of arrays given by name: a tuple for a sequence, a dict for a mapping."""
+    """Formulas, derivatives or actions on directions as one function of arrays given by name.
 
-    def __init__(self, items: Item | Sequence[Item] | Mapping[Any, Item], backend: str = "numpy") -> None:
-        if backend != "numpy":
-            raise NotSupported(f"there is no code for {backend} yet", hint='backend="numpy"')
+    The value of a sequence of items is a tuple, that of a mapping a dict. ``source`` is what runs: that of the last
+    call, or before the first one that for typical sizes, since the order of products depends on them. Arrays must have
+    the shapes that the formula gives them. Where they are of float32, so is the value; integers count as float64.
+
+    Raises MatgradError where items disagree about a variable, and DataError for arrays that do not fit.
+    """
+
+    def __init__(self, items: Items, backend: str = "numpy") -> None:
         self.items = items
         self.backend = backend
+        self._backend = backend_of(backend)
+        self._several = isinstance(items, Sequence | Mapping)
+        self._roots = [item.root() for item in _listed(items)]
+        self._variables = _variables(self._roots)
+        self._functions = sorted({name for root in self._roots for name in root.functions})
+        self._dims = frozenset().union(*(root.dimensions for root in self._roots)) - self._variables.keys()
+        self._structured = {name: v.traits for name, v in self._variables.items() if v.traits}
+        self._names = self._variables.keys() | set(self._functions)
+        self._plans: dict[tuple[int, ...], Ready] = {}
+        self._ready: dict[tuple[Any, ...], Ready] = {}
+        self._source = ""
+        self._by_size = True
+
+    @property
+    def source(self) -> str:
+        """The source of the function; a call runs it."""
+        if not self._source:
+            self._source = self._written({}).source
+        return self._source
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the arguments; a dimension that no array shows may have to be given as well."""
+        return (*self._variables, *self._functions)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.items, self.backend))
+
+    def __repr__(self) -> str:
+        return f"<{self.backend} function of {', '.join(self.parameters)}>"
 
     def __call__(self, /, **arrays: Any) -> Any:
-        if isinstance(self.items, Mapping):
-            return {key: _value(item, arrays) for key, item in self.items.items()}
-        if isinstance(self.items, Sequence):
-            return tuple(_value(item, arrays) for item in self.items)
-        return _value(self.items, arrays)
+        """The values at arrays given by name."""
+        if arrays.keys() == self._names:
+            values, key = self._read(arrays)
+            ready = self._ready.get(key)
+            if ready is not None:
+                return self._run(ready, values, {})
+        return self._first_call(arrays)
+
+    def _read(self, arrays: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Any, ...]]:
+        """The arrays as the backend has them, their structure checked, and what the function depends on."""
+        array, kind = self._backend.array, self._backend.kind
+        values = {name: array(variable, arrays[name]) for name, variable in self._variables.items()}
+        for name, traits in self._structured.items():
+            self._backend.check(name, values[name], traits)
+        key = tuple([kind(value) for value in values.values()])
+        for name in self._functions:
+            values[name] = callables(name, arrays[name])
+        return values, key
+
+    def _first_call(self, arrays: Mapping[str, Any]) -> Any:
+        """With checks of names and shapes, which arrays of the same shapes need not pass again."""
+        check_names([*self.parameters], self._dims, arrays)
+        values, key = self._read(arrays)
+        shapes = {name: tuple(getattr(values[name], "shape", ())) for name in self._variables}
+        given = {name: arrays[name] for name in arrays.keys() & self._dims}
+        sizes = sizes_of(self._variables, shapes, given)
+        ready = self._prepared(sizes)
+        missing = [name for name in ready.sizes if name not in sizes]
+        if missing:
+            raise DataError(
+                f"the size {missing[0]} is not known", hint=f"{missing[0]}=…, a number, among the arguments"
+            )
+        if not ready.sizes:
+            self._ready[key] = ready
+        return self._run(ready, values, sizes)
+
+    def _run(self, ready: Ready, values: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
+        given = {python: values[name] for name, python in ready.names}
+        for name, python in ready.sizes.items():
+            given[python] = sizes[name]
+        found = self._backend.call(ready.function, given)
+        return dict(zip(self.items, found, strict=True)) if isinstance(self.items, Mapping) else found
+
+    def _prepared(self, sizes: Mapping[str, int]) -> Ready:
+        """The function for these sizes."""
+        key = tuple(sizes[name] for name in sorted(sizes)) if self._by_size else ()
+        if key not in self._plans:
+            found = self._written(sizes)
+            self._by_size = found.by_size
+            function = self._backend.function(found.source, found.sizes.values(), bool(self._functions))
+            names = [(name, found.names[name]) for name in self.parameters]
+            self._plans[key if self._by_size else ()] = Ready(function, names, found.sizes)
+            self._source = found.source
+        return self._plans[key if self._by_size else ()]
+
+    def _written(self, sizes: Mapping[str, int]) -> Written:
+        called = "functions" if self._several else self._roots[0].called
+        arguments = [Argument(name, v.type.dims if v.type else ()) for name, v in self._variables.items()]
+        signature = Signature(called, arguments, self._functions, tuple=self._several)
+        named = {name: node for root in self._roots for name, node in root.named.items()}
+        subgradient = any(root.subgradient for root in self._roots)
+        layouts = [(root.node, root.arrange) for root in self._roots]
+        return written(layouts, signature, self.backend, sizes, named, subgradient)
 
 
-def _value(item: Item, arrays: Mapping[str, Any]) -> Any:
-    if isinstance(item, Action):
-        rest = {name: array for name, array in arrays.items() if name != item.direction}
-        return item(arrays[item.direction], **rest)
-    known = item.formula.typed.variables if isinstance(item, Derivative) else item.typed.variables
-    return item(**{name: array for name, array in arrays.items() if name in known})
+class Ready(NamedTuple):
+    """A function, with the name in it of each argument, and of each size that it has to be given."""
+
+    function: Callable[..., Any]
+    names: list[tuple[str, str]]
+    sizes: dict[str, str]
+
+
+def _listed(items: Items) -> list[Item]:
+    found = [*items.values()] if isinstance(items, Mapping) else [*items] if isinstance(items, Sequence) else [items]
+    for item in found:
+        if not hasattr(item, "root"):
+            raise MatgradError(
+                f"a {type(item).__name__} cannot be compiled",
+                hint="matgrad.parse(…), matgrad.derive(…), or the .matvec of a derivative",
+            )
+    if not found:
+        raise MatgradError("there is nothing to compile", hint="a formula, a derivative, or several of them")
+    return found
+
+
+def _variables(roots: Sequence[Root]) -> dict[str, VariableLike]:
+    """All variables. Raises where two items have another idea of one."""
+    found: dict[str, VariableLike] = {}
+    for root in roots:
+        for name, variable in root.variables.items():
+            known = found.setdefault(name, variable)
+            if (known.type, frozenset(known.traits)) != (variable.type, frozenset(variable.traits)):
+                first, second = (type_text(v.type, frozenset(v.traits)) for v in (known, variable) if v.type)
+                raise MatgradError(
+                    f"{name} is {first} in one item and {second} in another",
+                    hint=f'the same declarations in all of them: where="{name}: {first}; …"',
+                )
+    return found

@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from matgrad.answer.action import Action
+from matgrad.answer.compiled import Compiled, Root
 from matgrad.answer.differentiation import chain, one_pass, variable_of
 from matgrad.answer.formula import Formula, formula_of
-from matgrad.answer.layout import LAYOUTS, described, laid_out, to_mixed, to_vec
+from matgrad.answer.layout import LAYOUTS, arranged, described, laid_out, to_mixed, to_vec
 from matgrad.answer.reading import bounded, readable
 from matgrad.answer.riemannian import RIEMANNIAN
 from matgrad.answer.riemannian import in_words as in_metric
@@ -276,34 +277,36 @@ class Derivative:
         """The derivative in terms of the formula's intermediates, as a program."""
         return Program(tuple(self._definitions()), self._worded[0])
 
-    def code(self, backend: str = "numpy") -> str:
-        """The source of a function of named arrays."""
-        from matgrad.codegen.numpy_code import to_numpy
-
-        if backend != "numpy":
-            raise NotSupported(f"there is no code for {backend} yet", hint='code("numpy")')
+    def root(self) -> Root:
+        """What generated code computes."""
+        formula = self.formula
         name = self.called.split()[-1].lower() if self.called in ("gradient", "Jacobian", "Hessian") else "derivative"
-        typed = self.formula.typed
-        return to_numpy(
-            name,
-            self._worded[0],
-            definitions=self._definitions(),
-            variables=typed.variables.values(),
-            functions=typed.functions,
-            subgradient=self.order == 1,
-        )
+        return Root(self._shared, name, formula.typed.variables, formula.typed.functions, formula.sizes_needed(),
+                    arranged(self.layout, self.outputs), formula.intermediates, self.order == 1)  # fmt: skip
 
     @cached_property
-    def _compiled(self) -> Any:
-        from matgrad.codegen.numpy_code import compile_source
+    def _shared(self) -> Node:
+        """The graph in terms of the intermediates, and of signals that all gradients of the formula have in common."""
+        adjoint = self._convention in ("projected", "entries")
+        if self.order == 1 and not self.outputs and self.formula.intermediates and adjoint:
+            signals = signals_of(self.formula, self.symmetric)
+            if signals.definitions:
+                return signals.node(self.wrt[0])
+        return self._node
 
-        return compile_source(self.code())
+    def code(self, backend: str = "numpy") -> str:
+        """The source of a function of named arrays."""
+        return Compiled(self, backend).source
+
+    @cached_property
+    def _compiled(self) -> Compiled:
+        return Compiled(self)
 
     def __call__(self, /, **arrays: Any) -> Any:
         """The derivative at arrays given by name, as an array of its shape (a float for a scalar)."""
         from matgrad.answer.evaluation import value
 
-        return value(self.formula, self.program(), self._compiled, arrays)
+        return value(self.formula, self.program, self._compiled, arrays)
 
     def verify(self, points: int = 8, seed: int = 0) -> Check:
         """Compare with a numerical derivative of the formula, or of the printed derivative below, at random points."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from matgrad.answer.compiled import Compiled
 from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Subject
 from matgrad.checking.verify import Check, Claim, Form, verify
@@ -23,21 +24,16 @@ def bound(formula: Formula, arrays: Mapping[str, Any]) -> Bound:
     return bind(typed.variables.values(), arrays, functions=typed.functions, dimensions=formula.sizes_needed())
 
 
-def value(formula: Formula, printed: Program, compiled: Callable[..., Any], arrays: Mapping[str, Any]) -> Any:
+def value(formula: Formula, printed: Callable[[], Program], compiled: Compiled, arrays: Mapping[str, Any]) -> Any:
     """Run generated code at the user's arrays: an array, or a float for a scalar."""
     checked = bound(formula, arrays)
+    given = {**arrays, **checked.arrays}
     try:
-        with np.errstate(all="ignore"):
-            found = np.asarray(compiled(**checked.arrays, **_sizes_for(compiled, checked)))
-    except np.linalg.LinAlgError as error:
-        raise DataError(
-            f"a matrix that the derivative inverts is singular at this point ({error})",
-            hint="a point at which the conditions of the answer hold",
-        ) from None
+        found = np.asarray(compiled(**given))
     except ValueError:  # an exponent of a matrix that is no integer: the reference says so in the formula's words
-        return np.asarray(evaluate(printed, checked.arrays, checked.sizes, subgradient=True))
+        return np.asarray(evaluate(printed(), checked.arrays, checked.sizes, subgradient=True))
     if not np.all(np.isfinite(found)):  # at a kink or outside of the domain: the conventions are the reference's
-        found = np.asarray(evaluate(printed, checked.arrays, checked.sizes, subgradient=True))
+        found = np.asarray(evaluate(printed(), checked.arrays, checked.sizes, subgradient=True))
     return found if found.ndim else float(found)
 
 
@@ -50,12 +46,6 @@ def kinks_at(formula: Formula, wrt: Sequence[str], arrays: Mapping[str, Any]) ->
     definitions = formula.program.definitions
     met = [c for c in found if c.fails(lambda e: evaluate(Program(definitions, e), checked.arrays, checked.sizes))]
     return tuple(dict.fromkeys(condition.at_kink(formula.print) for condition in met))
-
-
-def _sizes_for(compiled: Callable[..., Any], checked: Bound) -> dict[str, int]:
-    """The sizes that the code asks for as arguments, since no array shows them."""
-    wanted = compiled.parameters - checked.arrays.keys()  # type: ignore[attr-defined]
-    return {name: size for name, size in checked.sizes.items() if name in wanted}
 
 
 def action(formula: Formula, expr: Expr, name: str, type_: Type, direction: Any, arrays: Mapping[str, Any]) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from matgrad.answer.compiled import Root
 from matgrad.errors import DataError, MatgradError
 from matgrad.formula.declarations import FUNCTION, Declaration, Where
 from matgrad.formula.infer import Typed, read
@@ -187,6 +188,11 @@ class Formula:
                 hint="a point at which it is invertible",
             ) from None
         return value if getattr(value, "ndim", 0) else float(value)
+
+    def root(self) -> Root:
+        """What generated code computes."""
+        typed = self.typed
+        return Root(self.node, "value", typed.variables, typed.functions, self.sizes_needed(), named=self.intermediates)
 
     def facts(self, names: str | Sequence[str] | None = None, *, of: str | None = None) -> Facts:
         """What is certain about the value for all arguments: yes, no or unknown, each with a proof or a counterexample.

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from matgrad.codegen.source import Arrange
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
 from matgrad.formula.subscripts import is_fused
 from matgrad.formula.syntax import ROW, SCALAR, VECTOR, Expr, Type, walk
+from matgrad.planning.steps import Plan, Step
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node
 from matgrad.translate.algebra import as_row, call, scalars_outside
 from matgrad.translate.kronecker import kronecker
 from matgrad.translate.recover import Recovery
+from matgrad.translate.vec_factors import count
 
 LAYOUTS = ("mixed", "numerator", "denominator", "vec")
 
@@ -59,6 +62,22 @@ def _vec(node: Node, outputs: int, variables: int, recovery: Recovery, size: Cal
             hint='layout="mixed", in index notation, or .matvec, its action on a direction',
         )
     return found
+
+
+def arranged(layout: str, outputs: int) -> Arrange:
+    """The same for the array: the last steps of a plan that lay it out."""
+
+    def arrange(plan: Plan, step: Step) -> Step:
+        order = len(step.shape)
+        if layout == "denominator" and (outputs, order) == (1, 2):
+            return plan.view(step, (1, 0))
+        if layout == "vec" and order > 1 and not (order == 2 and outputs == 1):
+            rows, cols = tuple(range(outputs))[::-1], tuple(range(outputs, order))[::-1]
+            shape = tuple(count([step.shape[axis] for axis in axes]) for axes in (rows, cols) if axes)
+            return plan.reshape(plan.view(step, rows + cols), shape)
+        return step
+
+    return arrange
 
 
 def to_mixed(layout: str, outputs: int) -> Callable[[Any, tuple[int, ...]], Any]:

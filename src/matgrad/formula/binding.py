@@ -49,16 +49,13 @@ def bind(
     """
     known = {v.name: v for v in variables if v.name not in functions and v.type is not None}
     names = set(dimensions).union(*(d.names for v in known.values() for d in _type(v).dims)) - known.keys()
-    _check_names(list(known) + list(functions), names, arrays)
+    check_names(list(known) + list(functions), names, arrays)
     values = {name: _array(variable, arrays[name]) for name, variable in known.items()}
-    given = {name: _size(name, arrays[name]) for name in sorted(names & arrays.keys())}
-    sizes = _solve(known, values, given)
-    missing = sorted(set(dimensions) - sizes.keys())
-    if missing:
-        raise DataError(f"the size {missing[0]} is not known", hint=f"{missing[0]}=…, a number, among the arguments")
+    shapes = {name: value.shape for name, value in values.items()}
+    sizes = sizes_of(known, shapes, {name: arrays[name] for name in names & arrays.keys()}, dimensions)
     for name, variable in known.items():
-        _check_traits(name, values[name], variable.traits)
-    return Bound({**values, **{name: _callables(name, arrays[name]) for name in functions}}, sizes)
+        check_traits(name, values[name], variable.traits)
+    return Bound({**values, **{name: callables(name, arrays[name]) for name in functions}}, sizes)
 
 
 def _type(variable: VariableLike) -> Type:
@@ -66,7 +63,7 @@ def _type(variable: VariableLike) -> Type:
     return variable.type
 
 
-def _check_names(known: list[str], dimensions: Collection[str], arrays: Mapping[str, Any]) -> None:
+def check_names(known: list[str], dimensions: Collection[str], arrays: Mapping[str, Any]) -> None:
     for name in arrays:
         if name not in known and name not in dimensions:
             close = get_close_matches(name, [k for k in known if k not in arrays], 1, 0.5)
@@ -78,7 +75,15 @@ def _check_names(known: list[str], dimensions: Collection[str], arrays: Mapping[
 
 
 def _array(variable: VariableLike, value: Any) -> Any:
-    """The value as a float64 array with the right number of axes."""
+    """The value as a float64 array with the right number of axes and no nan."""
+    array = as_array(variable, value).astype(np.float64)
+    if np.isnan(array).any():
+        raise DataError(f"{variable.name} holds nan")
+    return array
+
+
+def as_array(variable: VariableLike, value: Any) -> Any:
+    """The value as an array of real numbers with the right number of axes."""
     name, type = variable.name, _type(variable)
     try:
         array = np.asarray(value)
@@ -96,9 +101,6 @@ def _array(variable: VariableLike, value: Any) -> Any:
         flat = len(type.dims) == 1 and array.size == max(array.shape, default=0)
         hint = f"{name}.ravel()" if flat and array.ndim > 1 else None
         raise DataError(f"{name} must have {axes}, and has shape {array.shape}", details=expected, hint=hint)
-    array = array.astype(np.float64)
-    if np.isnan(array).any():
-        raise DataError(f"{name} holds nan")
     return array
 
 
@@ -108,11 +110,17 @@ def _size(name: str, value: Any) -> int:
     return int(value)
 
 
-def _solve(known: Mapping[str, VariableLike], values: Mapping[str, Any], given: dict[str, int]) -> dict[str, int]:
-    """The dimension names from the shapes, single names first; then every shape is checked."""
-    sizes, origin = dict(given), dict.fromkeys(given, "the argument")
+def sizes_of(
+    known: Mapping[str, VariableLike],
+    shapes: Mapping[str, tuple[int, ...]],
+    given: Mapping[str, Any],
+    dimensions: Collection[str] = (),
+) -> dict[str, int]:
+    """The dimension names from the shapes, single names first, and those given; then every shape is checked."""
+    sizes = {name: _size(name, given[name]) for name in sorted(given)}
+    origin = dict.fromkeys(sizes, "the argument")
     axes = [(name, dim, size) for name, v in known.items()
-            for dim, size in zip(_type(v).dims, values[name].shape, strict=True)]  # fmt: skip
+            for dim, size in zip(_type(v).dims, shapes[name], strict=True)]  # fmt: skip
     pending = sorted(axes, key=lambda axis: len(axis[1].terms) + sum(len(key) for key, _ in axis[1].terms))
     for _ in range(len(pending) + 1):
         for name, dim, size in pending:
@@ -124,7 +132,10 @@ def _solve(known: Mapping[str, VariableLike], values: Mapping[str, Any], given: 
         if all(dim.names <= sizes.keys() for _, dim, _ in pending):
             break
     for name, variable in known.items():
-        _check_shape(name, variable, values[name].shape, sizes, origin)
+        _check_shape(name, variable, shapes[name], sizes, origin)
+    missing = sorted(set(dimensions) - sizes.keys())
+    if missing:
+        raise DataError(f"the size {missing[0]} is not known", hint=f"{missing[0]}=…, a number, among the arguments")
     return sizes
 
 
@@ -154,9 +165,12 @@ def _check_shape(
             raise DataError(f"{name} has shape {shape}{wanted}", details="\n".join([details, *facts]))
 
 
-def _check_traits(name: str, array: Any, traits: Collection[str]) -> None:
+def check_traits(name: str, array: Any, traits: Collection[str], *, definite: bool = True) -> None:
+    """Refuse an array that is not what it is declared to be; eigenvalues are looked at only if ``definite``."""
     scale = TOLERANCE * (np.max(np.abs(array), initial=0.0))
     for trait, test in _TESTS.items():
+        if trait in ("spd", "psd") and not definite:
+            test = _symmetric
         if trait in traits and not test(array, scale):
             raise DataError(f"{name} is declared {_SAID.get(trait, trait)}, and this array is not")
 
@@ -180,7 +194,7 @@ _SAID = {"spd": "symmetric positive definite", "psd": "symmetric positive semide
          "lower": "lower triangular", "upper": "upper triangular"}  # fmt: skip
 
 
-def _callables(name: str, value: Any) -> tuple[Any, ...]:
+def callables(name: str, value: Any) -> tuple[Any, ...]:
     functions = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if not functions or not all(callable(f) for f in functions):
         raise DataError(f"{name} must be a callable, or a tuple of callables", hint=f"{name}=(g0, g1, …)")

@@ -1,0 +1,149 @@
+"""From a plan to the source of a function: what is used twice gets a name, the rest stands where it is used.
+
+How an operation is spelled is the target's: ``numpy_target``, ``jax_target``, ``torch_target``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from matgrad.codegen.names import Argument, size_lines, spelled
+from matgrad.codegen.python_text import ATOM, MAX_DEPTH, MAX_INLINE, Code, python_names, words
+from matgrad.dims import Dim
+from matgrad.planning.steps import Plan, Step, needed, uses
+
+
+class Signature(NamedTuple):
+    """The function to write: its name, arguments, unspecified functions among them, keys of its results."""
+
+    name: str
+    arguments: Sequence[Argument]
+    functions: Sequence[str] = ()
+    docstring: str = ""
+    tuple: bool = False
+
+
+class Target(Protocol):
+    """A backend: one method for each operation, called with the step and the code of its operands."""
+
+    imports: Mapping[str, str]
+    helpers: Mapping[str, str]
+    gram: bool
+
+    def spell(self, step: Step, args: list[Code], body: Body) -> Code: ...
+    def owned(self, step: Step, code: Code) -> Code: ...
+
+
+class Body:
+    """The statements of one function."""
+
+    def __init__(self, plan: Plan, outputs: Sequence[Step], signature: Signature, target: Target) -> None:
+        self.signature = signature
+        self.target = target
+        self.outputs = outputs
+        self.steps = needed(outputs)
+        self.uses = uses(self.steps, outputs)
+        self.dims = sorted({name for step in self.steps for dim in dims_of(step) for name in dim.names}
+                           | {name for a in signature.arguments for dim in a.dims for name in dim.names})  # fmt: skip
+        self.hints = plan.hints
+        given = [*(a.name for a in signature.arguments), *signature.functions]
+        extra = [name for name in self.dims if name not in given]
+        hinted = [name for name in plan.hints.values() if name not in given and name not in extra]
+        self.names = python_names([*given, *extra, *dict.fromkeys(hinted)], reserved={signature.name})
+        self.taken = {*self.names.values(), signature.name}
+        self.lines: list[str] = []
+        self.codes: dict[Step, Code] = {}
+        self.named: set[Step] = set()
+        self.count = 0
+        self.unknown: dict[str, str] = {}
+
+    # -- what targets ask for
+
+    def size(self, dim: Dim) -> str:
+        return spelled(dim, self.names)
+
+    def shape(self, step: Step) -> str:
+        sizes = [self.size(dim) for dim in step.shape]
+        return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+    def name(self, code: Code, step: Step | None = None) -> Code:
+        """The code under a name."""
+        name = self.fresh(step)
+        self.lines.append(f"{name} = {code.text}")
+        return Code(name)
+
+    def fresh(self, step: Step | None = None) -> str:
+        hint = self.hints.get(step) if step is not None else None
+        if hint is not None:
+            wanted = self.names[hint]
+            if step not in self.named and not any(line.startswith(f"{wanted} = ") for line in self.lines):
+                self.named.add(step)  # type: ignore[arg-type]
+                return wanted
+        while True:
+            self.count += 1
+            if f"t{self.count}" not in self.taken:
+                return f"t{self.count}"
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def dtype(self) -> str:
+        """The type of the entries: that of the first array."""
+        arrays = [a for a in self.signature.arguments if a.dims]
+        return f", dtype={self.names[arrays[0].name]}.dtype" if arrays else ""
+
+    # -- the function
+
+    def source(self) -> str:
+        signature, target = self.signature, self.target
+        for step in self.steps:
+            self.codes[step] = self._code(step)
+        results = [self._result(step) for step in self.outputs]
+        returned = ", ".join(results) + ("," if signature.tuple and len(results) == 1 else "")
+        used = "\n".join([*self.lines, returned])
+        sizes, shown = size_lines(signature.arguments, self.names, used)
+        given = {a.name for a in signature.arguments}
+        self.unknown = {d: self.names[d] for d in self.dims
+                        if d not in shown and d not in given and self.names[d] in words(used)}  # fmt: skip
+        arguments = [self.names[a.name] for a in signature.arguments] + [self.names[f] for f in signature.functions]
+        arguments += self.unknown.values()
+        name = python_names([signature.name])[signature.name]
+        head = f"def {name}({'*, ' if arguments else ''}{', '.join(arguments)}):"
+        body = [
+            f"# {shown} stands for {own}" for own, shown in self.names.items() if shown != own and shown in arguments
+        ]
+        if signature.docstring:
+            body.insert(0, f'"""{signature.docstring}"""')
+        body += [*sizes, *self.lines, f"return {returned}"]
+        function = "\n".join([head, *("    " + line for line in body), ""])
+        text = function
+        helpers: list[str] = []
+        for helper, code in reversed(list(target.helpers.items())):
+            if f"{helper}(" in text:
+                helpers.insert(0, code.strip())
+                text += code
+        imports = [line for prefix, line in target.imports.items() if f"{prefix}." in text]
+        return "\n\n\n".join([*["\n".join(imports)] * bool(imports), *helpers, function])
+
+    def _code(self, step: Step) -> Code:
+        args = [self.codes[arg] for arg in step.args]
+        code = self.target.spell(step, args, self)
+        if step.op in ("input", "number", "size") or code.text.isidentifier():
+            return code
+        light = step.op in ("view", "index") and code.level == ATOM and len(code.text) < 16
+        if self.uses[step] > 1 and not light:
+            return self.name(code, step)
+        if len(code.text) > MAX_INLINE or code.depth > MAX_DEPTH or step in self.hints:
+            return self.name(code, step)
+        return code
+
+    def _result(self, step: Step) -> str:
+        return self.target.owned(step, self.codes[step]).text
+
+
+def dims_of(step: Step) -> list[Dim]:
+    """The sizes that a step is about."""
+    found = list(step.shape)
+    parts = step.param if isinstance(step.param, tuple) else (step.param,)
+    return found + [part for part in parts if isinstance(part, Dim)]

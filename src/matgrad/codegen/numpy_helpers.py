@@ -1,0 +1,104 @@
+"""Functions and classes that generated NumPy code calls, as source: they are written out beside the function."""
+
+from __future__ import annotations
+
+from matgrad.functions import CARDS
+
+_LU = '''\
+class lu:
+    """One LU factorisation for systems, the inverse and the determinant of a matrix."""
+
+    def __init__(self, a):
+        getrf, self._getrs = scipy.linalg.get_lapack_funcs(("getrf", "getrs"), (a,))
+        self._lu, self._pivots, _ = getrf(a)
+
+    def _check(self):
+        if not np.all(np.diagonal(self._lu)):
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        self._check()
+        return self._getrs(self._lu, self._pivots, b, trans=int(transposed))[0]
+
+    def inverse(self):
+        return self.solve(np.eye(len(self._lu), dtype=self._lu.dtype))
+
+    def det(self):
+        swaps = np.count_nonzero(self._pivots != np.arange(len(self._pivots)))
+        return np.prod(np.diagonal(self._lu)) * (-1) ** swaps
+
+    def logdet(self):
+        with np.errstate(divide="ignore"):
+            return np.sum(np.log(np.abs(np.diagonal(self._lu))))
+'''
+_CHOLESKY = '''\
+def cholesky(a):
+    """The Cholesky factorisation; of a matrix that is not positive definite, with a warning, LU."""
+    potrf, potrs, potri = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "potri"), (a,))
+    c, failed = potrf(a, lower=True, clean=False)
+    if failed:
+        warnings.warn("a matrix that should be positive definite is not: LU in place of Cholesky", stacklevel=3)
+        return lu(a)
+    return _cholesky(c, potrs, potri)
+
+
+class _cholesky:
+    def __init__(self, c, potrs, potri):
+        self._c, self._potrs, self._potri = c, potrs, potri
+
+    def solve(self, b):
+        return self._potrs(self._c, b, lower=True)[0]
+
+    def inverse(self):
+        x = np.tril(self._potri(self._c, lower=True)[0])
+        return x + np.tril(x, -1).T
+
+    def det(self):
+        return np.prod(np.diagonal(self._c)) ** 2
+
+    def logdet(self):
+        return 2 * np.sum(np.log(np.diagonal(self._c)))
+'''
+_TRIANGULAR = '''\
+class {name}:
+    """Systems in a triangular matrix."""
+
+    def __init__(self, a):
+        self._a = a
+        if not np.all(np.diagonal(a)):
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        return scipy.linalg.solve_triangular(self._a, b, trans=int(transposed), lower={lower}, check_finite=False)
+
+    def inverse(self):
+        return self.solve(np.eye(len(self._a), dtype=self._a.dtype))
+
+    def det(self):
+        return np.prod(np.diagonal(self._a))
+
+    def logdet(self):
+        return np.sum(np.log(np.abs(np.diagonal(self._a))))
+'''
+_WHOLE = '''\
+def whole(k):
+    """The exponent of a matrix as an int."""
+    if k != int(k):
+        raise ValueError(f"the exponent of a matrix must be an integer, not {k}")
+    return int(k)
+'''
+_OVER = '''\
+def over(x, norm):
+    """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
+    return np.divide(x, norm, out=np.zeros_like(x), where=norm != 0)
+'''
+
+HELPERS = {
+    "lu": _LU,
+    "cholesky": _CHOLESKY,
+    "lower": _TRIANGULAR.format(name="lower", lower=True),
+    "upper": _TRIANGULAR.format(name="upper", lower=False),
+    "whole": _WHOLE,
+    "over": _OVER,
+    **{name: known.helper for name, known in CARDS.items() if known.helper},
+}

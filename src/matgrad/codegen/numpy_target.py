@@ -1,0 +1,454 @@
+"""The operations of a plan in NumPy; JAX's spelling is the same but for what must not be changed in place."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from matgrad.codegen.emit import Body
+from matgrad.codegen.numpy_helpers import HELPERS
+from matgrad.codegen.python_text import (
+    ADD,
+    ATOM,
+    MAX_INLINE,
+    MUL,
+    NEG,
+    POW,
+    Code,
+    binary,
+    call,
+    parsed,
+    suffixed,
+    transposed,
+)
+from matgrad.dims import Dim
+from matgrad.errors import NotSupported
+from matgrad.functions import card
+from matgrad.planning.steps import Step
+
+FRESH = {
+    *(
+        "map",
+        "power",
+        "linear",
+        "mul",
+        "div",
+        "over",
+        "matmul",
+        "outer",
+        "tensordot",
+        "einsum",
+        "gram",
+        "embed",
+        "place",
+    ),
+    *("add_diagonal", "assemble", "inverse", "solve", "adj", "matrix_power", "mask"),
+}
+"""Operations whose result is a new array, which may be changed in place where nothing else uses it."""
+
+_TERMS_PER_LINE = 24
+
+
+class NumPy:
+    """NumPy and SciPy."""
+
+    np = "np"
+    gram = True
+    imports: Mapping[str, str] = {
+        "np": "import numpy as np",
+        "warnings": "import warnings",
+        "scipy.linalg": "import scipy.linalg",
+        "scipy.special": "import scipy.special",
+    }
+    helpers: Mapping[str, str] = HELPERS
+
+    def spell(self, step: Step, args: list[Code], body: Body) -> Code:
+        rule = getattr(self, "_" + step.op, None)
+        if rule is None:
+            raise NotSupported(f"the code generator has no rule for {step.op}")
+        found: Code = rule(step, args, body)
+        return found
+
+    def owned(self, step: Step, code: Code) -> Code:
+        """A result that the caller may change: no input, and no part of one."""
+        while step.op in ("view", "reshape", "index", "slice"):
+            step = step.args[0]
+        if step.op in ("input", "expand") and step.shape:
+            return suffixed(code, ".copy()")
+        return code
+
+    # -- leaves
+
+    def _input(self, step: Step, args: list[Code], body: Body) -> Code:
+        return Code(body.names[step.param])
+
+    def _size(self, step: Step, args: list[Code], body: Body) -> Code:
+        return parsed(body.size(step.param))
+
+    def _number(self, step: Step, args: list[Code], body: Body) -> Code:
+        return number(step.param)
+
+    def _constant(self, step: Step, args: list[Code], body: Body) -> Code:
+        name, parameter = step.param
+        sizes = [body.size(d) for d in step.shape]
+        if name == "pi":
+            return Code(f"{self.np}.pi")
+        if name == "unit":
+            place = parameter if isinstance(parameter, Dim) else Dim.of(parameter)
+            return Code(f"{self._eye([sizes[0]], body).text}[{body.size(place - Dim.of(1))}]", ATOM, 2)
+        if name == "shift":
+            offset = f"k=-({body.size(parameter)})" if parameter.number != 0 else ""
+            return self._eye([*sizes, *[offset] * bool(offset)], body)
+        if name == "fuse":
+            return suffixed(self._eye([sizes[0]], body), f".reshape({', '.join(sizes)})")
+        raise NotSupported(f"the code generator has no rule for the constant {name}")
+
+    def _eye(self, arguments: list[str], body: Body) -> Code:
+        return Code(f"{self.np}.eye({', '.join(arguments)}{body.dtype()})", ATOM, 1)
+
+    # -- moving axes
+
+    def _view(self, step: Step, args: list[Code], body: Body) -> Code:
+        (code,) = args
+        order = [axis for axis in step.param if axis is not None]
+        if order == [1, 0]:
+            code = transposed(code)
+        elif order != sorted(order):
+            code = self._permuted(code, order)
+        if None in step.param:
+            code = suffixed(code, f"[{', '.join('None' if axis is None else ':' for axis in step.param)}]")
+        return code
+
+    def _permuted(self, code: Code, order: Sequence[int]) -> Code:
+        return suffixed(code, f".transpose({', '.join(map(str, order))})")
+
+    def _reshape(self, step: Step, args: list[Code], body: Body) -> Code:
+        if not step.args[0].shape:
+            return call(f"{self.np}.reshape", args[0], body.shape(step))
+        return suffixed(args[0], f".reshape({body.shape(step)})")
+
+    def _index(self, step: Step, args: list[Code], body: Body) -> Code:
+        axis, place = step.param
+        return suffixed(args[0], f"[{':, ' * axis}{body.size(place - Dim.of(1))}]")
+
+    def _slice(self, step: Step, args: list[Code], body: Body) -> Code:
+        axis, offset, length = step.param
+        first = "" if offset.number == 0 else body.size(offset)
+        return suffixed(args[0], f"[{':, ' * axis}{first}:{body.size(offset + length)}]")
+
+    def _diagonal(self, step: Step, args: list[Code], body: Body) -> Code:
+        labels, out = step.param
+        if len(labels) == 2:
+            return call(f"{self.np}.diagonal", args[0])
+        return self._subscripted([labels, out], args)
+
+    def _place(self, step: Step, args: list[Code], body: Body) -> Code:
+        zeros = self._zeros(step, body)
+        body.line(f"{zeros.text}{self._part(step, step.param, body)} = {args[0].text}")
+        return zeros
+
+    def _zeros(self, step: Step, body: Body) -> Code:
+        return body.name(call(f"{self.np}.zeros", body.shape(step), *self._dtype(body)), step)
+
+    def _assemble(self, step: Step, args: list[Code], body: Body) -> Code:
+        """Arrays in parts of one; they may overlap."""
+        factors, parts = step.param
+        based = len(args) > len(parts)
+        array = self._own(step.args[0], args[0], step, body) if based else self._zeros(step, body)
+        for count, (factor, part, code) in enumerate(zip(factors, parts, args[based:], strict=True)):
+            sign = "=" if not count and not based else "-=" if factor < 0 else "+="
+            term = _times(factor if sign == "=" else abs(factor), code)
+            body.line(f"{array.text}{self._part(step, part, body)} {sign} {term.text}")
+        return array
+
+    def _own(self, array: Step, code: Code, step: Step, body: Body) -> Code:
+        """A named array that may be changed in place."""
+        fresh = _is_fresh(array, body)
+        return (
+            code
+            if fresh and code.text.isidentifier()
+            else body.name(code if fresh else suffixed(code, ".copy()"), step)
+        )
+
+    def _part(self, step: Step, parts: Sequence[Dim | tuple[Dim, Dim] | None], body: Body) -> str:
+        """``[n, :, 1:m]``: where an array stands in a larger one."""
+        shown = []
+        for part, total in zip(parts, step.shape, strict=True):
+            if isinstance(part, Dim):
+                shown.append(body.size(part))
+            elif part is None:
+                shown.append(":")
+            else:
+                offset, length = part
+                first = "" if offset.number == 0 else body.size(offset)
+                shown.append(f"{first}:{'' if offset + length == total else body.size(offset + length)}")
+        return f"[{', '.join(shown)}]"
+
+    def _mask(self, step: Step, args: list[Code], body: Body) -> Code:
+        name, (row, col) = step.param
+        if row > col:
+            name, row, col = {"tril": "triu", "triu": "tril"}[name], col, row
+        last = len(step.shape) - 1
+        if (row, col) == (last - 1, last):
+            return call(f"{self.np}.{name}", args[0])
+        moved = call(f"{self.np}.moveaxis", args[0], f"({row}, {col})", "(-2, -1)")
+        return call(f"{self.np}.moveaxis", call(f"{self.np}.{name}", moved), "(-2, -1)", f"({row}, {col})")
+
+    def _expand(self, step: Step, args: list[Code], body: Body) -> Code:
+        if not step.args[0].shape:
+            return call(f"{self.np}.full", body.shape(step), args[0], *self._dtype(body))
+        return call(f"{self.np}.broadcast_to", args[0], body.shape(step))
+
+    def _dtype(self, body: Body) -> list[str]:
+        return [body.dtype().removeprefix(", ")] if body.dtype() else ["dtype=float"]
+
+    def _embed(self, step: Step, args: list[Code], body: Body) -> Code:
+        out, _ = step.param
+        if step.args[0].op == "expand" and step.args[0].args[0].op == "number" and len(out) == 2:
+            one = step.args[0].args[0].param
+            eye = self._eye([body.size(step.shape[0])], body)
+            return eye if one == 1 else binary(number(one), "*", eye)
+        if len(out) == 2:
+            return call(f"{self.np}.diag", args[0])
+        return self._embedded(step, args[0], body)
+
+    def _embedded(self, step: Step, code: Code, body: Body) -> Code:
+        if step.args[0].op == "expand":
+            code = body.codes[step.args[0].args[0]]  # the assignment broadcasts
+        zeros = self._zeros(step, body)
+        body.line(f"{self._on_diagonal(zeros, *step.param)} = {code.text}")
+        return zeros
+
+    def _on_diagonal(self, array: Code, out: Sequence[int], labels: Sequence[int]) -> str:
+        """The entries on a diagonal, as they can be assigned to."""
+        return f'np.einsum("{subscripts([out, tuple(dict.fromkeys(labels))])}", {array.text})[...]'
+
+    def _add_diagonal(self, step: Step, args: list[Code], body: Body) -> Code:
+        array = step.args[0]
+        code = self._own(array, args[0], step, body)
+        out, labels = step.param
+        places = self._on_diagonal(code, out, labels)
+        if len(out) == 2:
+            places = f"{code.text}[np.diag_indices({body.size(step.shape[0])})]"
+        body.line(f"{places} += {args[1].text}")
+        return code
+
+    # -- entries
+
+    def _map(self, step: Step, args: list[Code], body: Body) -> Code:
+        if step.param == "pow":
+            return Code(f"{args[0].at_least(ATOM)} ** {args[1].at_least(NEG)}", POW, 1 + max(a.depth for a in args))
+        known = card(step.param)
+        assert known is not None
+        text = known.numpy_pair if len(args) == 2 and known.numpy_pair else known.numpy
+        return self._template(text, args, body, None)
+
+    def _template(self, text: str, args: list[Code], body: Body, axis: str | None) -> Code:
+        """The code on a card, with its arguments: in brackets unless the template has them already."""
+        text = text.replace(", axis=#axis", f", axis={axis}" if axis is not None else "")
+        if text.count("#1") > 1 and not args[0].text.isidentifier():
+            args = [body.name(args[0]), *args[1:]]
+        parts, rest = [], self._translated(text)
+        while "#" in rest:
+            before, _, after = rest.partition("#")
+            code, after = args[int(after[0]) - 1], after[1:]
+            enclosed = before.endswith(("(", ", ")) and after.startswith((")", ","))
+            parts += [before, code.text if enclosed else code.at_least(ATOM)]
+            rest = after
+        return parsed("".join([*parts, rest]), 1 + max((a.depth for a in args), default=0))
+
+    def _translated(self, text: str) -> str:
+        """The code on a card, for this backend."""
+        return text
+
+    def _call(self, step: Step, args: list[Code], body: Body) -> Code:
+        name, primes = step.param
+        return call(f"{body.names[name]}[{primes}]", *args)
+
+    def _power(self, step: Step, args: list[Code], body: Body) -> Code:
+        (x,) = args
+        exponent = step.param
+        if exponent < 0:
+            return binary(Code("1"), "/", self._raised(step, x, -exponent, body))
+        return self._raised(step, x, exponent, body)
+
+    def _raised(self, step: Step, x: Code, exponent: Fraction, body: Body) -> Code:
+        if exponent == 1:
+            return x
+        if step.args[0].op == "number" and exponent.denominator != 1:
+            return Code(repr(float(step.args[0].param) ** float(exponent)))
+        if exponent == Fraction(1, 2):
+            return call(f"{self.np}.sqrt", x)
+        if exponent in (Fraction(3, 2), 3) and step.args[0].shape:
+            x = x if x.text.isidentifier() else body.name(x)
+            return binary(x, "*", self._raised(step, x, exponent - 1, body))
+        if x.text.isdigit():
+            x = Code(x.text + ".0")
+        return Code(f"{x.at_least(ATOM)} ** {number(exponent).at_least(NEG)}", POW, 1 + x.depth)
+
+    def _linear(self, step: Step, args: list[Code], body: Body) -> Code:
+        return self._sum_of(list(zip(step.param, args, strict=True)), body)
+
+    def _sum_of(self, terms: Sequence[tuple[Fraction, Code]], body: Body) -> Code:
+        """Terms with their signs; a long sum goes over several lines, since Python's compiler is recursive."""
+        total: Code | None = None
+        for count, (factor, code) in enumerate(terms):
+            if total is not None and (count % _TERMS_PER_LINE == 0 or len(total.text) > MAX_INLINE):
+                total = body.name(total)
+            term = _times(abs(factor), code)
+            sign = "-" if factor < 0 else "+"
+            if total is None:
+                total = Code("-" + _unsigned(term, NEG), NEG, term.depth + 1) if factor < 0 else term
+                continue
+            if term.text.startswith("-") and term.level == NEG:
+                term, sign = Code(term.text[1:], NEG, term.depth), {"+": "-", "-": "+"}[sign]
+            total = Code(f"{total.text} {sign} {_unsigned(term, ADD + 1)}", ADD, max(total.depth, term.depth + 1))
+        assert total is not None
+        return total
+
+    def _mul(self, step: Step, args: list[Code], body: Body) -> Code:
+        factor, of = step.args
+        if factor.op == "number" and of.op == "linear" and body.uses[of] == 1:
+            terms = [(c * factor.param, body.codes[x]) for c, x in zip(of.param, of.args, strict=True)]
+            return self._sum_of(sorted(terms, key=lambda term: term[0] < 0), body)
+        if factor.op == "number":
+            return _times(factor.param, args[1])
+        return binary(args[0], "*", args[1])
+
+    def _div(self, step: Step, args: list[Code], body: Body) -> Code:
+        return binary(args[0], "/", args[1])
+
+    def _over(self, step: Step, args: list[Code], body: Body) -> Code:
+        return call("over", *args)
+
+    def _sum(self, step: Step, args: list[Code], body: Body) -> Code:
+        if not step.shape:
+            return call(f"{self.np}.sum", args[0])
+        axes = step.param[0] if len(step.param) == 1 else step.param
+        return call(f"{self.np}.sum", args[0], f"axis={axes}")
+
+    def _reduce(self, step: Step, args: list[Code], body: Body) -> Code:
+        name, count = step.param
+        known = card(name)
+        assert known is not None
+        order = len(step.args[0].shape)
+        axis = None if count == order else "-1" if count == 1 else str(tuple(range(-count, 0)))
+        return self._template(known.numpy, args, body, axis)
+
+    # -- products
+
+    def _matmul(self, step: Step, args: list[Code], body: Body) -> Code:
+        return binary(args[0], "@", args[1])
+
+    def _outer(self, step: Step, args: list[Code], body: Body) -> Code:
+        return call(f"{self.np}.outer", *args)
+
+    def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
+        if len(step.args[0].shape) == 1:
+            left, right = (
+                a if a.text.isidentifier() or step.args[0] is not step.args[1] else body.name(a) for a in args
+            )
+            return binary(left, "@", right)
+        return call(f"{self.np}.vdot", *args)
+
+    def _tensordot(self, step: Step, args: list[Code], body: Body) -> Code:
+        left, right = step.param
+        return call(f"{self.np}.tensordot", *args, f"axes=({list(left)}, {list(right)})")
+
+    def _einsum(self, step: Step, args: list[Code], body: Body) -> Code:
+        return self._subscripted(step.param, args)
+
+    def _subscripted(self, labels: Sequence[Sequence[int]], args: Sequence[Code]) -> Code:
+        return call(f"{self.np}.einsum", f'"{subscripts(labels)}"', *args)
+
+    def _gram(self, step: Step, args: list[Code], body: Body) -> Code:
+        z = args[0] if args[0].text.isidentifier() else body.name(args[0])
+        return binary(transposed(z), "@", z)
+
+    # -- square matrices
+
+    def _factor(self, step: Step, args: list[Code], body: Body) -> Code:
+        """A factorisation that serves once is left to the function that uses it."""
+        if body.uses[step] == 1 and step.param in ("lu", "symmetric"):
+            return args[0]
+        return call("lu" if step.param == "symmetric" else step.param, args[0])
+
+    def _shared(self, step: Step, body: Body) -> bool:
+        factor = step.args[0]
+        return body.uses[factor] > 1 or factor.param not in ("lu", "symmetric")
+
+    def _solve(self, step: Step, args: list[Code], body: Body) -> Code:
+        factor, right = args
+        if self._shared(step, body):
+            return call(f"{factor.at_least(ATOM)}.solve", right, *["transposed=True"] * step.param)
+        return call(f"{self.np}.linalg.solve", transposed(factor) if step.param else factor, right)
+
+    def _inverse(self, step: Step, args: list[Code], body: Body) -> Code:
+        if self._shared(step, body):
+            return Code(f"{args[0].at_least(ATOM)}.inverse()", ATOM, args[0].depth)
+        return call(f"{self.np}.linalg.inv", args[0])
+
+    def _det(self, step: Step, args: list[Code], body: Body) -> Code:
+        if self._shared(step, body):
+            return Code(f"{args[0].at_least(ATOM)}.det()", ATOM, args[0].depth)
+        return call(f"{self.np}.linalg.det", args[0])
+
+    def _logdet(self, step: Step, args: list[Code], body: Body) -> Code:
+        if self._shared(step, body):
+            return Code(f"{args[0].at_least(ATOM)}.logdet()", ATOM, args[0].depth)
+        return suffixed(call(f"{self.np}.linalg.slogdet", args[0]), "[1]")
+
+    def _adj(self, step: Step, args: list[Code], body: Body) -> Code:
+        return call("adj", args[0])
+
+    def _matrix_power(self, step: Step, args: list[Code], body: Body) -> Code:
+        return call(f"{self.np}.linalg.matrix_power", args[0], f"whole({args[1].text})")
+
+
+def _is_fresh(step: Step, body: Body) -> bool:
+    """Whether an array is new, and used once: it may be changed in place."""
+    if body.uses[step] > 1:
+        return False
+    if step.op == "expand" and not step.args[0].shape:
+        return True
+    moved = step.op == "reshape" or (step.op == "view" and None not in step.param)
+    return step.op in FRESH or (moved and _is_fresh(step.args[0], body))
+
+
+def number(value: Fraction) -> Code:
+    """A rational number in Python."""
+    if value < 0:
+        return Code("-" + number(-value).at_least(NEG), NEG)
+    if value.denominator == 1 and value < 2**53:
+        return Code(str(value.numerator))
+    try:
+        return Code(repr(float(value)))
+    except OverflowError:
+        return Code("np.inf")
+
+
+def subscripts(labels: Sequence[Sequence[int]]) -> str:
+    """The pattern of an einsum: the last labels are those of the result."""
+    letters = {
+        x: string.ascii_letters[i + 8 if i < 18 else i - 18]
+        for i, x in enumerate(dict.fromkeys(x for s in labels for x in s))
+    }
+    *inside, out = ["".join(letters[x] for x in s) for s in labels]
+    return f"{','.join(inside)}->{out}"
+
+
+def _times(factor: Fraction, code: Code) -> Code:
+    if factor == 1:
+        return code
+    if factor == -1:
+        return Code("-" + _unsigned(code, NEG), NEG, code.depth + 1)
+    if factor.numerator in (1, -1):
+        return binary(code if factor > 0 else _times(Fraction(-1), code), "/", number(Fraction(factor.denominator)))
+    value = Code(f"({code.text})", ATOM, code.depth + 1) if code.matmul else code
+    return binary(number(factor), "*", value, MUL)
+
+
+def _unsigned(code: Code, level: int) -> str:
+    """The code at a level, in brackets if it starts with a sign."""
+    return f"({code.text})" if code.text.startswith("-") else code.at_least(level)

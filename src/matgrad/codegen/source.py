@@ -1,0 +1,64 @@
+"""From nodes to source in a backend, and from source to a function."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from matgrad.codegen.emit import Body, Signature, Target
+from matgrad.codegen.numpy_target import NumPy
+from matgrad.errors import NotSupported
+from matgrad.planning.planner import Planner
+from matgrad.planning.setting import Setting
+from matgrad.planning.steps import Plan, Step
+from matgrad.tensor.nodes import Node
+
+TARGETS: dict[str, type[Target]] = {"numpy": NumPy}
+
+Arrange = Callable[[Plan, Step], Step]
+"""How the array of a node is laid out in the end."""
+
+
+class Written(NamedTuple):
+    """The source of a function; the names of its arguments in it, and of the sizes that it has to be given; whether
+    the order of its products depends on the sizes."""
+
+    source: str
+    names: dict[str, str]
+    sizes: dict[str, str]
+    by_size: bool
+
+
+def as_it_is(plan: Plan, step: Step) -> Step:
+    """Axes of the output, then axes of the variable."""
+    return step
+
+
+def written(
+    roots: Sequence[tuple[Node, Arrange]],
+    signature: Signature,
+    backend: str,
+    sizes: Mapping[str, int],
+    named: Mapping[str, Node],
+    subgradient: bool = False,
+) -> Written:
+    """The source of a function that computes the roots, for these sizes, in the words of ``named``; see ``Setting``."""
+    if backend not in TARGETS:
+        raise NotSupported(f"there is no code for {backend!r}", hint=" or ".join(f'"{name}"' for name in TARGETS))
+    target = TARGETS[backend]()
+    setting = Setting(sizes, target.gram, subgradient)
+    planner = Planner(setting)
+    steps = planner.outputs([node for node, _ in roots])
+    planner.call(named)
+    outputs = [arrange(setting.plan, step) for (_, arrange), step in zip(roots, steps, strict=True)]
+    body = Body(setting.plan, outputs, signature, target)
+    return Written(body.source(), body.names, body.unknown, setting.by_size)
+
+
+def as_function(source: str) -> Callable[..., Any]:
+    """The last function that the source defines."""
+    namespace: dict[str, Any] = {}
+    exec(compile(source, "<matgrad>", "exec"), namespace)
+    found: Callable[..., Any] = [f for f in namespace.values() if inspect.isfunction(f)][-1]
+    return found

@@ -1,0 +1,380 @@
+"""Contractions: constants become slices and reshapes, then the order of the products is chosen.
+
+A contraction is Σ over the labels that are not in ``out`` of the product of its factors. What is left of the network
+at the end is one array over the labels of ``out`` that it depends on, and moves that put it in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from matgrad.dims import ONE, Dim
+from matgrad.planning.mirrored import Half, mirrored
+from matgrad.planning.pairs import contract
+from matgrad.planning.setting import Setting
+from matgrad.planning.steps import Plan, Shape, Step
+from matgrad.planning.values import Value, labelled
+from matgrad.tensor.facts import Fact, nonnegative
+from matgrad.tensor.nodes import Node
+
+Labels = tuple[int, ...]
+Move = Callable[[Step], Step]
+
+
+class Factor(NamedTuple):
+    """A factor of a contraction: what it is in the plan, the labels of its node's axes, and the node for its facts."""
+
+    value: Value
+    labels: Labels
+    node: Node
+
+
+class Operand(NamedTuple):
+    """A factor without broadcast axes and diagonals: a step with one label for each axis."""
+
+    step: Step
+    labels: Labels
+    nonnegative: bool = False
+
+
+def dense(plan: Plan, value: Value, shape: Shape) -> Step:
+    """The whole array: broadcast, with its diagonals filled in, its axes in the order of the node's."""
+    distinct = tuple(dict.fromkeys(value.out))
+    sizes = dict(zip(value.out, shape, strict=True))
+    step = plan.aligned(value.step, value.labels, distinct)
+    if set(value.labels) != set(distinct):
+        step = plan.step("expand", (step,), None, tuple(sizes[x] for x in distinct))
+    if len(distinct) < len(value.out):
+        step = plan.step("embed", (step,), (value.out, distinct), shape)
+    return step
+
+
+class Network:
+    """One contraction, as it is taken apart."""
+
+    def __init__(
+        self, setting: Setting, coefficient: Fraction, factors: Sequence[Factor], out: Labels, sizes: Sequence[Dim]
+    ) -> None:
+        self.setting = setting
+        self.plan = setting.plan
+        self.coefficient = coefficient
+        self.sizes = dict(enumerate(sizes))
+        self.scalars: list[Step] = []
+        self.moves: list[Move] = []
+        merged = self._merged(factors)
+        self._live = {merged(x) for x in self.sizes}
+        self.out: Labels = tuple(merged(x) for x in out)
+        self.operands = [self._operand(factor, merged) for factor in factors]
+
+    def _merged(self, factors: Sequence[Factor]) -> Callable[[int], int]:
+        """Labels that a diagonal ties together are one."""
+        parent: dict[int, int] = {}
+
+        def find(x: int) -> int:
+            while x in parent:
+                x = parent[x]
+            return x
+
+        for factor in factors:
+            first: dict[int, int] = {}
+            for own, label in zip(factor.value.out, factor.labels, strict=True):
+                low, high = sorted((find(first.setdefault(own, label)), find(label)))
+                if low != high:
+                    parent[high] = low
+        return find
+
+    def _operand(self, factor: Factor, merged: Callable[[int], int]) -> Operand:
+        table = {own: merged(label) for own, label in zip(factor.value.out, factor.labels, strict=True)}
+        labels = tuple(table[x] for x in factor.value.labels)
+        return self._diagonals(Operand(factor.value.step, labels, nonnegative(factor.node) is Fact.YES))
+
+    def _diagonals(self, operand: Operand) -> Operand:
+        """Each label once: an axis that occurs twice is the diagonal."""
+        labels = tuple(dict.fromkeys(operand.labels))
+        if len(labels) == len(operand.labels):
+            return operand
+        shape = tuple(self.sizes[x] for x in labels)
+        return operand._replace(
+            step=self.plan.step("diagonal", (operand.step,), (operand.labels, labels), shape), labels=labels
+        )
+
+    # -- the whole
+
+    def contracted(self) -> Value:
+        self._constants()
+        if self.setting.subgradient:
+            self._over_norms()
+        self._scalars()
+        self._count_free_labels()
+        if not self.operands:
+            return self._moved(self._scaled(None), (), self.out)
+        step, labels = self._product()
+        return self._moved(self._scaled(step), labels, self.out)
+
+    def _moved(self, step: Step, labels: Labels, out: Labels) -> Value:
+        value = Value(step, labels, out)
+        if not self.moves:
+            return value
+        step = dense(self.plan, value, tuple(self.sizes[x] for x in out))
+        for move in reversed(self.moves):
+            step = move(step)
+        return labelled(step)
+
+    def _scaled(self, step: Step | None) -> Step:
+        """The coefficient and the scalar factors, and the array."""
+        scalar = self.plan.number(self.coefficient)
+        for factor in self.scalars:
+            scalar = self.plan.mul(scalar, factor)
+        return scalar if step is None else self.plan.mul(scalar, step)
+
+    def _scalars(self) -> None:
+        self.scalars += [operand.step for operand in self.operands if not operand.labels]
+        self.operands = [operand for operand in self.operands if operand.labels]
+
+    def _count_free_labels(self) -> None:
+        """A summed label that no operand has is a factor: its size."""
+        having = {x for operand in self.operands for x in operand.labels} | set(self.out)
+        for label in sorted(self._live - having):
+            self.scalars.append(self.plan.size(self.sizes[label]))
+
+    def _take_in_coefficient(self, operands: list[Operand], half: Half | None) -> None:
+        """Into the smallest factor, where the result is larger than that; into a half, its root."""
+        if len(set(self.out)) < 2 or (self.coefficient == 1 and not self.scalars):
+            return
+        turned = set() if half is None else set(range(len(operands))) - set(half.fixed)
+        free = [i for i in range(len(operands)) if i not in turned]
+        smallest = min(free or half.left if half else free, key=lambda i: len(operands[i].labels))
+        operand = operands[smallest]
+        if len(operand.labels) >= len(set(self.out)):
+            return
+        sign = Fraction(1 if self.coefficient > 0 else -1)
+        if not free:
+            root = self.plan.power(self.plan.number(abs(self.coefficient)), Fraction(1, 2))
+            operands[smallest] = operand._replace(step=self.plan.mul(root, operand.step))
+            self.coefficient = sign
+            return
+        if operand.nonnegative and not self.scalars:
+            self.coefficient, kept = abs(self.coefficient), sign
+        else:
+            operand, kept = operand._replace(nonnegative=False), Fraction(1)
+        operands[smallest] = operand._replace(step=self._scaled(operand.step))
+        self.coefficient, self.scalars = kept, []
+
+    # -- constants
+
+    def _constants(self) -> None:
+        """Unit vectors are indices, shifts are slices, fused axes are reshaped, triangles are masks."""
+        rules = {"fuse": self._fuse, "shift": self._shift, "tril": self._mask, "triu": self._mask, "unit": self._unit}
+        for name, rule in rules.items():
+            while True:
+                place = next(
+                    (i for i, o in enumerate(self.operands) if o.step.op == "constant" and o.step.param[0] == name),
+                    None,
+                )
+                if place is None:
+                    break
+                constant = self.operands.pop(place)
+                rule(constant)
+
+    def _substitute(self, gone: int, new: Sequence[int], change: Callable[[Step, int], Step]) -> None:
+        """In all operands that have the label, other labels in its place, and another step."""
+        for i, operand in enumerate(self.operands):
+            if gone in operand.labels:
+                axis = operand.labels.index(gone)
+                labels = operand.labels[:axis] + tuple(new) + operand.labels[axis + 1 :]
+                changed = Operand(change(operand.step, axis), labels, operand.nonnegative)
+                self.operands[i] = self._diagonals(changed)
+        self._live.discard(gone)
+
+    def _unit(self, constant: Operand) -> None:
+        (label,), index = constant.labels, constant.step.param[1]
+        place = index if isinstance(index, Dim) else Dim.of(index)
+        total = constant.step.shape[0]
+        self._substitute(
+            label, (), lambda x, axis: self.plan.step("index", (x,), (axis, place), _without(x.shape, axis))
+        )
+        while label in self.out:
+            self._place(self.out.index(label), (), place - ONE, total)
+
+    def _shift(self, constant: Operand) -> None:
+        (whole, part), offset = constant.labels, constant.step.param[1]
+        length = constant.step.shape[1]
+        self._substitute(whole, (part,), lambda x, axis: self.plan.step(
+            "slice", (x,), (axis, offset, length), (*x.shape[:axis], length, *x.shape[axis + 1 :])))  # fmt: skip
+        while whole in self.out:
+            self._place(self.out.index(whole), (part,), (offset, length), constant.step.shape[0])
+
+    def _place(self, axis: int, new: Labels, part: Dim | tuple[Dim, Dim], total: Dim) -> None:
+        """The axis of the result is filled up with zeros in the end."""
+        self.out = self.out[:axis] + new + self.out[axis + 1 :]
+        self.moves.append(lambda x: self.plan.place(x, axis, part, total))
+
+    def _fuse(self, constant: Operand) -> None:
+        fused, slow, fast = constant.labels
+        total, first, second = constant.step.shape
+        self._substitute(
+            fused,
+            (slow, fast),
+            lambda x, axis: self.plan.reshape(x, (*x.shape[:axis], first, second, *x.shape[axis + 1 :])),
+        )
+        while fused in self.out:
+            axis = self.out.index(fused)
+            self.out = (*self.out[:axis], slow, fast, *self.out[axis + 1 :])
+
+            def move(x: Step, axis: int = axis) -> Step:
+                return self.plan.reshape(x, (*x.shape[:axis], total, *x.shape[axis + 2 :]))
+
+            self.moves.append(move)
+
+    def _mask(self, constant: Operand) -> None:
+        """On a factor that has both labels, or on the result; else an array of zeros and ones."""
+        name = constant.step.param[0]
+        for i, (step, labels, _) in enumerate(self.operands):
+            if step.op != "constant" and set(constant.labels) <= set(labels):
+                axes = tuple(labels.index(x) for x in constant.labels)
+                masked = self.plan.step("mask", (step,), (name, axes), step.shape)
+                self.operands[i] = self.operands[i]._replace(step=masked)
+                return
+        ones = self.plan.step("expand", (self.plan.number(1),), None, constant.step.shape)
+        self.operands.append(constant._replace(step=self.plan.step("mask", (ones,), (name, (0, 1)), ones.shape)))
+
+    # -- norms
+
+    def _over_norms(self) -> None:
+        """x/norm2(x) is one operation, so that it can be 0 at 0."""
+        for norm in [o for o in self.operands if o.step.op == "power" and o.step.param == Fraction(-1, 2)]:
+            of = _squared(norm.step.args[0])
+            i = next(
+                (i for i, o in enumerate(self.operands) if o.step is of and set(norm.labels) <= set(o.labels)), None
+            )
+            if i is not None:
+                x = self.operands[i]
+                root = self.plan.power(norm.step.args[0], Fraction(1, 2))
+                below = self.plan.aligned(root, norm.labels, x.labels)
+                over = self.plan.step("over", (x.step, below), None, x.step.shape)
+                self.operands[i] = Operand(over, x.labels)
+                self.operands.remove(norm)
+
+    # -- products
+
+    def _product(self) -> tuple[Step, Labels]:
+        out = tuple(dict.fromkeys(self.out))
+        operands = self._weights(
+            [self._summed(operand, self._others(i)) for i, operand in enumerate(self.operands)], out
+        )
+        half = mirrored([(o.step, o.labels) for o in operands], out) if self.setting.gram else None
+        if half is not None and not all(operands[i].nonnegative for i in half.fixed):
+            half = None
+        self._take_in_coefficient(operands, half)
+        if half is not None:
+            found = self._gram(operands, half)
+            if found is not None:
+                return found
+        step, labels, _ = self._ordered(operands, out)
+        return step, labels
+
+    def _others(self, place: int) -> set[int]:
+        return set(self.out).union(*(o.labels for i, o in enumerate(self.operands) if i != place))
+
+    def _summed(self, operand: Operand, wanted: set[int]) -> Operand:
+        """Labels that nothing else has are summed first."""
+        axes = [axis for axis, label in enumerate(operand.labels) if label not in wanted]
+        labels = tuple(label for label in operand.labels if label in wanted)
+        if axes and not labels and operand.step.op == "power" and operand.step.param == 2:
+            return Operand(self.plan.step("inner", operand.step.args * 2), labels, True)
+        return Operand(self.plan.sum(operand.step, axes), labels, operand.nonnegative)
+
+    def _weights(self, operands: list[Operand], out: Labels) -> list[Operand]:
+        """Vectors along one axis are multiplied entry by entry, unless their inner product is all there is."""
+        groups: dict[Labels, list[Operand]] = {}
+        for operand in operands:
+            groups.setdefault(operand.labels if len(operand.labels) == 1 else (-id(operand),), []).append(operand)
+        found = []
+        for labels, group in groups.items():
+            used = set(out).union(*(o.labels for o in operands if o.labels != labels))
+            if len(group) == 1 or labels[0] not in used:
+                found += group
+                continue
+            step = group[0].step
+            for other in group[1:]:
+                step = self.plan.mul(step, other.step)
+            found.append(Operand(step, labels, all(o.nonnegative for o in group)))
+        return found
+
+    def _gram(self, operands: list[Operand], half: Half) -> tuple[Step, Labels] | None:
+        """Z'·Z, where Z is a half of the operands times the root of the weights that both halves share."""
+        parts = [operands[i] for i in half.left]
+        weights = [operands[i] for i in half.fixed]
+        if not half.columns:
+            if weights:
+                return None
+            step, _, _ = self._ordered(parts, half.shared)
+            return self.plan.step("inner", (step, step)), ()
+        if weights:
+            having = {x for w in weights for x in w.labels}
+            weight, labels, _ = self._ordered(weights, tuple(x for x in half.shared if x in having))
+            parts.append(Operand(self.plan.power(weight, Fraction(1, 2)), labels))
+        step, labels, _ = self._ordered(parts, half.shared + half.columns)
+        step = self.plan.aligned(step, labels, half.shared + half.columns)
+        rows, cols = (_product_of([self.sizes[x] for x in part]) for part in (half.shared, half.columns))
+        step = self.plan.reshape(step, (rows, cols))
+        found = self.plan.step("gram", (step,), None, (cols, cols))
+        labels = half.columns + half.partners
+        return self.plan.reshape(found, tuple(self.sizes[x] for x in labels)), labels
+
+    def _ordered(self, operands: list[Operand], out: Labels) -> Operand:
+        """The product of all, two at a time, in the cheapest order."""
+        operands = list(operands)
+        for pair in self._path(operands, out):
+            taken = [operands[i] for i in pair]
+            operands = [o for i, o in enumerate(operands) if i not in pair]
+            wanted = set(out).union(*(o.labels for o in operands))
+            total = taken[0]
+            for other in taken[1:]:
+                total = self._two(total, other, wanted, out)
+            operands.append(total)
+        (last,) = operands
+        return self._summed(last, set(out))
+
+    def _two(self, a: Operand, b: Operand, wanted: set[int], out: Labels) -> Operand:
+        a = self._summed(a, wanted | set(b.labels))
+        b = self._summed(b, wanted | set(a.labels))
+        step, labels = contract(self.plan, (a.step, a.labels), (b.step, b.labels), wanted, out)
+        return Operand(step, labels, a.nonnegative and b.nonnegative)
+
+    def _path(self, operands: list[Operand], out: Labels) -> list[tuple[int, ...]]:
+        if len(operands) < 3:
+            return [tuple(range(len(operands)))] if len(operands) == 2 else []
+        import opt_einsum
+
+        self.setting.by_size = True
+        letters = {
+            x: opt_einsum.get_symbol(k) for k, x in enumerate(dict.fromkeys(x for o in operands for x in o.labels))
+        }
+        inputs = ",".join("".join(letters[x] for x in o.labels) for o in operands)
+        output = "".join(letters[x] for x in out if x in letters)
+        shapes = [tuple(self.setting.size(self.sizes[x]) for x in o.labels) for o in operands]
+        path, _ = opt_einsum.contract_path(f"{inputs}->{output}", *shapes, shapes=True, optimize="auto")
+        return [tuple(pair) for pair in path]
+
+
+def _squared(step: Step) -> Step | None:
+    """x, where the step is a sum of squares of x."""
+    if step.op == "inner" and step.args[0] is step.args[1]:
+        return step.args[0]
+    if step.op == "sum" and step.args[0].op == "power" and step.args[0].param == 2:
+        return step.args[0].args[0]
+    return None
+
+
+def _product_of(dims: Sequence[Dim]) -> Dim:
+    total = ONE
+    for dim in dims:
+        total = total * dim
+    return total
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], *shape[axis + 1 :])

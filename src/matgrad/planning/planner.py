@@ -1,0 +1,254 @@
+"""From graphs to a plan: one rule per kind of node, and contractions in ``contraction``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from matgrad.dims import Dim
+from matgrad.errors import NotSupported
+from matgrad.planning.contraction import Factor, Network, dense
+from matgrad.planning.setting import Setting
+from matgrad.planning.steps import Shape, Step, broadcast
+from matgrad.planning.values import Value, labelled
+from matgrad.tensor import builders as b
+from matgrad.tensor.facts import Fact, spd
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol, topological
+
+
+class Planner:
+    """Plans nodes into one plan, so that several share their work."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.plan = setting.plan
+        self._values: dict[Node, Value] = {}
+        self._all: set[Node] = set()
+        self._parents: Counter[Node] = Counter()
+
+    def outputs(self, roots: Sequence[Node]) -> list[Step]:
+        """The steps of whole arrays for the roots."""
+        self._all = set(topological(*roots))
+        self._parents = Counter(child for node in self._all for child in node.children) + Counter(roots)
+        return [dense(self.plan, self.value(root), root.shape) for root in roots]
+
+    def call(self, names: Mapping[str, Node]) -> None:
+        """Give the arrays of nodes their names, as far as they are planned."""
+        for name, node in names.items():
+            value = self._values.get(node.value if isinstance(node, Named) else node)
+            if value is not None and value.step.op not in ("input", "number", "size"):
+                self.plan.hints.setdefault(value.step, name)
+
+    def value(self, root: Node) -> Value:
+        for node in topological(root, skip=self._values):
+            if node not in self._values:
+                self._values[node] = self._turned(node) or _RULES[type(node)](self, node)
+        return self._values[root]
+
+    def _turned(self, node: Node) -> Value | None:
+        """The transpose or a multiple of what there is already, or will be."""
+        turned = b.transpose(node) if isinstance(node, Einsum | Sum | Map) and len(node.shape) == 2 else node
+        if turned is not node and turned in self._values:
+            found = self._values[turned]
+            return Value(found.step, found.labels, found.out[::-1])
+        if not isinstance(node, Einsum) or node.coefficient == 1 or not node.operands:
+            return None
+        plain = b.primitive(node)
+        if plain not in self._all and b.transpose(plain) not in self._all:
+            return None
+        step, labels, out = self.value(plain)
+        return Value(self.plan.mul(self.plan.number(node.coefficient), step), labels, out)
+
+    def dense(self, node: Node) -> Step:
+        return dense(self.plan, self.value(node), node.shape)
+
+    # -- one rule per kind of node
+
+    def _symbol(self, node: Symbol) -> Value:
+        return labelled(self.plan.input(node.name, node.shape))
+
+    def _constant(self, node: Constant) -> Value:
+        if node.name == "size":
+            return labelled(self.plan.size(Dim.of(node.parameter)))
+        return labelled(self.plan.step("constant", (), (node.name, node.parameter), node.shape))
+
+    def _named(self, node: Named) -> Value:
+        found = self.value(node.value)
+        self.call({node.name: node})
+        return found
+
+    def _map(self, node: Map) -> Value:
+        args = [self.value(arg) for arg in node.args]
+        steps, labels, out = self._aligned(args, node.shape)
+        if node.function == "power":
+            return Value(self.plan.power(steps[0], node.parameter), labels, out)
+        shape: Shape = ()
+        for step in steps:
+            shape = broadcast(shape, step.shape)
+        if node.function == "function":
+            step = self.plan.step("call", steps, node.parameter, shape)
+        else:
+            step = self.plan.step("map", steps, node.function, shape)
+        return Value(step, labels, out)
+
+    def _aligned(self, args: Sequence[Value], shape: Shape) -> tuple[list[Step], tuple[int, ...], tuple[int, ...]]:
+        """The arguments over the same axes; those that none of them has are left to broadcasting."""
+        axes = tuple(range(len(shape)))
+        if len(args) == 1 and len(set(args[0].out)) == len(args[0].out):
+            return [args[0].step], args[0].labels, args[0].out
+        steps = []
+        having: set[int] = set()
+        for arg in args:
+            if len(set(arg.out)) < len(arg.out):
+                arg = labelled(dense(self.plan, arg, shape))
+            arg = arg.renamed(axes)
+            steps.append((arg.step, arg.labels))
+            having.update(arg.labels)
+        labels = tuple(axis for axis in axes if axis in having)
+        return [self.plan.aligned(step, own, labels) for step, own in steps], labels, axes
+
+    def _sum(self, node: Sum) -> Value:
+        axes = len(node.shape)
+        plain = [term for _, term in node.terms if len(set(self.value(term).out)) == axes]
+        terms = []
+        for factor, term in node.terms:
+            if (
+                factor != 1
+                and axes > 1
+                and isinstance(term, Einsum)
+                and (factor != -1 or (plain == [term] and len(node.terms) > 1))
+            ):
+                terms.append((Fraction(1), self.value(b.scaled(term, factor))))
+            else:
+                terms.append((factor, self.value(term)))
+        return self.added(terms, node.shape)
+
+    def added(self, terms: Sequence[tuple[Fraction, Value]], shape: Shape) -> Value:
+        """Terms on a diagonal are added to it in the end; the others are one linear combination."""
+        axes = tuple(range(len(shape)))
+        on: dict[tuple[int, ...], list[tuple[Fraction, Value]]] = {}
+        for factor, value in terms:
+            value = value.renamed(axes)
+            on.setdefault(value.out, []).append((factor, value))
+        base = self._combined(on.pop(axes), shape) if axes in on else None
+        parts = {out: self._combined(found, shape) for out, found in on.items()}
+        if base is None and len(parts) == 1:
+            ((out, (step, labels)),) = parts.items()
+            return Value(step, labels, out)
+        if base is None:
+            out = next(iter(parts))
+            base, axes = parts.pop(out), out
+        step, labels = base
+        if not parts:
+            return Value(step, labels, axes)
+        step = dense(self.plan, Value(step, labels, axes), shape)
+        for out, (part, having) in parts.items():
+            distinct = tuple(dict.fromkeys(out))
+            part = self.plan.aligned(part, having, distinct)
+            step = self.plan.step("add_diagonal", (step, part), (out, distinct), shape)
+        return labelled(step)
+
+    def _combined(self, terms: list[tuple[Fraction, Value]], shape: Shape) -> tuple[Step, tuple[int, ...]]:
+        """Σ c·x over the labels that any of the terms has; what stands in a part of the array is added there."""
+        labels = tuple(sorted({label for _, value in terms for label in value.labels}))
+        placed = [(c, x) for c, x in terms if x.step.op == "place" and x.labels == labels]
+        if placed and len(terms) > 1:
+            return self._assembled(placed, [term for term in terms if term not in placed], labels, shape)
+        steps = [(c, self.plan.aligned(value.step, value.labels, labels)) for c, value in terms]
+        steps.sort(key=lambda term: term[0] < 0)  # a positive term first: a - b, not -b + a
+        return self.plan.linear(steps), labels
+
+    def _assembled(
+        self,
+        placed: list[tuple[Fraction, Value]],
+        rest: list[tuple[Fraction, Value]],
+        labels: tuple[int, ...],
+        shape: Shape,
+    ) -> tuple[Step, tuple[int, ...]]:
+        """What stands in a part of the array is added there, to the other terms or to zeros."""
+        placed = sorted(placed, key=lambda term: tuple(map(_begins, term[1].step.param)))
+        whole = tuple(shape[x] for x in labels)
+        base = [dense(self.plan, Value(*self._combined(rest, shape), labels), whole)] if rest else []
+        param = (tuple(c for c, _ in placed), tuple(x.step.param for _, x in placed))
+        args = [*base, *(x.step.args[0] for _, x in placed)]
+        return self.plan.step("assemble", args, param, whole), labels
+
+    def _einsum(self, node: Einsum) -> Value:
+        place = next((i for i, operand in enumerate(node.operands) if self._is_spread(node, operand)), None)
+        if place is None:
+            coefficient, operands = self._signed(node)
+            factors = [Factor(self.value(x), own, x) for x, own in zip(operands, node.subscripts, strict=True)]
+            return Network(self.setting, coefficient, factors, node.out, node.sizes).contracted()
+        spread = node.operands[place]
+        assert isinstance(spread, Sum)
+        terms = []
+        for factor, term in spread.terms:
+            operands = [*node.operands[:place], term, *node.operands[place + 1 :]]
+            network = list(zip(operands, node.subscripts, strict=True))
+            product = b.einsum(network, node.out, node.coefficient * factor, dict(enumerate(node.sizes)))
+            terms.append((Fraction(1), self.value(product)))
+        return self.added(terms, node.shape)
+
+    def _signed(self, node: Einsum) -> tuple[Fraction, Sequence[Node]]:
+        """-c·(b - a) as c·(a - b), where nothing else needs the sum."""
+        for i, operand in enumerate(node.operands):
+            if node.coefficient < 0 and isinstance(operand, Sum) and self._parents[operand] == 1:
+                turned = b.scaled(operand, -1)
+                return -node.coefficient, (*node.operands[:i], turned, *node.operands[i + 1 :])
+        return node.coefficient, node.operands
+
+    def _is_spread(self, node: Einsum, operand: Node) -> bool:
+        """Whether the product with a sum is multiplied out: a sum of numbers, or one with terms on a diagonal."""
+        if not isinstance(operand, Sum):
+            return False
+        if len(node.operands) == 1 and node.subscripts[0] == node.out:
+            return not node.shape or (node.coefficient == -1 and self._parents[operand] == 1)
+        diagonal = any(len(set(self.value(term).out)) < len(operand.shape) for _, term in operand.terms)
+        return diagonal and len(node.operands) > 1
+
+    def _apply(self, node: Apply) -> Value:
+        if node.parameter is not None:
+            return labelled(
+                self.plan.step("reduce", (self.dense(node.arg),), (node.function, node.parameter), node.shape)
+            )
+        if node.function in ("inv", "det", "logdet"):
+            op = {"inv": "inverse"}.get(node.function, node.function)
+            return labelled(self.plan.step(op, (self.factor(node.arg),), None, node.shape))
+        if node.function == "adj":
+            return labelled(self.plan.step("adj", (self.dense(node.arg),), None, node.shape))
+        raise NotSupported(f"the planner has no rule for {node.function}")
+
+    def factor(self, matrix: Node) -> Step:
+        """The factorisation of a square matrix, by what is known of it."""
+        if spd(matrix) is Fact.YES:
+            kind = "cholesky"
+        else:
+            traits = matrix.traits if isinstance(matrix, Symbol) else frozenset()
+            kind = next((trait for trait in ("lower", "upper") if trait in traits), "lu")
+        if kind == "lu" and b.is_symmetric(matrix):
+            kind = "symmetric"
+        return self.plan.step("factor", (self.dense(matrix),), kind, matrix.shape)
+
+    def _matrix_power(self, node: MatrixPower) -> Value:
+        args = (self.dense(node.base), self.dense(node.exponent))
+        return labelled(self.plan.step("matrix_power", args, None, node.shape))
+
+
+def _begins(part: Dim | tuple[Dim, Dim] | None) -> bool:
+    """Whether an array stands after the beginning of an axis: those at the beginning come first."""
+    start = part[0] if isinstance(part, tuple) else part
+    return start is not None and start.number != 0
+
+
+_RULES: dict[type[Node], Callable[[Planner, Any], Value]] = {
+    Symbol: Planner._symbol,
+    Constant: Planner._constant,
+    Named: Planner._named,
+    Map: Planner._map,
+    Sum: Planner._sum,
+    Einsum: Planner._einsum,
+    Apply: Planner._apply,
+    MatrixPower: Planner._matrix_power,
+}

@@ -1,0 +1,31 @@
+"""For what a plan is made: sizes, and what the backend is good at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from matgrad.dims import Dim
+from matgrad.planning.steps import Plan
+
+TYPICAL = 100
+"""The size of a dimension while it is not known."""
+
+
+@dataclass
+class Setting:
+    """A plan and what it is made for.
+
+    ``sizes`` of dimensions, as far as they are known, decide in which order factors are multiplied; ``by_size`` says
+    that they did. With ``gram``, X'·diag(w)·X with w ≥ 0 becomes a symmetric product, which some backends do in half
+    the time. With ``subgradient``, x/norm2(x) is 0 at 0.
+    """
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    gram: bool = True
+    subgradient: bool = False
+    plan: Plan = field(default_factory=Plan)
+    by_size: bool = False
+
+    def size(self, dim: Dim) -> int:
+        return dim.evaluate({name: self.sizes.get(name, TYPICAL) for name in dim.names})

@@ -1,0 +1,200 @@
+"""The plan: which operations on whole arrays compute a graph, in any backend.
+
+A step is one operation with its operands, and equal steps are one, so what is common is computed once. Axes are
+explicit: a step never broadcasts but where a ``view`` has put axes of length 1. ``number`` is a rational constant;
+all other shapes are symbolic. Operations:
+
+    input size number constant                 leaves
+    view                                       axes exchanged, left out (none) or added (None) for broadcasting
+    map power                                  functions of entries
+    linear mul div                             sums with rational coefficients, products, quotients of entries
+    sum reduce                                 over axes; ``reduce`` is softmax, max, … over the last ones
+    matmul outer inner tensordot einsum        products of two
+    gram                                       Z'·Z over the first axes of Z: symmetric
+    index slice place reshape mask diagonal    parts of arrays, arrays in parts of others
+    expand embed add_diagonal                  to a larger shape, onto a diagonal
+    factor solve inverse det logdet            of square matrices
+    adj matrix_power call                      the rest
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from matgrad.dims import ONE, Dim
+
+Shape = tuple[Dim, ...]
+Axes = tuple[int | None, ...]
+
+
+class Step:
+    """One operation; compared by identity, since ``Plan.step`` makes equal ones once."""
+
+    __slots__ = ("args", "index", "op", "param", "shape")
+
+    def __init__(self, op: str, args: tuple[Step, ...], param: Any, shape: Shape, index: int) -> None:
+        self.op = op
+        self.args = args
+        self.param = param
+        self.shape = shape
+        self.index = index
+
+    def __repr__(self) -> str:
+        return f"%{self.index} = {self.op}{tuple(f'%{a.index}' for a in self.args)} {self.param} {self.shape}"
+
+
+class Plan:
+    """Steps in the order in which they were made: operands come first."""
+
+    def __init__(self) -> None:
+        self.steps: dict[tuple[Any, ...], Step] = {}
+        self.hints: dict[Step, str] = {}
+
+    def step(self, op: str, args: Sequence[Step] = (), param: Any = None, shape: Shape = ()) -> Step:
+        key = (op, tuple([a.index for a in args]), param, shape)
+        found = self.steps.get(key)
+        if found is None:
+            found = Step(op, tuple(args), param, tuple(shape), len(self.steps))
+            self.steps[key] = found
+        return found
+
+    # -- leaves
+
+    def number(self, value: Fraction | int) -> Step:
+        return self.step("number", (), Fraction(value))
+
+    def input(self, name: str, shape: Shape) -> Step:
+        return self.step("input", (), name, shape)
+
+    def size(self, dim: Dim) -> Step:
+        return self.number(dim.number) if dim.number is not None else self.step("size", (), dim)
+
+    # -- moving axes
+
+    def view(self, x: Step, axes: Axes) -> Step:
+        """The axes of x in another order; None is a new axis of length 1."""
+        if x.op == "view":
+            return self.view(x.args[0], tuple(None if a is None else x.param[a] for a in axes))
+        while axes and axes[0] is None:
+            axes = axes[1:]
+        if axes == tuple(range(len(x.shape))):
+            return x
+        return self.step("view", (x,), axes, tuple(ONE if a is None else x.shape[a] for a in axes))
+
+    def aligned(self, x: Step, labels: Sequence[int], wanted: Sequence[int]) -> Step:
+        """x with its axes where an array with the wanted labels has them."""
+        places = {label: axis for axis, label in enumerate(labels)}
+        return self.view(x, tuple(places.get(label) for label in wanted))
+
+    def reshape(self, x: Step, shape: Shape) -> Step:
+        if x.op == "reshape":
+            x = x.args[0]
+        return x if x.shape == shape else self.step("reshape", (x,), None, shape)
+
+    def place(self, x: Step, axis: int, part: Dim | tuple[Dim, Dim], total: Dim) -> Step:
+        """x in an array of zeros: along the axis at (offset, length), or as the entry at an index of a new axis."""
+        inner, parts, shape = (*x.args, x.param, x.shape) if x.op == "place" else (x, (None,) * len(x.shape), x.shape)
+        if isinstance(part, Dim):
+            parts, shape = (*parts[:axis], part, *parts[axis:]), (*shape[:axis], total, *shape[axis:])
+        else:
+            old = parts[axis]
+            if isinstance(old, Dim):
+                part = old + part[0]  # type: ignore[assignment]
+            elif old is not None:
+                part = (old[0] + part[0], old[1])
+            parts, shape = (*parts[:axis], part, *parts[axis + 1 :]), (*shape[:axis], total, *shape[axis + 1 :])
+        return self.step("place", (inner,), parts, shape)
+
+    # -- entries
+
+    def mul(self, a: Step, b: Step) -> Step:
+        """a·b entry by entry; a factor 1/y divides."""
+        if a.op == "number" and b.op == "number":
+            return self.number(a.param * b.param)
+        for x, y in ((a, b), (b, a)):
+            if x.op == "number" and x.param == 1:
+                return y
+        for x, y in ((a, b), (b, a)):
+            below = self._below(y)
+            if below is not None:
+                return self.div(x, below)
+        if a.op == "number" and abs(a.param.numerator) == 1 and a.param.denominator != 1:
+            return self.div(self.mul(self.number(a.param.numerator), b), self.number(a.param.denominator))
+        if b.op == "number":
+            a, b = b, a
+        return self.step("mul", (a, b), None, broadcast(a.shape, b.shape))
+
+    def div(self, a: Step, b: Step) -> Step:
+        if b.op == "number" and b.param == 1:
+            return a
+        if a.op == "number" and b.op == "number":
+            return self.number(a.param / b.param)
+        return self.step("div", (a, b), None, broadcast(a.shape, b.shape))
+
+    def _below(self, x: Step) -> Step | None:
+        """y, where x is 1/y or a view of it."""
+        if x.op == "view":
+            below = self._below(x.args[0])
+            return None if below is None else self.view(below, x.param)
+        if x.op == "power" and x.param < 0:
+            return self.power(x.args[0], -x.param)
+        return None
+
+    def power(self, x: Step, exponent: Fraction) -> Step:
+        if exponent == 1:
+            return x
+        if x.op == "number" and exponent.denominator == 1:
+            return self.number(x.param**exponent.numerator)
+        return self.step("power", (x,), exponent, x.shape)
+
+    def linear(self, terms: Sequence[tuple[Fraction, Step]]) -> Step:
+        """Σ c·x entry by entry."""
+        if len(terms) == 1:
+            return self.mul(self.number(terms[0][0]), terms[0][1])
+        shape: Shape = ()
+        for _, x in terms:
+            shape = broadcast(shape, x.shape)
+        return self.step("linear", [x for _, x in terms], tuple([c for c, _ in terms]), shape)
+
+    def sum(self, x: Step, axes: Sequence[int]) -> Step:
+        gone = tuple(sorted(axes))
+        if not gone:
+            return x
+        return self.step("sum", (x,), gone, tuple(d for i, d in enumerate(x.shape) if i not in gone))
+
+
+def broadcast(a: Shape, b: Shape) -> Shape:
+    """The shape of an operation on entries of arrays of these shapes."""
+    if len(a) < len(b):
+        a, b = b, a
+    b = (ONE,) * (len(a) - len(b)) + b
+    return tuple(y if x == ONE else x for x, y in zip(a, b, strict=True))
+
+
+def needed(outputs: Sequence[Step]) -> list[Step]:
+    """The steps on which the outputs depend, operands first."""
+    seen: set[Step] = set()
+    stack = list(outputs)
+    while stack:
+        step = stack.pop()
+        if step not in seen:
+            seen.add(step)
+            stack += step.args
+    return sorted(seen, key=lambda step: step.index)
+
+
+def uses(steps: Sequence[Step], outputs: Sequence[Step]) -> dict[Step, int]:
+    """How often each step is an operand, or an output."""
+    found = dict.fromkeys(steps, 0)
+    for step in _operands(steps):
+        found[step] += 1
+    for step in outputs:
+        found[step] += 1
+    return found
+
+
+def _operands(steps: Sequence[Step]) -> Iterator[Step]:
+    for step in steps:
+        yield from step.args

@@ -1,0 +1,357 @@
+"""Generated code: it agrees with the reference evaluator, reads well, and executes nothing but formulas."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import tensor_evaluator
+from formula_properties import Trial
+from helpers import DECLARED, FORMULAS, SIZES, arrays, typed
+from random_formulas import DECLARED as KINDS
+from random_formulas import SIZES as RANDOM_SIZES
+from random_formulas import drawn, random_formula, variables_of
+
+import matgrad
+from matgrad.answer.compiled import Compiled
+from matgrad.codegen.python_text import python_names
+from matgrad.errors import DataError, MatgradError, NotSupported
+from matgrad.formula.reference import evaluate
+from matgrad.formula.syntax import walk
+
+V = arrays()
+DECLARATIONS = dict(entry.strip().split(": ") for entry in DECLARED.replace("\n", " ").split(";"))
+
+
+def parsed(text: str) -> matgrad.Formula:
+    used = {node.value for node in walk(typed(text, DECLARED)) if node.op == "name"}
+    return matgrad.parse(text, where={name: DECLARATIONS[name] for name in DECLARATIONS if name in used})
+
+
+def given(formula: matgrad.Formula, **more: Any) -> dict[str, Any]:
+    known = {**SIZES, **V, **more}
+    return {name: known[name] for name in (*formula.variables, *formula.sizes_needed()) if name in known}
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_it_agrees_with_the_reference(formula: str) -> None:
+    expected = evaluate(typed(formula, DECLARED), V, SIZES)
+    f = parsed(formula)
+    got = matgrad.compile(f)(**given(f))
+    assert np.shape(got) == np.shape(expected)
+    assert got == pytest.approx(expected, rel=1e-11, abs=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("formula", "body"),
+    [
+        ("2*A'*(A*x - b)", "return 2 * ((A @ x - b) @ A)"),
+        ("diag(x)*y", "return x * y"),
+        ("inv(X)*x", "return np.linalg.solve(X, x)"),
+        ("x'*inv(X)", "return np.linalg.solve(X.T, x)"),
+        ("A*X*x", "return A @ (X @ x)"),
+        ("x'*X*Y", "return x @ X @ Y"),
+        ("A*x*y'*A'", "return np.outer(A @ x, A @ y)"),
+        ("tr(A'*B)", "return np.vdot(A, B)"),
+        ("tr(x*y')", "return x @ y"),
+        ("a - (-c)", "return a + c"),
+        ("logdet(X)", "return np.linalg.slogdet(X)[1]"),
+        ("sum(X, dim=1)", "return np.sum(X, axis=0)"),
+        ("X'*diag(x)*Y", "return (X * x[:, None]).T @ Y"),
+        ("[A; B]*x", "t1[:m] = A @ x\n    t1[m:] += B @ x\n    return t1"),
+        ("x[2]*x[1:2]", "return x[1] * x[:2]"),
+    ],
+)
+def test_it_reads_well(formula: str, body: str) -> None:
+    assert matgrad.compile(parsed(formula)).source.rstrip().endswith(body)
+
+
+def test_equal_parts_are_computed_once() -> None:
+    text = matgrad.compile(parsed("sigmoid(X*x).*(1 - sigmoid(X*x)).*log(sigmoid(X*x))")).source
+    assert text.count("expit(t1)") == text.count("X @ x") == 1
+    assert "import scipy.special" in text
+
+
+def test_value_gradient_and_hessian_share_their_work() -> None:
+    f = matgrad.parse("sum(log(1 + exp(-y.*(X*w)))) + c/2*w'*w", where="y: vector(n); w: vector(p); c: positive")
+    both = matgrad.compile([f, matgrad.gradient(f, "w"), matgrad.hessian(f, "w")])
+    assert both.source.count("X @ w") == 1
+    assert ".T @ " in both.source
+    assert "np.sqrt" in both.source, "the weights are nonnegative: a symmetric product"
+    rng = np.random.default_rng(0)
+    at = {"X": rng.normal(size=(7, 3)), "y": np.sign(rng.normal(size=7)), "w": rng.normal(size=3), "c": 0.3}
+    value, gradient, hessian = both(**at)
+    assert value == pytest.approx(f(**at))
+    assert gradient == pytest.approx(matgrad.gradient(f, "w")(**at))
+    assert hessian == pytest.approx(matgrad.hessian(f, "w")(**at))
+
+
+def test_a_mapping_gives_a_dict_and_an_action_takes_a_direction() -> None:
+    f = matgrad.parse("sum(exp(A*x))")
+    h = matgrad.hessian(f, "x")
+    found = matgrad.compile({"value": f, "hv": h.matvec})
+    rng = np.random.default_rng(0)
+    at = {"A": rng.normal(size=(4, 3)), "x": rng.normal(size=3)}
+    direction = rng.normal(size=3)
+    got = found(**at, dx=direction)
+    assert set(got) == {"value", "hv"}
+    assert got["hv"] == pytest.approx(h(**at) @ direction)
+
+
+def test_definitions_keep_their_names() -> None:
+    f = matgrad.parse("r = A*x - b; r'*r")
+    text = matgrad.compile([f, matgrad.gradient(f, "x")]).source
+    assert "    r = A @ x - b\n    return r @ r, 2 * (r @ A)\n" in text
+
+
+def test_names_that_python_keeps_for_itself() -> None:
+    f = matgrad.parse("lambda*np + t1*f", where="lambda: scalar; np: scalar; t1: scalar; f: scalar")
+    found = matgrad.compile(f)
+    assert "# lambda_ stands for lambda" in found.source
+    assert found(**{"lambda": 2.0, "np": 3.0, "t1": 4.0, "f": 5.0}) == 26.0
+    assert python_names(["lambda", "lambda_"]) == {"lambda": "lambda__", "lambda_": "lambda_"}
+
+
+def test_unspecified_functions() -> None:
+    f = matgrad.parse("sum(g(x))", where="g: function; x: vector(n)")
+    found = matgrad.compile([f, matgrad.gradient(f, "x")])
+    value, gradient = found(x=np.zeros(2), g=(np.sin, np.cos))
+    assert value == 0
+    assert gradient == pytest.approx([1, 1])
+
+
+def test_sizes_come_from_shapes_or_are_given() -> None:
+    assert "    n = x.shape[0]\n" in matgrad.compile(parsed("eye + x*x'")).source
+    found = matgrad.compile(matgrad.parse("c*ones(m, n)", where="c: scalar"))
+    assert np.array_equal(found(c=2.0, m=2, n=3), np.full((2, 3), 2.0))
+    with pytest.raises(DataError, match="the size m is not known"):
+        found(c=2.0, n=3)
+
+
+def test_long_sums_and_deep_calls_compile() -> None:
+    long = matgrad.parse(" + ".join(f"sin(c + {k})" for k in range(1000)), where="c: scalar")
+    assert matgrad.compile(long)(c=1.0) == pytest.approx(long(c=1.0))
+    layers = "; ".join(f"h{k + 1} = tanh(h{k} + c)" for k in range(300))
+    deep = matgrad.parse(f"{layers}; h300", where="h0: scalar; c: scalar")
+    assert matgrad.compile(deep)(h0=0.5, c=0.1) == pytest.approx(deep(h0=0.5, c=0.1))
+
+
+def test_only_names_reach_the_source() -> None:
+    with pytest.raises(ValueError, match="not a name"):
+        python_names(["__import__('os')"])
+
+
+# -- arrays that users have
+
+
+def _loss() -> tuple[matgrad.Formula, Compiled, dict[str, Any]]:
+    f = matgrad.parse("norm2(A*x - b)^2 + c*sum(x)", where="c: scalar")
+    rng = np.random.default_rng(3)
+    at = {"A": rng.normal(size=(4, 3)), "x": rng.normal(size=3), "b": rng.normal(size=4), "c": 0.5}
+    return f, matgrad.compile([f, matgrad.gradient(f, "x")]), at
+
+
+def test_arrays_of_any_layout_and_type() -> None:
+    f, both, at = _loss()
+    truth = both(**at)[1]
+    assert both(**{**at, "A": np.asfortranarray(at["A"])})[1] == pytest.approx(truth)
+    wide = np.zeros((8, 6))
+    wide[::2, ::2] = at["A"]
+    frozen = wide[::2, ::2]
+    frozen.flags.writeable = False
+    assert both(**{**at, "A": frozen})[1] == pytest.approx(truth)
+    assert both(**{**at, "A": at["A"].tolist(), "c": np.float64(0.5)})[1] == pytest.approx(truth)
+    whole = {"A": np.arange(12).reshape(4, 3), "x": np.array([1, 2, 3]), "b": np.zeros(4, bool), "c": 2}
+    assert both(**whole)[0] == pytest.approx(f(**whole))
+    single = {name: np.float32(value) for name, value in at.items()}
+    value, gradient = both(**single)
+    assert gradient.dtype == value.dtype == np.float32
+    assert gradient == pytest.approx(truth, rel=1e-5)
+
+
+@pytest.mark.parametrize("m, n", [(0, 3), (4, 0), (1, 1), (1, 3), (4, 1), (0, 0)])  # noqa: PT006
+def test_dimensions_of_0_and_1(m: int, n: int) -> None:
+    _, both, _ = _loss()
+    rng = np.random.default_rng(1)
+    at = {"A": rng.normal(size=(m, n)), "x": rng.normal(size=n), "b": rng.normal(size=m), "c": 0.5}
+    value, gradient = both(**at)
+    residual = at["A"] @ at["x"] - at["b"]
+    assert value == pytest.approx(residual @ residual + 0.5 * np.sum(at["x"]))
+    assert gradient == pytest.approx(2 * at["A"].T @ residual + 0.5)
+
+
+def test_nan_and_inf_are_passed_on() -> None:
+    _, both, at = _loss()
+    broken = at["b"].copy()
+    broken[0] = np.nan
+    assert np.isnan(both(**{**at, "b": broken})[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"A": np.ones((4, 3, 2))}, "A must have 2 axes"),
+        ({"A": np.ones((4, 2))}, "A has shape|x has shape"),
+        ({"b": np.ones(5)}, "b has shape"),
+        ({"x": np.ones(3) * 1j}, "x must hold real numbers, and is complex"),
+        ({"x": np.array(["a", "b", "c"])}, "x must hold real numbers"),
+        ({"c": np.ones(2)}, "c must be a number"),
+        ({"x": [[1, 2], [3]]}, "x "),
+        ({"X": 1.0}, "there is no variable X"),
+    ],
+)
+def test_arrays_that_do_not_fit(change: dict[str, Any], message: str) -> None:
+    _, both, at = _loss()
+    for _ in range(2):  # with and without what an earlier call has learnt
+        with pytest.raises(DataError, match=message):
+            both(**{**at, **change})
+        both(**at)
+
+
+def test_a_missing_array_is_named() -> None:
+    _, both, at = _loss()
+    del at["b"]
+    with pytest.raises(DataError, match="no value is given for b"):
+        both(**at)
+
+
+def test_results_are_the_callers_own() -> None:
+    x = np.arange(3.0)
+    same = matgrad.compile(matgrad.parse("x", where="x: vector(n)"))
+    same(x=x)[0] = 7
+    part = matgrad.compile(matgrad.parse("x[1:2]", where="x: vector(n)"))
+    part(x=x)[0] = 7
+    gradient = matgrad.compile(matgrad.gradient("sum(x)", "x"))
+    gradient(x=x)[0] = 7
+    assert np.array_equal(x, np.arange(3.0))
+
+
+def test_declared_structure_is_checked() -> None:
+    h = matgrad.compile(matgrad.gradient("x'*S*x", "x", where="S: symmetric(n)"))
+    for _ in range(2):
+        with pytest.raises(DataError, match="declared symmetric"):
+            h(S=np.array([[1.0, 2], [3, 4]]), x=np.ones(2))
+        h(S=np.eye(2), x=np.ones(2))
+
+
+# -- square matrices
+
+
+def test_a_matrix_that_is_not_definite_goes_through_lu_and_says_so() -> None:
+    f = matgrad.parse("y'*inv(K)*y + logdet(K)", where="K: spd(n)")
+    both = matgrad.compile([f, matgrad.gradient(f, "y")])
+    assert "cholesky(K)" in both.source
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(3, 3))
+    at = {"K": a @ a.T + np.eye(3), "y": rng.normal(size=3)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert both(**at)[0] == pytest.approx(
+            at["y"] @ np.linalg.solve(at["K"], at["y"]) + np.linalg.slogdet(at["K"])[1]
+        )
+    indefinite = {**at, "K": np.diag([1.0, -2.0, 3.0])}
+    with pytest.warns(UserWarning, match="LU in place of Cholesky"):
+        value, gradient = both(**indefinite)
+    assert value == pytest.approx(at["y"] @ (at["y"] / [1, -2, 3]) + np.log(6))
+    assert gradient == pytest.approx(2 * at["y"] / [1, -2, 3])
+
+
+def test_a_singular_matrix() -> None:
+    f = matgrad.parse("x'*inv(X)*x + logdet(X)")
+    both = matgrad.compile([f, matgrad.gradient(f, "X")])
+    for _ in range(2):
+        with pytest.raises(DataError, match="singular"):
+            both(X=np.ones((2, 2)), x=np.ones(2))
+
+
+@pytest.mark.parametrize("kind", ["matrix", "symmetric", "spd", "lower", "upper", "diagonal"])
+def test_one_factorisation_serves_all(kind: str) -> None:
+    f = matgrad.parse(
+        "x'*inv(X)*y + logdet(X) + det(X)", where=f"X: {kind}(n,n)" if kind == "matrix" else f"X: {kind}(n)"
+    )
+    rng = np.random.default_rng(5)
+    a = rng.normal(size=(4, 4))
+    full = {"symmetric": a + a.T, "spd": a @ a.T + np.eye(4), "lower": np.tril(a), "upper": np.triu(a),
+            "diagonal": np.diag(np.diag(a))}.get(kind, a)  # fmt: skip
+    at = {"X": full, "x": rng.normal(size=4), "y": rng.normal(size=4)}
+    items = [f, matgrad.gradient(f, "x"), matgrad.gradient(f, "y")]
+    found = matgrad.compile(items)
+    assert len(re.findall(r"lu\(X\)|cholesky\(X\)|lower\(X\)|upper\(X\)", found.source)) <= 1
+    value, gx, gy = found(**at)
+    assert value == pytest.approx(
+        at["x"] @ np.linalg.solve(full, at["y"]) + np.linalg.slogdet(full)[1] + np.linalg.det(full)
+    )
+    assert gx == pytest.approx(np.linalg.solve(full, at["y"]))
+    assert gy == pytest.approx(np.linalg.solve(full.T, at["x"]))
+
+
+# -- what can be compiled
+
+
+def test_items_that_disagree() -> None:
+    with pytest.raises(MatgradError, match="A is matrix"):
+        matgrad.compile([matgrad.parse("A*x"), matgrad.parse("x'*A*x")])
+    with pytest.raises(MatgradError, match="cannot be compiled"):
+        matgrad.compile("x'*x")  # type: ignore[arg-type]
+    with pytest.raises(MatgradError, match="nothing to compile"):
+        matgrad.compile([])
+    with pytest.raises(NotSupported, match="no backend"):
+        matgrad.compile(matgrad.parse("x'*x"), backend="fortran")
+
+
+def test_pickling() -> None:
+    _, both, at = _loss()
+    again = pickle.loads(pickle.dumps(both))
+    assert again(**at)[1] == pytest.approx(both(**at)[1])
+
+
+def test_products_are_ordered_by_the_sizes_of_the_arrays() -> None:
+    found = matgrad.compile(matgrad.parse("A*B*C", where="A: matrix(k,l); B: matrix(l,m); C: matrix(m,n)"))
+    a, b, c = np.ones((2, 50)), np.ones((50, 3)), np.ones((3, 60))
+    found(A=a, B=b, C=c)
+    assert "A @ B @ C" in found.source
+    found(A=c.T, B=b.T, C=a.T)
+    assert "A @ (B @ C)" in found.source
+
+
+# -- random formulas: values, derivatives and actions against the graph
+
+
+@pytest.mark.parametrize("chunk", range(10))
+def test_random_formulas(chunk: int) -> None:
+    compared = 0
+    for seed in range(chunk * 30, chunk * 30 + 30):
+        compared += _compare(seed)
+    assert compared > 30
+
+
+def _compare(seed: int) -> int:
+    part = random_formula(seed)
+    trial = Trial(part.text, seed)
+    items: list[tuple[Any, Any]] = [(trial.formula, trial.formula.node)]
+    asked = {*trial.formula.variables, *trial.formula.typed.functions, *trial.formula.sizes_needed()}
+    known = {name: value for name, value in trial.arrays.items() if name in asked}
+    rng = np.random.default_rng(seed)
+    try:
+        for name in [n for n in variables_of(part.text) if n in trial.formula.variables][:2]:
+            d = matgrad.derive(trial.formula, name)
+            items += [(d, d._node), (d.matvec, d.matvec.node)]
+            known[d.matvec.direction] = drawn(KINDS[name].replace("orthogonal", "matrix"), rng)
+            if len(part.text) < 45:
+                h = d.derive(name)
+                items.append((h, h._node))
+    except NotSupported:
+        return 0
+    values = matgrad.compile([item for item, _ in items])(**known)
+    for (item, node), got in zip(items, values, strict=True):
+        with np.errstate(all="ignore"):
+            expected = tensor_evaluator.evaluate(node, {**trial.arrays, **known}, RANDOM_SIZES)
+        if np.all(np.isfinite(expected)):
+            scale = max(1e-3, float(np.max(np.abs(expected), initial=0)))
+            assert np.shape(got) == expected.shape, (seed, part.text, item)
+            assert np.max(np.abs(got - expected), initial=0) / scale < 1e-7, (seed, part.text, item)
+    return len(items)
