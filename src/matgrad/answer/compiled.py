@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from matgrad.codegen.backends import backend_of
+from matgrad.codegen.backends import BACKENDS, Backend, backend_of
 from matgrad.codegen.emit import Signature
 from matgrad.codegen.names import Argument
 from matgrad.codegen.source import Arrange, Written, as_it_is, written
@@ -55,7 +56,8 @@ class Compiled:
     def __init__(self, items: Items, backend: str = "numpy") -> None:
         self.items = items
         self.backend = backend
-        self._backend = backend_of(backend)
+        if backend not in BACKENDS:
+            backend_of(backend)
         self._several = isinstance(items, Sequence | Mapping)
         self._roots = [item.root() for item in _listed(items)]
         self._variables = _variables(self._roots)
@@ -67,6 +69,10 @@ class Compiled:
         self._ready: dict[tuple[Any, ...], Ready] = {}
         self._source = ""
         self._by_size = True
+
+    @cached_property
+    def _backend(self) -> Backend:
+        return backend_of(self.backend)
 
     @property
     def source(self) -> str:

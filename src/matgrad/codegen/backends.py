@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,7 +41,7 @@ class NumPyBackend:
     """float64 and float32 stay what they are, other real numbers become float64."""
 
     def array(self, variable: VariableLike, value: Any) -> Any:
-        axes = 0 if variable.type is None else len(variable.type.dims)
+        axes = len(_dims(variable))
         if type(value) is float and not axes:
             return value
         if not (type(value) is np.ndarray and value.ndim == axes and value.dtype.char in "df"):
@@ -75,8 +76,91 @@ def _readable(variable: VariableLike, value: Any) -> Any:
         raise DataError(f"{variable.name} is no array that NumPy can read: {error}", hint="a NumPy array") from None
 
 
+class JaxBackend:
+    """Arrays of JAX, traced ones too; the function is compiled by ``jax.jit``, and can be transformed further."""
+
+    def __init__(self) -> None:
+        self.jax = _library("jax")
+        self.jnp = import_module("jax.numpy")
+
+    def array(self, variable: VariableLike, value: Any) -> Any:
+        if not isinstance(value, self.jax.Array):
+            value = self.jnp.asarray(as_array(variable, _readable(variable, value)))
+        elif value.ndim != len(_dims(variable)) or not self.jnp.issubdtype(value.dtype, self.jnp.floating):
+            as_array(variable, np.zeros(value.shape, value.dtype))  # says what is wrong
+        if not self.jnp.issubdtype(value.dtype, self.jnp.floating):
+            value = value.astype(self.jnp.result_type(float))
+        return value
+
+    def kind(self, value: Any) -> Any:
+        return value.shape, value.dtype
+
+    def check(self, name: str, value: Any, traits: Collection[str]) -> None:
+        """Entries that are traced have no values yet."""
+        if not isinstance(value, self.jax.core.Tracer):
+            check_traits(name, np.asarray(value), traits, definite=False)
+
+    def function(self, source: str, static: Collection[str], opaque: bool, /) -> Callable[..., Any]:
+        function = as_function(source)
+        return function if opaque else self.jax.jit(function, static_argnames=tuple(static))
+
+    def call(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+        return function(**values)
+
+
+class TorchBackend:
+    """Tensors, on the device and of the type that they have."""
+
+    def __init__(self) -> None:
+        self.torch = _library("torch")
+
+    def array(self, variable: VariableLike, value: Any) -> Any:
+        torch = self.torch
+        if not isinstance(value, torch.Tensor):
+            value = torch.as_tensor(as_array(variable, _readable(variable, value)))
+            value = value if value.dtype in (torch.float32, torch.float64) else value.to(torch.float64)
+        elif value.ndim != len(_dims(variable)) or not value.is_floating_point():
+            kind = complex if value.is_complex() else float
+            as_array(variable, np.zeros(tuple(value.shape), kind))  # says what is wrong
+            value = value.to(torch.float64)
+        return value
+
+    def kind(self, value: Any) -> Any:
+        return value.shape, value.dtype, value.device
+
+    def check(self, name: str, value: Any, traits: Collection[str]) -> None:
+        """Inside torch.func's transformations there are no values to look at."""
+        if not self.torch._C._functorch.is_functorch_wrapped_tensor(value):
+            check_traits(name, value.detach().cpu().numpy(), traits, definite=False)
+
+    def function(self, source: str, _static: Collection[str], _opaque: bool, /) -> Callable[..., Any]:
+        return as_function(source)
+
+    def call(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+        try:
+            return function(**values)
+        except self.torch.linalg.LinAlgError as error:
+            raise DataError(f"{SINGULAR} ({error})", hint="a point at which the conditions hold") from None
+
+
+BACKENDS: dict[str, Callable[[], Backend]] = {"numpy": NumPyBackend, "jax": JaxBackend, "torch": TorchBackend}
+
+
 def backend_of(name: str) -> Backend:
-    """The backend of a name. Raises NotSupported for others."""
-    if name == "numpy":
-        return NumPyBackend()
-    raise NotSupported(f"there is no backend {name!r}", hint='"numpy"')
+    """The backend of a name. Raises NotSupported for others, and where its library is not installed."""
+    if name not in BACKENDS:
+        raise NotSupported(f"there is no backend {name!r}", hint=" or ".join(f'"{known}"' for known in BACKENDS))
+    return BACKENDS[name]()
+
+
+def _library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        raise NotSupported(
+            f'the backend "{name}" needs {name}, which is not installed', hint=f"pip install {name}"
+        ) from None
+
+
+def _dims(variable: VariableLike) -> Sequence[Any]:
+    return () if variable.type is None else variable.type.dims

@@ -5,6 +5,7 @@ How an operation is spelled is the target's: ``numpy_target``, ``jax_target``, `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -44,6 +45,7 @@ class Body:
         self.outputs = outputs
         self.steps = needed(outputs)
         self.uses = uses(self.steps, outputs)
+        self.inverted = {step.args[0] for step in self.steps if step.op == "inverse"}
         self.dims = sorted({name for step in self.steps for dim in dims_of(step) for name in dim.names}
                            | {name for a in signature.arguments for dim in a.dims for name in dim.names})  # fmt: skip
         self.hints = plan.hints
@@ -120,7 +122,7 @@ class Body:
         text = function
         helpers: list[str] = []
         for helper, code in reversed(list(target.helpers.items())):
-            if f"{helper}(" in text:
+            if re.search(rf"(?<!\w){helper}\(", text):
                 helpers.insert(0, code.strip())
                 text += code
         imports = [line for prefix, line in target.imports.items() if f"{prefix}." in text]

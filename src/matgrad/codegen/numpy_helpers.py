@@ -9,7 +9,8 @@ class lu:
     """One LU factorisation for systems, the inverse and the determinant of a matrix."""
 
     def __init__(self, a):
-        getrf, self._getrs = scipy.linalg.get_lapack_funcs(("getrf", "getrs"), (a,))
+        functions = ("getrf", "getrs", "getri")
+        getrf, self._getrs, self._getri = scipy.linalg.get_lapack_funcs(functions, (a,))
         self._lu, self._pivots, _ = getrf(a)
 
     def _check(self):
@@ -21,7 +22,8 @@ class lu:
         return self._getrs(self._lu, self._pivots, b, trans=int(transposed))[0]
 
     def inverse(self):
-        return self.solve(np.eye(len(self._lu), dtype=self._lu.dtype))
+        self._check()
+        return self._getri(self._lu, self._pivots, lwork=64 * len(self._lu))[0]
 
     def det(self):
         swaps = np.count_nonzero(self._pivots != np.arange(len(self._pivots)))
@@ -31,17 +33,7 @@ class lu:
         with np.errstate(divide="ignore"):
             return np.sum(np.log(np.abs(np.diagonal(self._lu))))
 '''
-_CHOLESKY = '''\
-def cholesky(a):
-    """The Cholesky factorisation; of a matrix that is not positive definite, with a warning, LU."""
-    potrf, potrs, potri = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "potri"), (a,))
-    c, failed = potrf(a, lower=True, clean=False)
-    if failed:
-        warnings.warn("a matrix that should be positive definite is not: LU in place of Cholesky", stacklevel=3)
-        return lu(a)
-    return _cholesky(c, potrs, potri)
-
-
+_DEFINITE = """\
 class _cholesky:
     def __init__(self, c, potrs, potri):
         self._c, self._potrs, self._potri = c, potrs, potri
@@ -50,14 +42,33 @@ class _cholesky:
         return self._potrs(self._c, b, lower=True)[0]
 
     def inverse(self):
-        x = np.tril(self._potri(self._c, lower=True)[0])
-        return x + np.tril(x, -1).T
+        x = self._potri(self._c, lower=True)[0]
+        x = x + x.T
+        np.einsum("ii->i", x)[...] /= 2
+        return x
 
     def det(self):
         return np.prod(np.diagonal(self._c)) ** 2
 
     def logdet(self):
         return 2 * np.sum(np.log(np.diagonal(self._c)))
+"""
+_CHOLESKY = '''\
+def cholesky(a):
+    """The Cholesky factorisation; of a matrix that is not positive definite, with a warning, LU."""
+    potrf, potrs, potri = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "potri"), (a,))
+    c, failed = potrf(a.T, lower=True)  # in the order of LAPACK
+    if failed:
+        warnings.warn("a matrix that should be positive definite is not: LU in place of Cholesky", stacklevel=3)
+        return lu(a)
+    return _cholesky(c, potrs, potri)
+'''
+_SYMMETRIC = '''\
+def symmetric(a):
+    """The Cholesky factorisation of a symmetric matrix where it is positive definite, else LU."""
+    potrf, potrs, potri = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "potri"), (a,))
+    c, failed = potrf(a.T, lower=True)
+    return lu(a) if failed else _cholesky(c, potrs, potri)
 '''
 _TRIANGULAR = '''\
 class {name}:
@@ -95,6 +106,8 @@ def over(x, norm):
 
 HELPERS = {
     "lu": _LU,
+    "_cholesky": _DEFINITE,
+    "symmetric": _SYMMETRIC,
     "cholesky": _CHOLESKY,
     "lower": _TRIANGULAR.format(name="lower", lower=True),
     "upper": _TRIANGULAR.format(name="upper", lower=False),

@@ -158,7 +158,7 @@ class NumPy:
         array = self._own(step.args[0], args[0], step, body) if based else self._zeros(step, body)
         for count, (factor, part, code) in enumerate(zip(factors, parts, args[based:], strict=True)):
             sign = "=" if not count and not based else "-=" if factor < 0 else "+="
-            term = _times(factor if sign == "=" else abs(factor), code)
+            term = times(factor if sign == "=" else abs(factor), code)
             body.line(f"{array.text}{self._part(step, part, body)} {sign} {term.text}")
         return array
 
@@ -224,6 +224,30 @@ class NumPy:
         """The entries on a diagonal, as they can be assigned to."""
         return f'np.einsum("{subscripts([out, tuple(dict.fromkeys(labels))])}", {array.text})[...]'
 
+    def _by_identities(self, step: Step, code: Code, param: tuple[Sequence[int], Sequence[int]], body: Body) -> Code:
+        """An array on a diagonal as a product with identities, which need not be formed."""
+        out, labels = param
+        inner, places, eyes = [tuple(labels)], list(out), []
+        for axis, label in enumerate(out):
+            if label in out[:axis]:
+                places[axis] = len(out) + axis
+                inner.append((label, places[axis]))
+                eyes.append(self._eye([body.size(step.shape[axis])], body))
+        return self._subscripted([*inner, places], [code, *eyes])
+
+    def _plus_diagonal(self, step: Step, args: list[Code], body: Body) -> Code:
+        """An array plus one on its diagonal, where nothing can be changed in place."""
+        out, labels = step.param
+        sizes = dict(zip(out, step.shape, strict=True))
+        code = args[1]
+        if step.args[1].shape != tuple(sizes[x] for x in labels):
+            wanted = [body.size(sizes[x]) for x in labels]
+            shape = f"({', '.join(wanted)}{',' * (len(wanted) == 1)})"
+            code = call(f"{self.np}.full", shape, code, *self._dtype(body)) if is_plain(step.args[1]) else call(
+                f"{self.np}.broadcast_to", code, shape)  # fmt: skip
+        whole = call(f"{self.np}.diag", code) if len(out) == 2 else self._by_identities(step, code, step.param, body)
+        return binary(args[0], "+", whole, ADD)
+
     def _add_diagonal(self, step: Step, args: list[Code], body: Body) -> Code:
         array = step.args[0]
         code = self._own(array, args[0], step, body)
@@ -242,7 +266,12 @@ class NumPy:
         known = card(step.param)
         assert known is not None
         text = known.numpy_pair if len(args) == 2 and known.numpy_pair else known.numpy
-        return self._template(text, args, body, None)
+        code = self._template(text, args, body, None)
+        return self._plain_map(code) if all(map(is_plain, step.args)) else code
+
+    def _plain_map(self, code: Code) -> Code:
+        """A function of numbers is a number of Python, so that float32 stays float32."""
+        return call("float", code)
 
     def _template(self, text: str, args: list[Code], body: Body, axis: str | None) -> Code:
         """The code on a card, with its arguments: in brackets unless the template has them already."""
@@ -296,7 +325,7 @@ class NumPy:
         for count, (factor, code) in enumerate(terms):
             if total is not None and (count % _TERMS_PER_LINE == 0 or len(total.text) > MAX_INLINE):
                 total = body.name(total)
-            term = _times(abs(factor), code)
+            term = times(abs(factor), code)
             sign = "-" if factor < 0 else "+"
             if total is None:
                 total = Code("-" + _unsigned(term, NEG), NEG, term.depth + 1) if factor < 0 else term
@@ -313,7 +342,7 @@ class NumPy:
             terms = [(c * factor.param, body.codes[x]) for c, x in zip(of.param, of.args, strict=True)]
             return self._sum_of(sorted(terms, key=lambda term: term[0] < 0), body)
         if factor.op == "number":
-            return _times(factor.param, args[1])
+            return times(factor.param, args[1])
         return binary(args[0], "*", args[1])
 
     def _div(self, step: Step, args: list[Code], body: Body) -> Code:
@@ -369,33 +398,28 @@ class NumPy:
     # -- square matrices
 
     def _factor(self, step: Step, args: list[Code], body: Body) -> Code:
-        """A factorisation that serves once is left to the function that uses it."""
-        if body.uses[step] == 1 and step.param in ("lu", "symmetric"):
-            return args[0]
-        return call("lu" if step.param == "symmetric" else step.param, args[0])
+        """A factorisation for one system or determinant is left to the function that uses it."""
+        return call(step.param, args[0]) if self._shared(step, body) else args[0]
 
-    def _shared(self, step: Step, body: Body) -> bool:
-        factor = step.args[0]
-        return body.uses[factor] > 1 or factor.param not in ("lu", "symmetric")
+    def _shared(self, factor: Step, body: Body) -> bool:
+        return factor.param != "lu" or body.uses[factor] > 1 or factor in body.inverted
 
     def _solve(self, step: Step, args: list[Code], body: Body) -> Code:
         factor, right = args
-        if self._shared(step, body):
+        if self._shared(step.args[0], body):
             return call(f"{factor.at_least(ATOM)}.solve", right, *["transposed=True"] * step.param)
         return call(f"{self.np}.linalg.solve", transposed(factor) if step.param else factor, right)
 
     def _inverse(self, step: Step, args: list[Code], body: Body) -> Code:
-        if self._shared(step, body):
-            return Code(f"{args[0].at_least(ATOM)}.inverse()", ATOM, args[0].depth)
-        return call(f"{self.np}.linalg.inv", args[0])
+        return Code(f"{args[0].at_least(ATOM)}.inverse()", ATOM, args[0].depth)
 
     def _det(self, step: Step, args: list[Code], body: Body) -> Code:
-        if self._shared(step, body):
+        if self._shared(step.args[0], body):
             return Code(f"{args[0].at_least(ATOM)}.det()", ATOM, args[0].depth)
         return call(f"{self.np}.linalg.det", args[0])
 
     def _logdet(self, step: Step, args: list[Code], body: Body) -> Code:
-        if self._shared(step, body):
+        if self._shared(step.args[0], body):
             return Code(f"{args[0].at_least(ATOM)}.logdet()", ATOM, args[0].depth)
         return suffixed(call(f"{self.np}.linalg.slogdet", args[0]), "[1]")
 
@@ -414,6 +438,14 @@ def _is_fresh(step: Step, body: Body) -> bool:
         return True
     moved = step.op == "reshape" or (step.op == "view" and None not in step.param)
     return step.op in FRESH or (moved and _is_fresh(step.args[0], body))
+
+
+def is_plain(step: Step) -> bool:
+    """Whether the value is a number of Python: it depends on no array."""
+    if step.op == "constant":
+        return not step.shape
+    made = ("map", "mul", "div", "linear", "power")
+    return step.op in ("number", "size") or (step.op in made and all(map(is_plain, step.args)))
 
 
 def number(value: Fraction) -> Code:
@@ -438,13 +470,13 @@ def subscripts(labels: Sequence[Sequence[int]]) -> str:
     return f"{','.join(inside)}->{out}"
 
 
-def _times(factor: Fraction, code: Code) -> Code:
+def times(factor: Fraction, code: Code) -> Code:
     if factor == 1:
         return code
     if factor == -1:
         return Code("-" + _unsigned(code, NEG), NEG, code.depth + 1)
     if factor.numerator in (1, -1):
-        return binary(code if factor > 0 else _times(Fraction(-1), code), "/", number(Fraction(factor.denominator)))
+        return binary(code if factor > 0 else times(Fraction(-1), code), "/", number(Fraction(factor.denominator)))
     value = Code(f"({code.text})", ATOM, code.depth + 1) if code.matmul else code
     return binary(number(factor), "*", value, MUL)
 

@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matgrad.codegen.emit import Body, Signature, Target
+from matgrad.codegen.jax_target import Jax
 from matgrad.codegen.numpy_target import NumPy
+from matgrad.codegen.torch_target import Torch
 from matgrad.errors import NotSupported
 from matgrad.planning.planner import Planner
 from matgrad.planning.setting import Setting
 from matgrad.planning.steps import Plan, Step
 from matgrad.tensor.nodes import Node
 
-TARGETS: dict[str, type[Target]] = {"numpy": NumPy}
+TARGETS: dict[str, type[Target]] = {"numpy": NumPy, "jax": Jax, "torch": Torch}
 
 Arrange = Callable[[Plan, Step], Step]
 """How the array of a node is laid out in the end."""

@@ -178,7 +178,7 @@ NORMCDF = _elementwise(
 )
 NORMPDF = _elementwise(
     "normpdf", "-x*normpdf(x)", "the standard normal density, exp(-x^2/2)/sqrt(2*pi)",
-    lift(_density, lambda np, x: -x * _density(np, x)), "np.exp(-(#1)**2/2)/np.sqrt(2*np.pi)", latex=r"\varphi",
+    lift(_density, lambda np, x: -x * _density(np, x)), "np.exp(-(#1)**2/2)/(2*np.pi)**0.5", latex=r"\varphi",
     unicode="φ", facts={"parity": "even", "range": "positive", "log-concave on": "all"},
     exact=lambda mp, x: mp.npdf(x),
 )

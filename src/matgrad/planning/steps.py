@@ -101,7 +101,7 @@ class Plan:
         else:
             old = parts[axis]
             if isinstance(old, Dim):
-                part = old + part[0]  # type: ignore[assignment]
+                part = old + part[0]
             elif old is not None:
                 part = (old[0] + part[0], old[1])
             parts, shape = (*parts[:axis], part, *parts[axis + 1 :]), (*shape[:axis], total, *shape[axis + 1 :])

@@ -1,0 +1,140 @@
+"""Functions and classes that generated PyTorch code calls, as source, and functions that it spells in its own way."""
+
+from __future__ import annotations
+
+_LU = '''\
+class lu:
+    """One LU factorisation for systems, the inverse and the determinant of a matrix."""
+
+    def __init__(self, a):
+        self._lu, self._pivots = torch.linalg.lu_factor(a)
+
+    def solve(self, b, transposed=False):
+        columns = b[:, None] if b.ndim == 1 else b
+        found = torch.linalg.lu_solve(self._lu, self._pivots, columns, adjoint=transposed)
+        return found[:, 0] if b.ndim == 1 else found
+
+    def inverse(self):
+        return self.solve(torch.eye(len(self._lu), dtype=self._lu.dtype, device=self._lu.device))
+
+    def det(self):
+        places = torch.arange(1, len(self._pivots) + 1, device=self._pivots.device)
+        return torch.prod(torch.diagonal(self._lu)) * (1 - 2 * (torch.sum(self._pivots != places) % 2))
+
+    def logdet(self):
+        return torch.sum(torch.log(torch.abs(torch.diagonal(self._lu))))
+'''
+_CHOLESKY = '''\
+def cholesky(a):
+    """The Cholesky factorisation; of a matrix that is not positive definite, with a warning, LU."""
+    c, failed = torch.linalg.cholesky_ex(a)
+    if failed:
+        warnings.warn("a matrix that should be positive definite is not: LU in place of Cholesky", stacklevel=3)
+        return lu(a)
+    return _cholesky(c)
+
+
+class _cholesky:
+    def __init__(self, c):
+        self._c = c
+
+    def solve(self, b):
+        found = torch.cholesky_solve(b[:, None] if b.ndim == 1 else b, self._c)
+        return found[:, 0] if b.ndim == 1 else found
+
+    def inverse(self):
+        return torch.cholesky_inverse(self._c)
+
+    def det(self):
+        return torch.prod(torch.diagonal(self._c)) ** 2
+
+    def logdet(self):
+        return 2 * torch.sum(torch.log(torch.diagonal(self._c)))
+'''
+_SYMMETRIC = '''\
+def symmetric(a):
+    """The Cholesky factorisation of a symmetric matrix where it is positive definite, else LU."""
+    c, failed = torch.linalg.cholesky_ex(a)
+    return lu(a) if failed else _cholesky(c)
+'''
+_TRIANGULAR = '''\
+class {name}:
+    """Systems in a triangular matrix."""
+
+    def __init__(self, a):
+        self._a = a
+
+    def solve(self, b, transposed=False):
+        a, upper = (self._a.T, {lower}) if transposed else (self._a, {upper})
+        found = torch.linalg.solve_triangular(a, b[:, None] if b.ndim == 1 else b, upper=upper)
+        return found[:, 0] if b.ndim == 1 else found
+
+    def inverse(self):
+        return self.solve(torch.eye(len(self._a), dtype=self._a.dtype, device=self._a.device))
+
+    def det(self):
+        return torch.prod(torch.diagonal(self._a))
+
+    def logdet(self):
+        return torch.sum(torch.log(torch.abs(torch.diagonal(self._a))))
+'''
+_WHOLE = '''\
+def whole(k):
+    """The exponent of a matrix as an int."""
+    if k != int(k):
+        raise ValueError(f"the exponent of a matrix must be an integer, not {k}")
+    return int(k)
+'''
+_OVER = '''\
+def over(x, norm):
+    """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
+    return torch.where(norm == 0, torch.zeros_like(x), x) / torch.where(norm == 0, torch.ones_like(norm), norm)
+'''
+_ADJ = '''\
+def adj(x):
+    """The adjugate, right at singular matrices too."""
+    u, s, vt = torch.linalg.svd(x)
+    others = torch.stack([torch.prod(torch.cat([s[:k], s[k + 1 :]])) for k in range(len(s))])
+    return torch.linalg.det(u) * torch.linalg.det(vt) * (vt.T * others) @ u.T
+'''
+_TIES = """\
+def {name}(x, axis):
+    mask = (x == torch.{of}(x, axis, keepdim=True)).to(x.dtype)
+    return mask / torch.sum(mask, axis, keepdim=True)
+"""
+_SOFTMAX = """\
+def softmax(x, axis):
+    return torch.exp(x - torch.logsumexp(x, axis, keepdim=True))
+"""
+
+HELPERS = {
+    "lu": _LU,
+    "_cholesky": _CHOLESKY.partition("class _cholesky")[1] + _CHOLESKY.partition("class _cholesky")[2],
+    "cholesky": _CHOLESKY.partition("\n\nclass _cholesky")[0],
+    "symmetric": _SYMMETRIC,
+    "lower": _TRIANGULAR.format(name="lower", lower=True, upper=False),
+    "upper": _TRIANGULAR.format(name="upper", lower=False, upper=True),
+    "whole": _WHOLE,
+    "over": _OVER,
+    "adj": _ADJ,
+    "softmax": _SOFTMAX,
+    "argmax": _TIES.format(name="argmax", of="amax"),
+    "argmin": _TIES.format(name="argmin", of="amin"),
+}
+
+SPELLED = {
+    "step": "(#1 > 0).to(#1.dtype)",
+    "relu": "torch.clamp(#1, min=0)",
+    "softplus": "torch.logaddexp(#1, torch.zeros_like(#1))",
+    "sigmoid": "torch.sigmoid(#1)",
+    "erf": "torch.erf(#1)",
+    "normcdf": "torch.special.ndtr(#1)",
+    "gelu": "#1*torch.special.ndtr(#1)",
+    "logsumexp": "torch.logsumexp(#1, #axis)",
+    "softmax": "softmax(#1, #axis)",
+    "max": "torch.amax(#1, #axis)",
+    "min": "torch.amin(#1, #axis)",
+    "argmax": "argmax(#1, #axis)",
+    "argmin": "argmin(#1, #axis)",
+}
+"""Functions of which PyTorch has another name, or an axis that must be given."""

@@ -1,0 +1,135 @@
+"""The operations of a plan in PyTorch, on any device; what records gradients is not changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from matgrad.codegen.emit import Body
+from matgrad.codegen.numpy_target import NumPy, is_plain, number
+from matgrad.codegen.python_text import ATOM, MUL, NEG, POW, Code, binary, call, suffixed, transposed
+from matgrad.codegen.torch_helpers import HELPERS, SPELLED
+from matgrad.dims import ONE, Dim
+from matgrad.planning.steps import Step
+
+
+class Torch(NumPy):
+    """``torch``: under autograd, and on the device of the arguments."""
+
+    np = "torch"
+    gram = False
+    imports: Mapping[str, str] = {"warnings": "import warnings", "torch": "import torch"}
+    helpers: Mapping[str, str] = HELPERS
+
+    def owned(self, step: Step, code: Code) -> Code:
+        while step.op in ("view", "reshape", "index", "slice", "expand"):
+            step = step.args[0]
+        return suffixed(code, ".clone()") if step.op == "input" and step.shape else code
+
+    def _options(self, body: Body) -> str:
+        arrays = [a for a in body.signature.arguments if a.dims] or list(body.signature.arguments)
+        if not arrays:
+            return ", dtype=torch.float64"
+        name = body.names[arrays[0].name]
+        return f", dtype={name}.dtype, device={name}.device"
+
+    def _dtype(self, body: Body) -> list[str]:
+        return [self._options(body).removeprefix(", ")]
+
+    def _eye(self, arguments: list[str], body: Body) -> Code:
+        sizes = [a for a in arguments if not a.startswith("k=")]
+        eye = Code(f"torch.eye({', '.join(sizes)}{self._options(body)})", ATOM, 1)
+        shifted = [a for a in arguments if a.startswith("k=")]
+        if not shifted:
+            return eye
+        size = f"max({', '.join(sizes)})"
+        whole = f"torch.eye({size}{self._options(body)})"
+        return Code(
+            f"torch.roll({whole}, {shifted[0][3:].removeprefix('-')}, 0)[:{sizes[0]}, :{sizes[-1]}].tril()", ATOM, 2
+        )
+
+    def _permuted(self, code: Code, order: Sequence[int]) -> Code:
+        return suffixed(code, f".permute({', '.join(map(str, order))})")
+
+    def _reshape(self, step: Step, args: list[Code], body: Body) -> Code:
+        return call("torch.reshape", args[0], body.shape(step))
+
+    def _expand(self, step: Step, args: list[Code], body: Body) -> Code:
+        if is_plain(step.args[0]):
+            return call("torch.full", body.shape(step), args[0], *self._dtype(body))
+        return call("torch.broadcast_to", args[0], body.shape(step))
+
+    def _diagonal(self, step: Step, args: list[Code], body: Body) -> Code:
+        if len(step.param[0]) == 2:
+            return call("torch.diagonal", args[0])
+        return self._subscripted(step.param, args)
+
+    def _embedded(self, step: Step, code: Code, body: Body) -> Code:
+        return self._by_identities(step, code, step.param, body)
+
+    def _add_diagonal(self, step: Step, args: list[Code], body: Body) -> Code:
+        return self._plus_diagonal(step, args, body)
+
+    def _place(self, step: Step, args: list[Code], body: Body) -> Code:
+        return self._padded(args[0], step, step.param, body)
+
+    def _padded(self, code: Code, step: Step, parts: Sequence[Dim | tuple[Dim, Dim] | None], body: Body) -> Code:
+        """Zeros around an array, without writing into one: the last axis comes first."""
+        if any(isinstance(part, Dim) for part in parts):
+            code = suffixed(code, f"[{', '.join('None' if isinstance(part, Dim) else ':' for part in parts)}]")
+        widths = []
+        for part, total in zip(reversed(parts), reversed(step.shape), strict=True):
+            first, length = (part, ONE) if isinstance(part, Dim) else part or (total - total, total)
+            widths += [body.size(first), body.size(total - first - length)]
+        return call("torch.nn.functional.pad", code, f"({', '.join(widths)})")
+
+    def _assemble(self, step: Step, args: list[Code], body: Body) -> Code:
+        factors, parts = step.param
+        based = len(args) > len(parts)
+        terms = [(Fraction(1), args[0])] if based else []
+        for factor, part, code in zip(factors, parts, args[based:], strict=True):
+            terms.append((factor, self._padded(code, step, part, body)))
+        return self._sum_of(terms, body)
+
+    # -- entries
+
+    def _map(self, step: Step, args: list[Code], body: Body) -> Code:
+        if step.param in SPELLED and len(args) == 1:
+            return self._template(SPELLED[step.param], self._tensors(step, args, body), body, None)
+        return super()._map(step, self._tensors(step, args, body), body)
+
+    def _tensors(self, step: Step, args: list[Code], body: Body) -> list[Code]:
+        """Python's numbers as tensors, which functions of PyTorch need."""
+        return [call("torch.as_tensor", code, *self._dtype(body)) if is_plain(x) else code
+                for x, code in zip(step.args, args, strict=True)]  # fmt: skip
+
+    def _plain_map(self, code: Code) -> Code:
+        return code
+
+    def _raised(self, step: Step, x: Code, exponent: Fraction, body: Body) -> Code:
+        if is_plain(step.args[0]):
+            return Code(f"{x.at_least(ATOM)} ** {number(exponent).at_least(NEG)}", POW, 1 + x.depth)
+        return super()._raised(step, x, exponent, body)
+
+    def _reduce(self, step: Step, args: list[Code], body: Body) -> Code:
+        name, count = step.param
+        axes = tuple(range(-count, 0))
+        text = SPELLED[name].replace("#axis", str(axes[0] if count == 1 else axes))
+        return self._template(text, args, body, None)
+
+    def _translated(self, text: str) -> str:
+        return text.replace("np.", "torch.")
+
+    # -- products
+
+    def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
+        if len(step.args[0].shape) == 1:
+            return binary(args[0], "@", args[1])
+        return call("torch.sum", binary(args[0], "*", args[1], MUL))
+
+    def _tensordot(self, step: Step, args: list[Code], body: Body) -> Code:
+        left, right = step.param
+        return call("torch.tensordot", *args, f"dims=({list(left)}, {list(right)})")
+
+    def _gram(self, step: Step, args: list[Code], body: Body) -> Code:
+        return binary(transposed(args[0]), "@", args[0])
