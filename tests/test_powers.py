@@ -179,7 +179,7 @@ def test_printed() -> None:
     assert found.text == "(k + 1)*A'*((A*X)^k)'"
     assert found.unicode == "(k + 1) Aᵀ ((A X)ᵏ)ᵀ"
     assert found.latex == r"(k + 1) \mathbf{A}^{\top} ((\mathbf{A} \mathbf{X})^{k})^{\top}"
-    assert "np.linalg.matrix_power(A @ X, whole(k))" in matgrad.compile(found.formula).source
+    assert "np.linalg.matrix_power(A @ X, whole(1 + k))" in matgrad.compile(found.formula).source
 
 
 @pytest.mark.parametrize(

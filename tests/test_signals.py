@@ -48,7 +48,7 @@ def test_a_program_with_named_signals_is_right() -> None:
     for name, derivative in _gradients(count).items():
         got = derivative(h0=start, y=target, **weights)
         assert np.allclose(got, truth[name], rtol=1e-10, atol=1e-14), name
-        assert ("δ" in derivative.code()) == ("δ" in derivative.short)
+        assert len(derivative.code()) < 1000
 
 
 def test_a_signal_takes_no_name_of_the_formula() -> None:

@@ -61,7 +61,8 @@ class NumPyBackend:
     def call(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         try:
             with np.errstate(all="ignore"):
-                return function(**values)
+                found = function(**values)
+            return tuple(map(_number, found)) if type(found) is tuple else _number(found)
         except np.linalg.LinAlgError as error:
             raise DataError(f"{SINGULAR} ({error})", hint="a point at which the conditions hold") from None
 
@@ -74,6 +75,11 @@ def _readable(variable: VariableLike, value: Any) -> Any:
         return np.asarray(value)
     except (RuntimeError, TypeError) as error:
         raise DataError(f"{variable.name} is no array that NumPy can read: {error}", hint="a NumPy array") from None
+
+
+def _number(value: Any) -> Any:
+    """Python's number for a scalar of NumPy of the same type."""
+    return float(value) if type(value) is np.float64 else value
 
 
 class JaxBackend:

@@ -56,7 +56,7 @@ class Planner:
         if not isinstance(node, Einsum) or node.coefficient == 1 or not node.operands:
             return None
         plain = b.primitive(node)
-        if plain not in self._all and b.transpose(plain) not in self._all:
+        if plain in node.operands or not {plain, b.transpose(plain)} & self._all:
             return None
         step, labels, out = self.value(plain)
         return Value(self.plan.mul(self.plan.number(node.coefficient), step), labels, out)
@@ -110,20 +110,19 @@ class Planner:
         return [self.plan.aligned(step, own, labels) for step, own in steps], labels, axes
 
     def _sum(self, node: Sum) -> Value:
-        axes = len(node.shape)
-        plain = [term for _, term in node.terms if len(set(self.value(term).out)) == axes]
-        terms = []
-        for factor, term in node.terms:
-            if (
-                factor != 1
-                and axes > 1
-                and isinstance(term, Einsum)
-                and (factor != -1 or (plain == [term] and len(node.terms) > 1))
-            ):
-                terms.append((Fraction(1), self.value(b.scaled(term, factor))))
+        return self._of_terms(node.terms, node.shape)
+
+    def _of_terms(self, terms: Sequence[tuple[Fraction, Node]], shape: Shape) -> Value:
+        """Σ c·x; a factor goes into a contraction, which may have a smaller place for it."""
+        plain = [term for _, term in terms if len(set(self.value(term).out)) == len(shape)]
+        found = []
+        for factor, term in terms:
+            single = plain == [term] and len(terms) > 1
+            if len(shape) > 1 and isinstance(term, Einsum) and factor != 1 and (factor != -1 or single):
+                found.append((Fraction(1), self.value(b.scaled(term, factor))))
             else:
-                terms.append((factor, self.value(term)))
-        return self.added(terms, node.shape)
+                found.append((factor, self.value(term)))
+        return self.added(found, shape)
 
     def added(self, terms: Sequence[tuple[Fraction, Value]], shape: Shape) -> Value:
         """Terms on a diagonal are added to it in the end; the others are one linear combination."""
@@ -183,6 +182,8 @@ class Planner:
             return Network(self.setting, coefficient, factors, node.out, node.sizes).contracted()
         spread = node.operands[place]
         assert isinstance(spread, Sum)
+        if len(node.operands) == 1:
+            return self._of_terms([(node.coefficient * factor, term) for factor, term in spread.terms], node.shape)
         terms = []
         for factor, term in spread.terms:
             operands = [*node.operands[:place], term, *node.operands[place + 1 :]]
