@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -199,14 +199,12 @@ def _axes(value: Any) -> int:
 
 
 class Evaluator:
-    """A formula as a function of named arrays, which may be more than it needs: compiled where that can be."""
+    """A formula as a compiled function of named arrays, which may be more than it needs."""
 
     def __init__(self, formula: Formula) -> None:
         typed = formula.typed
-        shown = {str(dim) for v in typed.variables.values() if v.name not in typed.functions for dim in v.type.dims}
-        sizes = formula.sizes_needed() - shown
-        self._wanted = {*typed.variables, *typed.functions, *sizes}
-        self._run: Callable[..., Any] = formula if typed.functions or sizes else Compiled(formula)
+        self._wanted = {*typed.variables, *typed.functions, *formula.sizes_needed()}
+        self._run = Compiled(formula)
 
     def __call__(self, **arrays: Any) -> Any:
         return self._run(**{name: array for name, array in arrays.items() if name in self._wanted})
