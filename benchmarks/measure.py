@@ -60,3 +60,38 @@ def quantile(values: list[float], share: float) -> float:
     """The smallest value that this share of them does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
+
+
+LEAST_SAMPLE = 2e-3
+"""Seconds that a sample takes at the least: shorter tasks are called several times in it."""
+HOPELESS = 3.0
+"""A competitor that in a first call takes this many times as long as the fastest one of its group is called no more."""
+
+
+def compared(tasks: Mapping[str, Task], groups: Mapping[str, str], repeat: int) -> dict[str, list[float]]:
+    """CPU seconds of one call of each task, sample by sample, interleaved; the order turns from round to round.
+
+    Tasks of one group compete with each other: only the fastest one's time will be wanted.
+    """
+    first = {name: once(task, _nothing) for name, task in tasks.items()}
+    fastest = {group: min(first[name] for name in tasks if groups[name] == group) for group in groups.values()}
+    names = [name for name in tasks if first[name] <= max(HOPELESS * fastest[groups[name]], LEAST_SAMPLE)]
+    calls = {name: max(1, int(LEAST_SAMPLE / max(first[name], 1e-7))) for name in names}
+    found: dict[str, list[float]] = {name: [] if name in names else [seconds] for name, seconds in first.items()}
+    for round_ in range(repeat):
+        gc.collect()
+        for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
+            found[name].append(once(_repeated(tasks[name], calls[name]), _nothing) / calls[name])
+    return found
+
+
+def _repeated(task: Task, calls: int) -> Task:
+    def all_of_them() -> None:
+        for _ in range(calls):
+            task()
+
+    return all_of_them
+
+
+def _nothing() -> None:
+    pass
