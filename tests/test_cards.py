@@ -182,6 +182,8 @@ def test_facts(entry: Card, fact: str) -> None:
     signed = x if entry.needs else x * [1, -1, 1, -1, 1, -1, 1]
     if fact == "range":
         assert np.all(RANGES[said](call_of(entry, x if said == "that of x" else signed)))
+    elif fact == "bounded":
+        assert np.max(np.abs(call_of(entry, signed * [[0.1], [1], [10], [300]]))) <= float(said)
     elif fact in ("at 0", "at 1"):
         assert call_of(entry, np.array(float(fact[-1]))) == pytest.approx(float(Fraction(said)))
     elif fact == "parity":

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matgrad.analysis.curvature import Curvature, curvature
     from matgrad.answer.compiled import Compiled
     from matgrad.answer.derivative import Derivative
     from matgrad.answer.formula import Formula
@@ -43,6 +44,7 @@ __all__ = [
     "Array",
     "Check",
     "Compiled",
+    "Curvature",
     "Derivation",
     "Derivative",
     "Formula",
@@ -51,6 +53,7 @@ __all__ = [
     "check_answer",
     "check_gradient",
     "compile",
+    "curvature",
     "derive",
     "explain",
     "fn",
@@ -70,6 +73,7 @@ _HOMES = {
     "Array": "matgrad.objects.array",
     "Check": "matgrad.checking.verify",
     "Compiled": "matgrad.answer.compiled",
+    "Curvature": "matgrad.analysis.curvature",
     "Derivation": "matgrad.explaining.derivation",
     "Derivative": "matgrad.answer.derivative",
     "Formula": "matgrad.answer.formula",
@@ -78,6 +82,7 @@ _HOMES = {
     "check_answer": "matgrad.api",
     "check_gradient": "matgrad.api",
     "compile": "matgrad.api",
+    "curvature": "matgrad.analysis.curvature",
     "derive": "matgrad.api",
     "explain": "matgrad.api",
     "fn": "matgrad.objects.fn",

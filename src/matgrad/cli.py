@@ -1,4 +1,4 @@
-"""The command line: ``matgrad derive``, ``explain``, ``check``, ``facts``, ``eval`` and ``mcp``.
+"""The command line: ``matgrad derive``, ``explain``, ``check``, ``facts``, ``curvature``, ``eval`` and ``mcp``.
 
 Exit status: 0 fine, 1 no, or a wrong answer, 2 bad input, 3 a check failed, 4 undecided or unknown, 70 a
 fault of matgrad itself, 74 the output could not be written.
@@ -16,6 +16,7 @@ from typing import Any
 
 from matgrad import Derivative, Formula, MatgradError, check_answer, derive, explain, parse, parse_latex
 from matgrad.answer.evaluation import kinks_at
+from matgrad.cli_curvature import a_file, curvature_of, data_of
 from matgrad.cli_data import read_point
 from matgrad.cli_options import Command, not_an_option, parser_for
 from matgrad.cli_output import (
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    parser = parser_for(_derive, _evaluate, _explain, _facts, _check, _serve, _jacobians)
+    parser = parser_for(_derive, _evaluate, _explain, _facts, _curvature, _check, _serve, _jacobians)
     try:
         options = parser.parse_args([not_an_option(word) for word in given])
         command: Command | None = options.command
@@ -314,6 +315,23 @@ def _facts(options: argparse.Namespace) -> int:
     if options.property is None:
         return FINE
     return {"yes": FINE, "no": NO, "unknown": UNDECIDED}[shown[options.property].holds.value]
+
+
+# -- matgrad curvature
+
+
+def _curvature(options: argparse.Namespace) -> int:
+    formula = _formula(options)
+    wrt = _wrt(options, formula) if options.wrt is not None else None
+    point = None if options.at is None else _point(formula, options.at)
+    held = None if options.data is None else data_of(formula, _point(formula, a_file(options.data)))
+    found = curvature_of(formula, wrt, point, held, options)
+    if options.json:
+        _print_json(found.to_dict())
+    else:
+        text = found.markdown if options.markdown else found.text
+        _print(text if _can_print(text) else ascii_only(text))
+    return FINE
 
 
 # -- matgrad eval

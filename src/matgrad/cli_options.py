@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from matgrad import MatgradError, __version__
 from matgrad.answer.derivative import SYMMETRIC
 from matgrad.answer.layout import LAYOUTS
+from matgrad.cli_curvature import add_curvature
 from matgrad.cli_data import EXAMPLE
 from matgrad.cli_jacobians import add_commands as add_jacobians
 
@@ -32,6 +33,7 @@ def parser_for(
     evaluate: Command,
     explain: Command,
     facts: Command,
+    curvature: Command,
     check: Command,
     serve: Command,
     jacobians: Command,
@@ -58,6 +60,7 @@ matgrad COMMAND --help says more.""",
     _add_derive(commands).set_defaults(command=derive)
     _add_explain(commands).set_defaults(command=explain)
     _add_facts(commands).set_defaults(command=facts)
+    add_curvature(commands, add_formula).set_defaults(command=curvature)
     _add_check(commands).set_defaults(command=check)
     _add_eval(commands).set_defaults(command=evaluate)
     add_jacobians(commands, jacobians)
@@ -79,7 +82,7 @@ exit status: 0 fine, 2 bad input, 3 the check failed, 4 the check was undecided"
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_formula(parser)
+    add_formula(parser)
     parser.add_argument("--wrt", metavar="NAMES", action="append", help="the variable, or several: x,y")
     _add_conventions(parser)
     parser.add_argument("--riemannian", action="store_true", help="the gradient on orthogonal(n) or spd(n) matrices")
@@ -105,7 +108,7 @@ exit status: 0 fine, 2 bad input, 4 no point was found to check the lines at""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_formula(parser)
+    add_formula(parser)
     parser.add_argument("--wrt", metavar="NAMES", action="append", help="the variable, or several: W1,W2")
     parser.add_argument("--order", metavar="K", type=int, default=1, help="1, or 2 for a Hessian (default 1)")
     styles = ("differential", "backward", "components")
@@ -136,7 +139,7 @@ exit status: 0 fine, 2 bad input; with --is: 0 yes, 1 no, 4 unknown""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_formula(parser, at=False)
+    add_formula(parser, at=False)
     parser.add_argument("--in", dest="names", metavar="NAMES", action="append", help="variables to vary jointly: x,t")
     parser.add_argument("--of", metavar="NAME", help="an intermediate to ask about in place of the value")
     parser.add_argument("--is", dest="property", metavar="FACT", help="one fact, answered by the exit status as well")
@@ -158,7 +161,7 @@ exit status: 0 right, 1 wrong, 2 bad input, 4 undecided""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_formula(parser, at=False)
+    add_formula(parser, at=False)
     parser.add_argument("--wrt", metavar="NAME", action="append", help="the variable")
     parser.add_argument("--answer", metavar="ANSWER", required=True, help="in text or LaTeX")
     _add_conventions(parser)
@@ -178,7 +181,7 @@ def _add_eval(commands: Any) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_formula(parser)
+    add_formula(parser)
     parser.add_argument("--json", action="store_true", help="print the value as JSON")
     return parser
 
@@ -210,7 +213,7 @@ def _add_conventions(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_formula(parser: argparse.ArgumentParser, *, at: bool = True) -> None:
+def add_formula(parser: argparse.ArgumentParser, *, at: bool = True) -> None:
     parser.add_argument("formula", metavar="FORMULA", help=_FORMULA)
     parser.add_argument("--where", metavar="DECLS", help=_WHERE)
     parser.add_argument("--latex-input", action="store_true", help="the formula is LaTeX; a ∇ or ∂ gives --wrt")

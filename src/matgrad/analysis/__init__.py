@@ -13,6 +13,7 @@ _HOMES = {
     "implicit": "matgrad.analysis.implicit",
     "jacobian_operator": "matgrad.analysis.maps",
     "linearize": "matgrad.analysis.linear",
+    "curvature": "matgrad.analysis.curvature",
     "plot_contours": "matgrad.analysis.contours",
     "plot_convergence": "matgrad.analysis.pictures",
     "plot_linearization": "matgrad.analysis.pictures",

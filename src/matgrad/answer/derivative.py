@@ -76,6 +76,11 @@ class Derivative:
         return len(self.wrt)
 
     @property
+    def node(self) -> Node:
+        """Its graph, axes of the output first."""
+        return self._node
+
+    @property
     def outputs(self) -> int:
         """The number of axes that are not of the last variable."""
         return len(self._below.shape)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from matgrad.certificates.hessian import by_hessian
 from matgrad.certificates.judge import CONCAVE, CONVEX, Judge, fact
 from matgrad.certificates.proof import SAID, Proof
 from matgrad.certificates.refute import Search, Witness, against, against_convexity
@@ -80,12 +81,16 @@ class Finding:
         return data
 
 
+def shown_values(arrays: Mapping[str, Any]) -> str:
+    """Arrays by name in one line: x = (1, 2), A = [1, 2; 3, 4]."""
+    return ", ".join(f"{n} = {_shown(v)}" for n, v in arrays.items())
+
+
 def told(witness: Witness) -> list[str]:
-    fixed = ", ".join(f"{n} = {_shown(v)}" for n, v in witness.arrays.items())
+    fixed = shown_values(witness.arrays)
     if witness.start is None or witness.end is None:
         return [f"at {fixed}: {witness.says}" if fixed else witness.says]
-    ends = (", ".join(f"{n} = {_shown(v)}" for n, v in end.items()) for end in (witness.start, witness.end))
-    line = " to ".join(ends)
+    line = " to ".join(shown_values(end) for end in (witness.start, witness.end))
     return [f"from {line}{f', with {fixed}' if fixed else ''}: {witness.says}"]
 
 
@@ -325,7 +330,9 @@ class Inquiry:
         if where.obstacle is not None:
             return None, where
         judge = Judge(variables, where.given)
-        return (judge.judge(found.root, sign) if sign else judge.affine(found.root)), where
+        if not sign:
+            return judge.affine(found.root), where
+        return judge.judge(found.root, sign) or by_hessian(found, names, sign), where
 
     def _refuted(
         self, look: Callable[[Search], Witness | None], proof: Proof | None, names: Sequence[str] = (), sign: int = 0

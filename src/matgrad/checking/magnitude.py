@@ -21,6 +21,11 @@ Array = Any
 
 def magnitude(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> float:
     """The largest entry of the value, with every sum inside taken over absolute values."""
+    return float(np.max(magnitudes(program, arrays, sizes), initial=0))
+
+
+def magnitudes(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
+    """The value, with every sum inside taken over absolute values."""
     known = dict(arrays)
     for name, definition in program.definitions:
         known[name] = evaluate(definition, known, sizes)
@@ -29,8 +34,7 @@ def magnitude(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, i
         value = operate(node, [v for v, _ in args], known, sizes)
         return value, _size(node, value, args, known, sizes)
 
-    _, size = fold(program.body, visit)
-    return float(np.max(size, initial=0))
+    return fold(program.body, visit)[1]
 
 
 def _size(

@@ -120,6 +120,23 @@ def kinks(program: Program, wrt: Sequence[str], node_of: NodeOf) -> list[Conditi
     return list(dict.fromkeys(found))
 
 
+def smooth(program: Program, wrt: Sequence[str], node_of: NodeOf, order: int) -> bool:
+    """Whether the formula has continuous derivatives of this order in the variables, wherever it has a value.
+
+    No function has a kink or a jump, and no power of a part that may be 0 is too low: (x'*x)^(1/2) has a kink.
+    """
+    if kinks(program, wrt, node_of):
+        return False
+    known = set(domain(program, node_of))
+    parts = (*(value for _, value in program.definitions), program.body)
+    return all(
+        c in known or any(c.follows_from(other) for other in known)
+        for part in parts
+        for expr in walk(part)
+        for c in _domains(expr, node_of, order)
+    )
+
+
 def domain(program: Program, node_of: NodeOf) -> list[Condition]:
     """Where a typed program has a value: what its functions, quotients and powers need and the facts do not show."""
     found: list[Condition] = []

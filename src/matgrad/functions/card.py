@@ -39,6 +39,7 @@ class Card:
     ``facts`` are what the normal form and the facts of expressions use, each a word with its value:
 
     * ``range`` – ``positive`` or ``nonnegative``: every value is; ``that of x``: if all arguments are;
+    * ``bounded`` – ``1``: all values are between -1 and 1;
     * ``at 0``, ``at 1`` – the value there, where it is rational (``"1/2"``);
     * ``parity`` – ``odd``: f(-x) = -f(x), or ``even``: f(-x) = f(x);
     * ``degree`` – ``1`` or ``0``: f(c*x) = c^degree*f(x) for every c > 0;

@@ -57,13 +57,13 @@ SIN = _elementwise(
     "sin", "cos(x)", "the angle's rate of change",
     lift(lambda np, x: np.sin(x), lambda np, x: np.cos(x)), "np.sin(#1)", latex=r"\sin",
     laws=("sin(x).^2 + cos(x).^2 = 1",),
-    facts={"parity": "odd", "at 0": "0", "undoes": "arcsin"},
+    facts={"parity": "odd", "at 0": "0", "undoes": "arcsin", "bounded": "1"},
     exact=lambda mp, x: mp.sin(x),
 )
 COS = _elementwise(
     "cos", "-sin(x)", "sin, a quarter turn ahead",
     lift(lambda np, x: np.cos(x), lambda np, x: -np.sin(x)), "np.cos(#1)", latex=r"\cos",
-    facts={"parity": "even", "at 0": "1", "undoes": "arccos"},
+    facts={"parity": "even", "at 0": "1", "undoes": "arccos", "bounded": "1"},
     exact=lambda mp, x: mp.cos(x),
 )
 TAN = _elementwise(
@@ -112,7 +112,7 @@ TANH = _elementwise(
     "tanh", "1 - tanh(x)^2", "the quotient rule for sinh/cosh",
     lift(lambda np, x: np.tanh(x), lambda np, x: 4 * _expit(np, 2 * x) * _expit(np, -2 * x)),
     "np.tanh(#1)", latex=r"\tanh", laws=("tanh(x) = sinh(x)./cosh(x)",),
-    facts={"parity": "odd", "at 0": "0", "quotient": "sinh/cosh", **_SATURATING},
+    facts={"parity": "odd", "at 0": "0", "quotient": "sinh/cosh", "bounded": "1", **_SATURATING},
     exact=lambda mp, x: mp.tanh(x),
 )
 ABS = _elementwise(
@@ -128,13 +128,13 @@ SIGN = _elementwise(
     "sign", "0", "constant on either side of 0",
     lambda np, x: np.sign(np.real(x)), "np.sign(#1)", latex=r"\operatorname{sign}",
     smooth="x != 0", kink="sign(0) = 0",
-    facts={"parity": "odd", "at 0": "0", "degree": "0", "on positive": "1"},
+    facts={"parity": "odd", "at 0": "0", "degree": "0", "on positive": "1", "bounded": "1"},
 )
 STEP = _elementwise(
     "step", "0", "0 where x <= 0, 1 where x > 0",
     lambda np, x: np.heaviside(np.real(x), 0.0), "np.heaviside(#1, 0.0)", latex=r"\operatorname{step}",
     smooth="x != 0", kink="step(0) = 0",
-    facts={"range": "nonnegative", "at 0": "0", "degree": "0", "on positive": "1"},
+    facts={"range": "nonnegative", "at 0": "0", "degree": "0", "on positive": "1", "bounded": "1"},
 )
 RELU = _elementwise(
     "relu", "step(x)", "0 where x <= 0, x where x > 0",
@@ -147,7 +147,7 @@ SIGMOID = _elementwise(
     "sigmoid", "sigmoid(x)*(1 - sigmoid(x))", "the logistic equation",
     lift(_expit, lambda np, x: _expit(np, x) * _expit(np, -x)), "scipy.special.expit(#1)", scipy=True,
     latex=r"\sigma", unicode="σ", laws=("sigmoid(x) + sigmoid(-x) = 1",),
-    facts={"range": "positive", "at 0": "1/2", "log-concave on": "all", **_SATURATING},
+    facts={"range": "positive", "at 0": "1/2", "log-concave on": "all", "bounded": "1", **_SATURATING},
     exact=lambda mp, x: 1 / (1 + mp.exp(-x)),
 )
 SOFTPLUS = _elementwise(
@@ -160,7 +160,7 @@ ERF = _elementwise(
     "erf", "2/sqrt(pi)*exp(-x^2)", "the integral of the bell curve",
     lift(special("erf"), lambda np, x: 2 / np.sqrt(np.pi) * np.exp(-(x**2))), "scipy.special.erf(#1)", scipy=True,
     latex=r"\operatorname{erf}", laws=("erf(-x) = -erf(x)",),
-    facts={"parity": "odd", "at 0": "0", **_SATURATING},
+    facts={"parity": "odd", "at 0": "0", "bounded": "1", **_SATURATING},
     exact=lambda mp, x: mp.erf(x),
 )
 
@@ -173,7 +173,7 @@ NORMCDF = _elementwise(
     "normcdf", "normpdf(x)", "the standard normal distribution function",
     lift(special("ndtr"), _density), "scipy.special.ndtr(#1)", scipy=True, latex=r"\Phi", unicode="Φ",
     laws=("normcdf(x) + normcdf(-x) = 1",),
-    facts={"range": "positive", "at 0": "1/2", "log-concave on": "all", **_SATURATING},
+    facts={"range": "positive", "at 0": "1/2", "log-concave on": "all", "bounded": "1", **_SATURATING},
     exact=lambda mp, x: mp.ncdf(x),
 )
 NORMPDF = _elementwise(

@@ -21,7 +21,8 @@ SOFTMAX = Card(
     "softmax", "reduction", WITHIN, "the quotient rule on exp(x)/sum(exp(x))",
     lambda np, x, axis=None: numeric.softmax(np, x, axis), "scipy.special.softmax(#1, axis=#axis)", scipy=True,
     differential="softmax(x).*dx - softmax(x)*sum(softmax(x).*dx)", latex=r"\operatorname{softmax}",
-    laws=("softmax(x) = exp(x - logsumexp(x))",), facts={"of a scalar": "1", "range": "positive"},
+    laws=("softmax(x) = exp(x - logsumexp(x))",),
+    facts={"of a scalar": "1", "range": "positive", "bounded": "1"},
 )  # fmt: skip
 MAX = Card(
     "max", "reduction", OVER_OR_PAIR,
@@ -51,14 +52,14 @@ ARGMAX = Card(
     lambda np, x, axis=None: numeric.ties(np, x, axis, 1), "argmax(#1, axis=#axis)",
     helper=_TIES.format(name="argmax", of="max"), differential="0", latex=r"\operatorname{argmax}",
     smooth=_UNIQUE, kink="the mean over ties", laws=("sum(argmax(x)) = 1",),
-    facts={"of a scalar": "1", "range": "nonnegative"},
+    facts={"of a scalar": "1", "range": "nonnegative", "bounded": "1"},
 )  # fmt: skip
 ARGMIN = Card(
     "argmin", "reduction", WITHIN, "constant wherever the minimum is unique: the mask of the minimum, shared by ties",
     lambda np, x, axis=None: numeric.ties(np, x, axis, -1), "argmin(#1, axis=#axis)",
     helper=_TIES.format(name="argmin", of="min"), differential="0", latex=r"\operatorname{argmin}",
     smooth="the minimum is unique", kink="the mean over ties", laws=("argmin(x) = argmax(-x)",),
-    facts={"of a scalar": "1", "range": "nonnegative"},
+    facts={"of a scalar": "1", "range": "nonnegative", "bounded": "1"},
 )  # fmt: skip
 
 

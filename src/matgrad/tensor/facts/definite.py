@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matgrad.tensor.builders import einsum
+from matgrad.tensor.facts.dominance import dominated
 from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
 from matgrad.tensor.facts.reasons import Why, holds, rule_for, why
 from matgrad.tensor.facts.signs import premises
@@ -26,7 +27,7 @@ def psd(node: Node) -> Why | None:
     if isinstance(node, Sum):
         if all(factor > 0 and holds(term, "psd") for factor, term in node.terms):
             return Why("a sum of positive semidefinite matrices", tuple(("psd", term) for _, term in node.terms))
-        return None
+        return dominated(node, "psd")
     if isinstance(node, Map):
         return _entrywise_power(node, "psd")
     if not isinstance(node, Einsum):
@@ -34,7 +35,7 @@ def psd(node: Node) -> Why | None:
     if node.coefficient == 0:
         return Why("zero")
     if node.coefficient < 0:
-        return None
+        return dominated(node, "psd")
     if node.out == (0, 0):
         return _diagonal(node, "nonnegative")
     for found_mirror in _mirrors(node):

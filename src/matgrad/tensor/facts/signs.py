@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from matgrad.tensor.builders import einsum
+from matgrad.tensor.facts.dominance import dominated
 from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
 from matgrad.tensor.facts.reasons import Why, holds, of_function, rule_for, why
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol
@@ -53,13 +54,15 @@ def nonnegative(node: Node) -> Why | None:
     if isinstance(node, Sum):
         if all(factor > 0 and holds(term, "nonnegative") for factor, term in node.terms):
             return Why("a sum of nonnegative terms", tuple(("nonnegative", term) for _, term in node.terms))
-        return None
+        return dominated(node, "nonnegative")
     if isinstance(node, MatrixPower):
         return None
     assert isinstance(node, Einsum)
     if node.coefficient == 0:
         return Why("zero")
-    return None if node.coefficient < 0 else _product(node, "nonnegative") or _diagonal(node) or _gram(node)
+    if node.coefficient < 0:
+        return dominated(node, "nonnegative")
+    return _product(node, "nonnegative") or _diagonal(node) or _gram(node)
 
 
 def _through(node: Named, property: str) -> Why | None:

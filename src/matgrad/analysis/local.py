@@ -1,0 +1,218 @@
+"""A scalar formula at a point: its value, gradient and Hessian there, over orthonormal coordinates of its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from matgrad.analysis.coordinates import Coordinates
+from matgrad.answer.compiled import Compiled
+from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.evaluation import bound, kinks_at
+from matgrad.answer.formula import Formula
+from matgrad.checking.magnitude import magnitudes
+from matgrad.errors import DataError, MatgradError
+from matgrad.formula.syntax import Program
+
+Array = Any
+EPS = float(np.finfo(float).eps)
+
+
+class Local:
+    """The formula at a point. Of a symmetric matrix the coordinates are Sᵢᵢ and √2·Sᵢⱼ, so that lengths and angles
+    are those of the matrices, and the eigenvalues those of the Hessian as a map on symmetric matrices.
+
+    >>> here = Local(Formula("tr(S*S)", "S: symmetric(2)"), ["S"], {"S": [[1.0, 2.0], [2.0, 0.0]]})
+    >>> here.hessian.tolist()
+    [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 2.0]]
+    """
+
+    def __init__(self, formula: Formula, wrt: Sequence[str], at: Mapping[str, Any]) -> None:
+        self.formula = formula
+        self.wrt = tuple(wrt)
+        found = bound(formula, at)
+        self.sizes = found.sizes
+        functions = formula.typed.functions
+        for name, array in found.arrays.items():
+            if name not in functions and not np.all(np.isfinite(array)):
+                raise DataError(f"{name} holds an infinite number", hint="finite values")
+        self.arrays = {**found.arrays, **{n: v for n, v in at.items() if n not in found.arrays}}
+        self.coordinates = Coordinates(formula, wrt, {name: np.shape(found.arrays[name]) for name in wrt})
+        self.size = self.coordinates.size
+        if self.size == 0:
+            raise DataError(f"{', '.join(wrt)} has no entries here: there is nothing to vary")
+        self.point = self.flat(self.arrays)
+
+    # -- coordinates
+
+    @cached_property
+    def _weights(self) -> Array:
+        """√2 for an entry that moves together with its mirror image, else 1."""
+        parts = []
+        for block in self.coordinates.blocks:
+            weight = np.ones(block.size)
+            if block.mirrored:
+                weight[block.places[0] != block.places[1]] = np.sqrt(2)
+            parts.append(weight)
+        return np.concatenate(parts)
+
+    def flat(self, arrays: Mapping[str, Array]) -> Array:
+        """The orthonormal coordinates of arrays by name."""
+        return self.coordinates.flat(arrays) * self._weights
+
+    def unflat(self, flat: Array) -> dict[str, Array]:
+        """The arrays by name with these orthonormal coordinates."""
+        return self.coordinates.arrays(flat / self._weights)
+
+    # -- values
+
+    @cached_property
+    def gradients(self) -> dict[str, Derivative]:
+        found = derivative_of(self.formula, self.wrt, None, 1, "mixed", "projected")
+        return dict(zip(self.wrt, found, strict=True))
+
+    @cached_property
+    def blocks(self) -> dict[tuple[str, str], Derivative]:
+        """The closed forms of the Hessian, block by block."""
+        return {(a, b): d.derive(b) for a, d in self.gradients.items() for b in self.wrt}
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(c for d in self.gradients.values() for c in d.conditions))
+
+    @cached_property
+    def value(self) -> float:
+        found = self.value_at(self.point)
+        if not np.isfinite(found):
+            raise DataError(
+                "the formula is not defined at this point" if np.isnan(found) else "the formula is infinite here",
+                details="\n".join(self.conditions) or None,
+                hint="a point inside its domain",
+            )
+        return found
+
+    @cached_property
+    def _value(self) -> Compiled:
+        return Compiled(self.formula)
+
+    def value_at(self, flat: Array) -> float:
+        """The value at other coordinates; nan where it is not defined."""
+        try:
+            with np.errstate(all="ignore"):
+                return float(self._value(**{**self.arrays, **self.unflat(flat)}))
+        except (MatgradError, np.linalg.LinAlgError):
+            return float("nan")
+
+    @cached_property
+    def gradient(self) -> Array:
+        with np.errstate(all="ignore"):
+            found = Compiled(self.gradients)(**self.arrays)
+        return self._finite(self.flat(found), "the gradient")
+
+    @cached_property
+    def hessian(self) -> Array:
+        """The matrix of second derivatives in orthonormal coordinates, symmetric."""
+        return self._hessian_at(self.arrays)
+
+    def _hessian_at(self, arrays: Mapping[str, Array]) -> Array:
+        with np.errstate(all="ignore"):
+            found = Compiled(self.blocks)(**arrays)
+        matrix = self._as_matrix(found) * self._weights[:, None] * self._weights
+        return self._finite((matrix + matrix.T) / 2, "the Hessian")
+
+    def _as_matrix(self, blocks: Mapping[tuple[str, str], Array]) -> Array:
+        """One matrix over the free entries from an array for each pair of variables."""
+        rows = []
+        for a in self.coordinates.blocks:
+            row = []
+            for b in self.coordinates.blocks:
+                array = np.asarray(blocks[a.name, b.name], dtype=float).reshape((*a.shape, *b.shape))
+                free = array[a.places] if a.places else array[None]
+                behind = (slice(None), *b.places)
+                row.append(free[behind] if b.places else free[:, None])
+            rows.append(np.concatenate(row, axis=1))
+        return np.concatenate(rows, axis=0)
+
+    @cached_property
+    def _products(self) -> tuple[Compiled, dict[str, str]]:
+        actions = {pair: block.matvec for pair, block in self.blocks.items()}
+        return Compiled(actions), {b: action.direction for (_, b), action in actions.items()}
+
+    def product(self, direction: Array) -> Array:
+        """H·v from the closed form of the product, without forming H."""
+        compiled, names = self._products
+        along = self.unflat(np.asarray(direction, dtype=float).reshape(-1))
+        with np.errstate(all="ignore"):
+            found = compiled(**self.arrays, **{names[b]: array for b, array in along.items()})
+        total = {a: sum(np.asarray(found[a, b], dtype=float) for b in self.wrt) for a in self.wrt}
+        return self._finite(self.flat(total), "the Hessian-vector product")
+
+    def _finite(self, array: Array, what: str) -> Array:
+        if not np.all(np.isfinite(array)):
+            self.value  # noqa: B018  (says so where already the formula is not defined)
+            raise DataError(
+                f"{what} is not finite at this point",
+                details="\n".join(self.conditions) or None,
+                hint="a point at which the formula is twice differentiable",
+            )
+        return array
+
+    # -- how far the numbers can be trusted
+
+    @cached_property
+    def kinks(self) -> tuple[str, ...]:
+        """The kinks that the point meets: there are no derivatives there."""
+        return tuple(line.partition(":")[0] for line in kinks_at(self.formula, self.wrt, self.arrays))
+
+    @cached_property
+    def unit(self) -> float:
+        """What one evaluation loses, relative to its terms: rounding errors of long sums grow like a root."""
+        longest = max((n for array in self.arrays.values() for n in np.shape(array)), default=1)
+        return EPS * (16 + 8 * float(np.sqrt(longest)))
+
+    @cached_property
+    def value_error(self) -> float:
+        size = self._magnitude(self.formula.program)
+        return self.unit * max(abs(self.value), float(np.max(size)))
+
+    @cached_property
+    def gradient_scale(self) -> float:
+        """The size of the terms that make the gradient, and of its change where the point is rounded."""
+        terms = {name: self._magnitude(d.program()) for name, d in self.gradients.items()}
+        moved = np.linalg.norm(self.product(self.point))
+        return float(max(np.linalg.norm(self.flat(terms)), moved))
+
+    @cached_property
+    def hessian_error(self) -> Array:
+        """A bound on the error of each entry of the Hessian: rounding of its terms, and of the data."""
+        terms = {pair: self._magnitude(block.program()) for pair, block in self.blocks.items()}
+        weights = self._weights[:, None] * self._weights
+        rounding = np.maximum(self._as_matrix(terms) * weights, np.abs(self.hessian)) * self.unit
+        return rounding + self._sensitivity()
+
+    def _sensitivity(self, samples: int = 2) -> Array:
+        """How much the Hessian changes where the data are changed in their last digits: it shows ill-conditioning."""
+        rng = np.random.default_rng(0)
+        found = np.zeros((self.size, self.size))
+        for _ in range(samples):
+            changed = {name: self._stirred(name, value, rng) for name, value in self.arrays.items()}
+            try:
+                found = np.maximum(found, np.abs(self._hessian_at(changed) - self.hessian))
+            except MatgradError:  # at the edge of what is declared
+                continue
+        return 4 * found
+
+    def _stirred(self, name: str, value: Any, rng: np.random.Generator) -> Any:
+        variable = self.formula.typed.variables.get(name)
+        if variable is None or name in self.formula.typed.functions or "orthogonal" in variable.traits:
+            return value
+        noise = rng.choice([-1.0, 1.0], np.shape(value))
+        if variable.traits & {"symmetric", "psd", "spd"}:
+            noise = np.tril(noise) + np.tril(noise, -1).T
+        return np.asarray(value) * (1 + 2 * EPS * noise)
+
+    def _magnitude(self, program: Program) -> Array:
+        return magnitudes(program, self.arrays, self.sizes)
