@@ -117,7 +117,8 @@ class _Naming:
                 return None
             if found.complement:
                 return addition([number(1), negative(name)]).replace(type=name.type)
-            return transposed(name) if found.turned != part.turned or expr.kind == ROW else name
+            stands = found.turned if name.kind == VECTOR else found.turned != part.turned  # a name for a row is a column
+            return transposed(name) if stands else name
 
         def visit(expr: Expr, args: list[Expr]) -> Expr:
             whole = there(expr)
