@@ -143,6 +143,21 @@ def test_readings_have_the_value_that_is_meant() -> None:
     assert np.allclose(scatter(X=X, mu=mu), sum(np.outer(X[i] - mu, X[i] - mu) for i in n))
 
 
+@pytest.mark.parametrize(
+    ("latex", "text"),
+    [
+        (r"\log\lvert\det\mathbf{X}\rvert a", "log(abs(det(X)))*a"),
+        (r"\log |a|^2 b c", "log(abs(a)^2)*b*c"),
+        (r"\log \lVert \mathbf{x}\rVert \mathbf{x}", "log(norm2(x))*x"),
+        (r"\log\exp |a| b", "log(exp(abs(a)))*b"),
+        (r"\log 2|a| b", "log(2*abs(a)*b)"),
+    ],
+)
+def test_bars_end_the_argument_of_a_function_as_brackets_do(latex: str, text: str) -> None:
+    """What logdet(X)*a is printed as was read as the logarithm of the product."""
+    assert matgrad.parse_latex(latex).text == text
+
+
 def test_another_point_of_a_kernel_is_not_a_transpose() -> None:
     with pytest.raises(matgrad.MatgradError, match="two readings"):
         matgrad.parse_latex(r"\exp\left(-\|\mathbf{x}-\mathbf{x}'\|^2\right)")

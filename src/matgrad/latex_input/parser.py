@@ -102,6 +102,12 @@ def _made(op: str, parts: list[_Part], value: Any = None, start: int | None = No
     return _Part(Expr(op, tuple(p.expr for p in parts), value, span), *span)
 
 
+def _span(expr: Expr) -> tuple[int, int]:
+    """The place of a part that was read."""
+    assert expr.span is not None
+    return expr.span
+
+
 class _Build:
     """One method per rule of the grammar; trees are folded bottom-up, without recursion."""
 
@@ -270,11 +276,30 @@ class _Build:
 
     def on_app(self, parts: list[Any]) -> _Part:
         token, argument = parts
+        if argument.factors > 1 and self._is_fenced(argument.expr.args[0]):
+            return self._before_rest(token, argument)
         first = argument.expr.args[0] if argument.factors > 1 else None
         if first is not None and not (argument.factors == 2 and first.op == "number"):
             shown = self.text[token.start : argument.stop].strip()
             self.note(f"{shown} is read as {self._shown(token)}({self._shown(argument)})")
         return self._call(token, [argument], None, argument.stop)
+
+    def _is_fenced(self, expr: Expr) -> bool:
+        """|x|, its powers, and functions of it without brackets: bars end an argument as brackets do."""
+        while expr.op in ("power", "call") and expr.args:
+            (start, stop), inner = _span(expr), expr.args[0]
+            if self.text[start] in "([{" or (expr.op == "call" and stop != _span(inner)[1]):
+                return False
+            expr = inner
+        return expr.op in ("bars", "norm")
+
+    def _before_rest(self, token: Token, argument: _Part) -> _Part:
+        r"""``\log |x| y`` is (log |x|) y."""
+        first, *rest = [_Part(factor, *_span(factor)) for factor in argument.expr.args]
+        parts = [self._call(token, [first], None, first.stop), *rest]
+        whole = _made("product", parts, argument.expr.value, start=token.start, stop=argument.stop)
+        whole.factors = argument.factors
+        return whole
 
     def on_chain(self, parts: list[_Part]) -> _Part:
         if len(parts) == 1:

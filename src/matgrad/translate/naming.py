@@ -117,8 +117,9 @@ class _Naming:
                 return None
             if found.complement:
                 return addition([number(1), negative(name)]).replace(type=name.type)
-            stands = found.turned if name.kind == VECTOR else found.turned != part.turned  # a name for a row is a column
-            return transposed(name) if stands else name
+            if name.kind == VECTOR:  # a name for a row is that of its column
+                return transposed(name) if found.turned else name
+            return transposed(name) if found.turned != part.turned else name
 
         def visit(expr: Expr, args: list[Expr]) -> Expr:
             whole = there(expr)
