@@ -46,7 +46,8 @@ def derivatives(
         terms = signals.pop(node, None)
         if terms is None or node not in depends:
             continue
-        signal = b.add(terms)
+        aligned = symmetric != "ignore" and not isinstance(node, Symbol) and b.is_symmetric(node)
+        signal = b.add(_alike(terms) if aligned else terms)
         if node in wanted:
             found[node] = signal
         if node in wanted and isinstance(node, Symbol):
@@ -100,6 +101,24 @@ def _pulled_back(signal: Node, edge: Edge, outputs: int) -> Node:
     return b.einsum(operands, outer + edge.hole, edge.coefficient, edge.sizes)
 
 
+def _alike(terms: list[Node]) -> list[Node]:
+    """The terms of a symmetric node's signal, those that are the transpose of another as that other.
+
+    Exchanging the axes of such a term changes nothing after it: M*a*a' + a*a'*M is 2*M*a*a' there.
+    """
+    found: list[Node] = []
+    for term in terms:
+        turned = _turned(term) if found else term
+        found.append(turned if turned in found else term)
+    return found
+
+
+def _turned(node: Node) -> Node:
+    """The node with its last two axes exchanged."""
+    *first, row, col = range(len(node.shape))
+    return b.einsum([(node, (*first, row, col))], (*first, col, row))
+
+
 def _cost(term: Node) -> list[int]:
     """What a term costs, if it is a long product: others do not count, so that programs may be deep."""
     factors = len(term.operands) if isinstance(term, Einsum) else 0
@@ -120,7 +139,7 @@ def _on_space(result: Node, wrt: Node, symmetric: str) -> Node:
     if "symmetric" not in traits:
         mask = b.constant("tril" if "lower" in traits else "triu", result.shape[-2:])
         return b.einsum([(result, labels), (mask, (row, col))], labels)
-    turned = b.einsum([(result, labels)], (*labels[:-2], col, row))
+    turned = _turned(result)
     if symmetric == "entries":
         diagonal = b.einsum([(result, (*labels[:-2], row, row))], (*labels[:-2], row, row))
         return b.add([result, turned, b.scaled(diagonal, -1)])

@@ -8,8 +8,8 @@ left, each member of the smallest tied class is singled out in turn and the leas
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from matgrad.tensor.nodes import Node, Shape
@@ -79,56 +79,106 @@ def _searched_order(
     operands: Sequence[Operand], out: tuple[int, ...], sizes: dict[int, Any], swaps: Sequence[bool]
 ) -> dict[int, int]:
     labels = dict.fromkeys([*out, *(x for _, subscript in operands for x in subscript)])
-    colours: dict[int, Any] = {x: (tuple(i for i, o in enumerate(out) if o == x), sizes[x].terms) for x in labels}
-    ranks = _refine(_rank(colours), operands, swaps)
-    _, best = _search(ranks, operands, swaps, [_BRANCHES])
+    colours = {x: (tuple(i for i, o in enumerate(out) if o == x), sizes[x].terms) for x in labels}
+    _, best = _search(_Colouring(operands, swaps, colours), [_BRANCHES])
     return _numbered((out, *[subscript for _, subscript in best]))
 
 
-def _rank(colours: dict[int, Any]) -> dict[int, int]:
-    position = {colour: i for i, colour in enumerate(sorted(set(colours.values())))}
-    return {x: position[colour] for x, colour in colours.items()}
+class _Colouring:
+    """Ranks of the labels, such that labels of one rank have neighbours of the same ranks.
 
+    Only what stands beside a label whose rank has changed is looked at again, and of a class that falls apart the
+    largest part keeps its rank: a chain of n factors takes n steps.
+    """
 
-def _refine(ranks: dict[int, int], operands: Sequence[Operand], swaps: Sequence[bool]) -> dict[int, int]:
-    """Ranks such that labels of one rank have neighbours of the same ranks; a label alone in its rank stays there."""
-    count = len(set(ranks.values()))
-    left = list(zip(operands, swaps, strict=True))
-    while count < len(ranks):
-        sizes = Counter(ranks.values())
-        seen: dict[int, list[Any]] = {x: [] for x in ranks}
-        left = [(o, swap) for o, swap in left if any(sizes[ranks[x]] > 1 for x in o[1])]
-        for (node, subscript), swap in left:
-            legs = tuple([ranks[x] for x in subscript])
+    def __init__(self, operands: Sequence[Operand], swaps: Sequence[bool], colours: Mapping[int, Any]) -> None:
+        self.operands = operands
+        self.swaps = swaps
+        self.beside: dict[int, list[int]] = {x: [] for x in colours}
+        for k, (_, subscript) in enumerate(operands):
+            for x in dict.fromkeys(subscript):
+                self.beside[x].append(k)
+        position = {colour: rank for rank, colour in enumerate(sorted(set(colours.values())))}
+        self.ranks = {x: position[colour] for x, colour in colours.items()}
+        self.classes: dict[int, set[int]] = {}
+        for x, rank in self.ranks.items():
+            self.classes.setdefault(rank, set()).add(x)
+        self.views: dict[int, Any] = {}
+        self.next = len(position)
+        self._refine(list(colours))
+
+    def tied(self) -> set[int] | None:
+        """The smallest class of several labels."""
+        several = [(len(members), rank) for rank, members in self.classes.items() if len(members) > 1]
+        return self.classes[min(several)[1]] if several else None
+
+    def marked(self, label: int) -> _Colouring:
+        """The colouring that tells this label from the others of its rank."""
+        other = copy(self)
+        other.ranks, other.views = dict(self.ranks), dict(self.views)
+        other.classes = {rank: set(members) for rank, members in self.classes.items()}
+        other._refine(other._moved([label]))
+        return other
+
+    def _refine(self, changed: Sequence[int]) -> None:
+        while changed:
+            near = {x for y in changed for k in self.beside[y] for x in self.operands[k][1]}.union(changed)
+            touched: dict[int, list[int]] = {}
+            for x in near:
+                if len(self.classes[self.ranks[x]]) > 1:
+                    touched.setdefault(self.ranks[x], []).append(x)
+            self.views.update([(x, self._view(x)) for members in touched.values() for x in members])
+            changed = [x for rank in sorted(touched) for x in self._split(rank, touched[rank])]
+
+    def _view(self, label: int) -> Any:
+        """What a label stands at: operands, with the ranks of their legs and its place among them."""
+        found = []
+        for k in self.beside[label]:
+            node, subscript = self.operands[k]
+            legs = tuple([self.ranks[x] for x in subscript])
+            swap = self.swaps[k]
             colour = (node.digest, tuple(sorted(legs)) if swap else legs)
-            for place, x in enumerate(subscript):
-                seen[x].append((colour, 0 if swap else place))
-        ranks = _rank({x: (ranks[x], tuple(sorted(seen[x]))) for x in ranks})
-        finer = len(set(ranks.values()))
-        if finer == count:
-            break
-        count = finer
-    return ranks
+            found += [(colour, 0 if swap else place) for place, x in enumerate(subscript) if x == label]
+        return tuple(sorted(found))
+
+    def _split(self, rank: int, touched: list[int]) -> list[int]:
+        """Give a rank of its own to each part of a class but the largest; what has changed its rank."""
+        members = self.classes[rank]
+        parts: dict[Any, list[int]] = {}
+        for x in touched:
+            parts.setdefault(self.views[x], []).append(x)
+        rest = len(members) - len(touched)
+        if rest:  # all that is not touched has one view
+            among = set(touched)
+            view = self.views[next(x for x in members if x not in among)]
+            if 2 * (rest + len(parts.get(view, ()))) >= len(members):
+                parts.pop(view, None)
+                return [x for _, part in sorted(parts.items()) for x in self._moved(part)]
+            parts.setdefault(view, []).extend(members - among)
+        largest = min(parts, key=lambda view: (-len(parts[view]), view))
+        return [x for view, part in sorted(parts.items()) if view != largest for x in self._moved(part)]
+
+    def _moved(self, part: list[int]) -> list[int]:
+        """Give these labels, of one rank, the next rank."""
+        self.classes[self.ranks[part[0]]].difference_update(part)
+        self.classes[self.next] = set(part)
+        self.ranks.update(dict.fromkeys(part, self.next))
+        self.next += 1
+        return part
 
 
-def _search(
-    ranks: dict[int, int], operands: Sequence[Operand], swaps: Sequence[bool], budget: list[int]
-) -> tuple[list[Any], list[Operand]]:
+def _search(colouring: _Colouring, budget: list[int]) -> tuple[list[Any], list[Operand]]:
     """The least certificate (operands in terms of ranks), and the operands in its order."""
-    classes: dict[int, list[int]] = {}
-    for x, rank in ranks.items():
-        classes.setdefault(rank, []).append(x)
-    tied = min((members for members in classes.values() if len(members) > 1), key=len, default=None)
+    tied = colouring.tied()
     if tied is None:
-        rows = sorted(_certificate(ranks, operands, swaps), key=lambda row: row[0])
+        rows = sorted(_certificate(colouring.ranks, colouring.operands, colouring.swaps), key=lambda row: row[0])
         return [key for key, _ in rows], [operand for _, operand in rows]
     best: tuple[list[Any], list[Operand]] | None = None
     for chosen in tied:
         if best is not None and budget[0] <= 0:
             break
         budget[0] -= 1
-        marked = _rank({x: (rank, x == chosen) for x, rank in ranks.items()})
-        found = _search(_refine(marked, operands, swaps), operands, swaps, budget)
+        found = _search(colouring.marked(chosen), budget)
         if best is None or found[0] < best[0]:
             best = found
     assert best is not None
