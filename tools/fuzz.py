@@ -30,7 +30,7 @@ from matgrad.errors import MatgradError
 from matgrad.functions import CARDS
 
 SECOND = 1.0
-CHUNK = 2000
+CHUNK = 5000
 GROWTH = 400_000
 """Kilobytes that a process may grow over the inputs of a chunk."""
 PIECES = [
@@ -145,13 +145,22 @@ class Input:
             assert one.text
             assert one.unicode
 
+    @property
+    def key(self) -> str:
+        """Equal for equal inputs: deep and long ones come again."""
+        return repr((self.text, self.where, self.wrt, self.options))
+
     def __str__(self) -> str:
         return f"derive({self.text!r:.300}, {self.wrt!r}, where={self.where!r:.300}, **{self.options})"
 
 
-def outcome(number: int, patience: float = SECOND) -> str | None:
-    """What is wrong with an input, or None."""
+def outcome(number: int, patience: float = SECOND, tried: set[str] | None = None) -> str | None:
+    """What is wrong with an input, or None; with ``tried``, an input that is in there is not tried again."""
     given = Input(number)
+    if tried is not None:
+        if given.key in tried:
+            return None
+        tried.add(given.key)
     began = time.process_time()
     try:
         given.run()
@@ -167,7 +176,8 @@ def outcome(number: int, patience: float = SECOND) -> str | None:
 def run(start: int, stop: int, patience: float = SECOND) -> list[str]:
     """What is wrong with the inputs from ``start`` to ``stop``."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found = [said for n in range(start, stop) if (said := outcome(n, patience)) is not None]
+    tried: set[str] = set()
+    found = [said for n in range(start, stop) if (said := outcome(n, patience, tried)) is not None]
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     return found if grown < GROWTH else [*found, f"{start}  the process grew by {grown // 1000} MB"]
 

@@ -1,6 +1,7 @@
 """Check many random formulas, and report what fails, shrunk: ``python tools/soak.py COUNT [--seed N] [--jobs K]``.
 
-Formula number N is the same in every run. With ``--resume FILE`` what has been done is written there, and a run that
+Formula number N is the same in every run; here every form of its derivative is compared, with ``--share 6`` each form
+for one formula in six, as in the tests. With ``--resume FILE`` what has been done is written there, and a run that
 was interrupted goes on where it was. A million, on two cores:
 
     python tools/soak.py 1000000 --jobs 2 --resume soak.json
@@ -50,14 +51,14 @@ class Found:
         self.lines += other.lines
 
 
-def run(start: int, stop: int) -> Found:
+def run(start: int, stop: int, share: int = 1) -> Found:
     """The formulas from ``start`` to ``stop``, and what is wrong with them."""
     found = Found()
     for number in range(start, stop):
         part = random_formula(number)
         for wrt, order in trials_of(part, number):
             began = time.perf_counter()
-            outcome = outcome_of(part.text, wrt, order, number)
+            outcome = outcome_of(part.text, wrt, order, number, share)
             took = time.perf_counter() - began
             found.trials += 1
             if took > SLOW:
@@ -69,8 +70,8 @@ def run(start: int, stop: int) -> Found:
             found.failures[outcome[0]] += 1
             least = part
             if found.failures[outcome[0]] <= SHRINK and took < SLOW:
-                least = shrunk(part, wrt, order, outcome[0], number)
-            told = failure_of(least.text, wrt, order, number) or outcome
+                least = shrunk(part, wrt, order, outcome[0], number, share=share)
+            told = failure_of(least.text, wrt, order, number, share) or outcome
             found.lines.append(f"{number}  {least.text}  in {wrt}, order {order}\n    {told[1]}")
         found.done += 1
     return found
@@ -81,11 +82,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=0, help="number of the first formula")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--share", type=int, default=1, help="compare each form for one formula in so many")
     parser.add_argument("--resume", type=Path, help="a file that keeps what has been done")
     options = parser.parse_args(arguments)
     total = _loaded(options.resume)
     first, last = options.seed + total.done, options.seed + options.count
-    chunks = ((n, min(n + CHUNK, last)) for n in range(first, last, CHUNK))
+    chunks = ((n, min(n + CHUNK, last), options.share) for n in range(first, last, CHUNK))
     began = time.perf_counter()
     with ProcessPoolExecutor(options.jobs) as pool:
         while batch := list(islice(chunks, 2 * options.jobs)):

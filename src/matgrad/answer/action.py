@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matgrad.answer.compiled import Root
 from matgrad.answer.differentiation import chain, variable_of
 from matgrad.answer.formula import Formula
-from matgrad.answer.reading import readable
+from matgrad.answer.reading import bounded, readable
 from matgrad.errors import MatgradError
 from matgrad.formula.declarations import SPACES
 from matgrad.formula.infer import Variable
@@ -51,7 +51,7 @@ class Action:
 
     @cached_property
     def expr(self) -> Expr:
-        node = rebuild(self.node, {}, expand=True)
+        node = bounded(rebuild(self.node, {}, expand=True))
         found = self._formula.recovery.formula(node)
         return readable(self._formula, found, **{self.direction: of_order(self._variable.shape)})
 

@@ -227,7 +227,7 @@ class Derivative:
             return None
         node = rebuild(self._node, {}, expand=True)
         try:
-            found = kronecker(node, self.outputs, self._recovery.formula, self._recovery.size)
+            found = kronecker(bounded(node), self.outputs, self._recovery.formula, self._recovery.size)
         except NotSupported:
             return None
         return None if found is None else readable(self.formula, found)
@@ -317,16 +317,29 @@ class Derivative:
         """Compare with a numerical derivative of the formula, or of the printed derivative below, at random points."""
         if points < 1:
             raise MatgradError(f"a check needs one point or more, not {points}", hint="points=8")
+        return self._check(points, seed)
+
+    def _check(self, points: int, seed: int, forms: bool = True) -> Check:
+        """``verify``, of the printed derivative alone or with its other forms."""
         from matgrad.answer.evaluation import check
         from matgrad.checking.sampling import Subject
 
         variable = variable_of(self.formula, self.wrt[-1])
         traits = variable.traits if isinstance(variable, Symbol) else frozenset()
         wrt = Subject(self.wrt[-1], of_order(variable.shape), traits)
-        printed = Program(self.formula.program.definitions, self.expr)
+        printed = self._written
         arrange = to_mixed(self.layout, self.outputs)
         below = self.below_program
-        return check(self.formula, below, printed, wrt, self._convention, arrange, self._forms(), points, seed)
+        others = self._forms() if forms else []
+        return check(self.formula, below, printed, wrt, self._convention, arrange, others, points, seed)
+
+    @property
+    def _written(self) -> Program:
+        """What is checked: ``text``, or the program behind ``short`` where the text is too large to be written."""
+        try:
+            return Program(self.formula.program.definitions, self.expr)
+        except NotSupported:
+            return self.program()
 
     def _forms(self) -> list[Form]:
         """What else is printed: the matrix on vec, and the action on a direction."""
@@ -379,7 +392,10 @@ class Derivative:
         return self.text
 
     def __repr__(self) -> str:
-        return f"<{self.described}: {self.text}>"
+        try:
+            return f"<{self.described}: {self.text}>"
+        except NotSupported:  # too large to be written out
+            return f"<{self.called} of {self.formula!r}>"
 
 
 def check_options(layout: str, symmetric: str, order: int, riemannian: bool = False) -> None:

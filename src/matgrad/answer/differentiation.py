@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from matgrad.answer.formula import Formula
+from matgrad.answer.reading import bounded
 from matgrad.answer.riemannian import RIEMANNIAN, riemannian, structure
 from matgrad.differentiate.powers import IN_EXPONENT
 from matgrad.differentiate.transpose import derivatives
@@ -56,7 +57,7 @@ def one_pass(formula: Formula, node: Node, wrt: Sequence[str], symmetric: str) -
     for variable in variables:
         refuse_exponents(formula, variable)
     if symmetric != RIEMANNIAN:
-        return derivatives(node, variables, symmetric)
+        return derivatives(bounded(node), variables, symmetric)
     for variable in variables:
         structure(variable)
     found = derivatives(node, variables, "projected")
@@ -83,6 +84,6 @@ def _unconstrained(formula: Formula, wrt: tuple[str, ...]) -> tuple[Node, Node]:
     below = node
     for name in wrt:
         variable = symbols.get(name) or intermediates[name]
-        below, node = node, derivatives(node, [variable], "ignore")[0]
+        below, node = node, derivatives(bounded(node), [variable], "ignore")[0]
     back = {symbols[name]: v for name, v in free.items()}
     return below, rebuild(node, back)  # what is below is differentiated again, by the check too: without the facts

@@ -14,16 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from matgrad.checking.magnitude import magnitude, peak_slope
+from matgrad.checking.magnitude import magnitude, peak_slope, rounding
 from matgrad.checking.sampling import Point, Subject, draw, largest, points
 from matgrad.formula.reference import evaluate
-from matgrad.formula.syntax import Program
+from matgrad.formula.syntax import Program, walk
 
 Array = Any
 COMPLEX, DIFFERENCES = "complex-step differentiation", "extrapolated central differences"
 TOLERANCE = {COMPLEX: 1e-9, DIFFERENCES: 1e-6}
 _STEP = 1e-30
 _MOST_ENTRIES = 2_000_000
+MOST_STEPS = 20_000
+"""Operations at a point, over all steps: of more, a few random directions are compared, not every entry's."""
+FEWEST = 4
+"""Directions that are compared at least."""
 ENOUGH = 3
 """Points that must have been compared for a verdict."""
 
@@ -120,7 +124,7 @@ def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
     printed = claim.to_mixed(printed, shape)
     if printed.shape != shape:
         raise ValueError(f"the derivative has the shape {printed.shape}, not {shape}")
-    directions = list(_directions(at, claim.wrt.traits, claim.symmetric))
+    directions = _compared(claim, at)
     numeric, method = _numeric(function, at, directions)
     if not np.all(np.isfinite(value)) or not np.all(np.isfinite(numeric)):
         return None, method
@@ -169,11 +173,12 @@ def _numeric(function: Callable[[Array], Array], at: Array, directions: Sequence
 
 
 def _floor(claim: Claim, point: Point, at: Array, method: str) -> float:
-    """A derivative that vanishes by cancellation is known only to the rounding of the parts that cancel."""
+    """A derivative is known to its own rounding errors, and to those of the parts that cancel where it vanishes."""
+    own = 100 * rounding(claim.derivative, point.arrays, point.sizes) / TOLERANCE[method]
     if method == DIFFERENCES:
-        return 1e-7 * magnitude(claim.function, point.arrays, point.sizes)
+        return max(own, 1e-7 * magnitude(claim.function, point.arrays, point.sizes))
     stepped = {**point.arrays, claim.wrt.name: at + 1j * _STEP}
-    return 1e-6 * peak_slope(claim.function, stepped, point.sizes, claim.wrt.name, _STEP)
+    return max(own, 1e-6 * peak_slope(claim.function, stepped, point.sizes, claim.wrt.name, _STEP))
 
 
 def _value_of(claim: Claim, point: Point) -> Array:
@@ -221,6 +226,31 @@ def _differences(function: Callable[[Array], Array], at: Array, direction: Array
     for order in range(1, 4):
         table = [(4**order * b - a) / (4**order - 1) for a, b in pairwise(table)]
     return table[0]
+
+
+def _compared(claim: Claim, at: Array) -> list[Array]:
+    """The directions to compare: a basis, or random ones, which see every entry at once."""
+    parts = [*(value for _, value in claim.function.definitions), claim.function.body]
+    operations = sum(1 for part in parts for _ in walk(part))
+    if at.size * max(operations, at.size) <= MOST_STEPS:
+        return list(_directions(at, claim.wrt.traits, claim.symmetric))
+    rng = np.random.default_rng(0)
+    count = max(FEWEST, MOST_STEPS // max(operations, at.size))
+    return [_random_direction(rng, at, claim.wrt.traits, claim.symmetric) for _ in range(count)]
+
+
+def _random_direction(rng: np.random.Generator, at: Array, traits: frozenset[str], symmetric: str) -> Array:
+    """A random element of the space that ``_directions`` has a basis of."""
+    direction = rng.standard_normal(at.shape)
+    if symmetric == "riemannian" and "orthogonal" in traits:
+        return at @ (direction - direction.T)
+    if at.ndim < 2 or symmetric == "ignore":
+        return direction
+    if "diagonal" in traits:
+        return np.diag(np.diag(direction))
+    if "symmetric" in traits:
+        return direction + direction.T
+    return np.tril(direction) if "lower" in traits else np.triu(direction) if "upper" in traits else direction
 
 
 def _directions(at: Array, traits: frozenset[str], symmetric: str) -> Iterator[Array]:

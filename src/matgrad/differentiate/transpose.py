@@ -5,6 +5,7 @@ This is backpropagation. Every node is visited once, so the cost is linear in th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -14,10 +15,8 @@ from matgrad.errors import NotSupported
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Einsum, MatrixPower, Named, Node, Symbol, topological
 
-MOST = 1_000_000
-"""What long products may cost: the squares of their numbers of factors, summed over the terms of a derivative.
-
-The first few terms are made at any cost."""
+MOST = 16_000
+"""Factors that the terms of one node's signal may have between them; the first few terms are made at any cost."""
 
 
 def derivative(root: Node, wrt: Node, symmetric: str = "projected") -> Node:
@@ -41,7 +40,7 @@ def derivatives(
     outputs = len(root.shape)
     signals: dict[Node, list[Node]] = {root: [b.identity(root.shape)]}
     found: dict[Node, Node] = {}
-    costs: list[int] = []
+    factors: Counter[Node] = Counter()
     for node in reversed(order):
         terms = signals.pop(node, None)
         if terms is None or node not in depends:
@@ -61,14 +60,14 @@ def derivatives(
         for edge in leaving:
             if edge.child in depends:
                 term = _pulled_back(signal, edge, outputs)
-                costs += _cost(term)
-                if len(costs) > b.FLATTEN and sum(costs) > MOST:
-                    factors = len(term.children)
+                arrived = signals.setdefault(edge.child, [])
+                arrived.append(term)
+                factors[edge.child] += len(term.operands) if isinstance(term, Einsum) else 0
+                if len(arrived) > b.FLATTEN and factors[edge.child] > MOST:
                     raise NotSupported(
-                        f"a derivative of more than {len(costs):,} terms with {factors} factors each",
+                        f"a derivative of more than {len(arrived):,} terms with {len(term.children)} factors each",
                         hint="named intermediates (r = ...) for parts of the product",
                     )
-                signals.setdefault(edge.child, []).append(term)
     return [_on_space(found.get(x, b.zeros(root.shape + x.shape)), x, symmetric) for x in wrt]
 
 
@@ -117,12 +116,6 @@ def _turned(node: Node) -> Node:
     """The node with its last two axes exchanged."""
     *first, row, col = range(len(node.shape))
     return b.einsum([(node, (*first, row, col))], (*first, col, row))
-
-
-def _cost(term: Node) -> list[int]:
-    """What a term costs, if it is a long product: others do not count, so that programs may be deep."""
-    factors = len(term.operands) if isinstance(term, Einsum) else 0
-    return [factors**2] if factors > b.FLATTEN else []
 
 
 def _on_space(result: Node, wrt: Node, symmetric: str) -> Node:

@@ -75,6 +75,8 @@ def _denominator(below: Sequence[Expr], order: Ordering) -> list[Expr]:
 
 EXHAUSTIVE = 4
 """Terms up to which every grouping is tried; of more, the one that saves most at once."""
+LARGE = 1500
+"""Factors of all terms of a sum up to which common ones are looked for: nobody reads what is longer."""
 
 
 def total(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
@@ -85,7 +87,7 @@ def total(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
     if known is not None:
         return known
     found = _plain(ordered, order, type_)
-    if len(ordered) > 1:
+    if len(ordered) > 1 and sum([len(term.chain) + len(term.scalars) for term in ordered]) <= LARGE:
         factored = _factored(ordered, order, type_)
         if factored is not None and dressed_cost(factored) <= dressed_cost(found):
             found = factored

@@ -88,17 +88,19 @@ def chained(factors: Sequence[Expr]) -> Expr:
 
 
 def runs(chain: Sequence[Expr]) -> Sequence[Expr]:
-    """Equal neighbours in a chain as a power, where that is no longer: X'*X'*X' is X'^3."""
+    """Equal neighbours in a chain as a power, where that is no longer: X'*X'*X' is X'^3; up to what is read back."""
     if all(a != b for a, b in pairwise(chain)):
         return _repeated(chain)
     found: list[Expr] = []
     for factor, group in groupby(chain):
         members = list(group)
-        if len(members) > 1 and factor.kind == "matrix":
-            whole = Expr("power", (factor, number(len(members))), "^", type=factor.type)
-            if cost(whole) <= cost(product([("*", m) for m in members])):
-                members = [whole]
-        found += members
+        while members:
+            some, members = members[: b.UNROLLED], members[b.UNROLLED :]
+            if len(some) > 1 and factor.kind == "matrix":
+                whole = Expr("power", (factor, number(len(some))), "^", type=factor.type)
+                if cost(whole) <= cost(product([("*", m) for m in some])):
+                    some = [whole]
+            found += some
     return found
 
 
