@@ -37,7 +37,7 @@ from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.lower import lower
 
 SHORT = 45
-"""Length up to which the second derivative of one formula in fifteen is tried as well: one in three up to half of it."""
+"""Length up to which the second derivative of one formula in 15 is tried as well: one in three up to half of it."""
 SHARE = 10
 """One formula in so many has each of its costly forms compared; all have their values and their derivatives checked."""
 READABLE = 2500
