@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("",),
     ("serving",),
     ("cli_data", "cli_output"),
-    ("cli_curvature", "cli_jacobians"),
+    ("cli_curvature", "cli_jacobians", "cli_minimize"),
     ("cli_options",),
     ("cli",),
     ("__main__",),

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matgrad.analysis.curvature import Curvature, curvature
+    from matgrad.analysis.minimize import minimize
+    from matgrad.analysis.objective import objective
     from matgrad.answer.compiled import Compiled
     from matgrad.answer.derivative import Derivative
     from matgrad.answer.formula import Formula
@@ -63,6 +65,8 @@ __all__ = [
     "hessian",
     "jacobian",
     "matrix",
+    "minimize",
+    "objective",
     "parse",
     "parse_latex",
     "scalar",
@@ -92,6 +96,8 @@ _HOMES = {
     "hessian": "matgrad.api",
     "jacobian": "matgrad.api",
     "matrix": "matgrad.objects.declare",
+    "minimize": "matgrad.analysis.minimize",
+    "objective": "matgrad.analysis.objective",
     "parse": "matgrad.api",
     "parse_latex": "matgrad.api",
     "scalar": "matgrad.objects.declare",

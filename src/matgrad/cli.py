@@ -1,4 +1,4 @@
-"""The command line: ``matgrad derive``, ``explain``, ``check``, ``facts``, ``curvature``, ``eval`` and ``mcp``.
+"""The command line: ``matgrad derive``, ``explain``, ``check``, ``facts``, ``curvature``, ``minimize`` and more.
 
 Exit status: 0 fine, 1 no, or a wrong answer, 2 bad input, 3 a check failed, 4 undecided or unknown, 70 a
 fault of matgrad itself, 74 the output could not be written.
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: Sequence[str]) -> int:
-    parser = parser_for(_derive, _evaluate, _explain, _facts, _curvature, _check, _serve, _jacobians)
+    parser = parser_for(_derive, _evaluate, _explain, _facts, _curvature, _check, _minimize, _serve, _jacobians)
     try:
         options = parser.parse_args([not_an_option(word) for word in given])
         command: Command | None = options.command
@@ -80,7 +80,7 @@ def _run(given: Sequence[str]) -> int:
         return _complain(f"{what}\n    MATGRAD_DEBUG=1 shows where it happened; please report it", FAULT)
 
 
-_OPTION = re.compile(r'\b(layout|symmetric|style)="(\w+)"')
+_OPTION = re.compile(r"""\b(layout|symmetric|style|method)=["']([\w-]+)["']""")
 """Hints are written for Python: these are options here."""
 
 
@@ -156,9 +156,14 @@ def _wrt(options: argparse.Namespace, formula: Formula) -> list[str] | None:
             "say in which variable to differentiate",
             hint=f"--wrt {next(iter(known))}" if known else None,
         )
-    names = [name.strip() for given in options.wrt for name in given.split(",")]
+    return _listed(options.wrt, "--wrt")
+
+
+def _listed(given: Sequence[str], option: str) -> list[str]:
+    """The names after an option, which may be given several times."""
+    names = [name.strip() for part in given for name in part.split(",")]
     if not all(names):
-        raise MatgradError(f"--wrt takes names with commas between them, not '{','.join(options.wrt)}'")
+        raise MatgradError(f"{option} takes names with commas between them, not '{','.join(given)}'")
     return names
 
 
@@ -332,6 +337,24 @@ def _curvature(options: argparse.Namespace) -> int:
         text = found.markdown if options.markdown else found.text
         _print(text if _can_print(text) else ascii_only(text))
     return FINE
+
+
+# -- matgrad minimize
+
+
+def _minimize(options: argparse.Namespace) -> int:
+    from matgrad.cli_minimize import minimized, table
+
+    formula = _value_only(_formula(options), "minimize")
+    over = _listed(options.over, "--over")
+    found = minimized(formula, over, options)
+    if options.json:
+        _print_json(found.to_dict())
+    else:
+        text = f"{found}\n\n{table(found)}" if options.history else str(found)
+        text = _OPTION.sub(r"--\1 \2", text)
+        _print(text if _can_print(text) else ascii_only(text))
+    return FINE if found.success else INTERRUPTED if found.status < 0 else UNDECIDED
 
 
 # -- matgrad eval

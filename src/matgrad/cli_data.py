@@ -1,4 +1,4 @@
-"""Values given on the command line: ``--at "A=[1,2;2,3]; x=[1,2]"``, or the name of a .npz or .json file."""
+"""Values given on the command line: ``--at "A=[1,2;2,3]; x=[1,2]"``, or the name of a file."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from matgrad.analysis.data import SUFFIXES, gathered, load_data
 from matgrad.errors import DataError
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Type
 from matgrad.formula.tokens import normalise_name
 
 EXAMPLE = "A=[1,2;2,3]; x=[1,2]; c=1/2"
-_SUFFIXES = (".npz", ".json")
 _FACTOR = re.compile(r"\s*(?P<sign>[-+−]?)\s*(?:(?P<pi>pi|π)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+−]?\d+)?))\s*")
 _WHOLE = 2**53
 """Whole numbers up to here are kept whole: they may be sizes."""
@@ -25,56 +25,9 @@ def read_point(given: str, types: Mapping[str, Type]) -> dict[str, Any]:
     {'A': [[1, 2], [2, 3]], 'c': -0.5}
     """
     path = given.strip()
-    if path.lower().endswith(_SUFFIXES) and ("=" not in path or Path(path).is_file()):
-        return _from_file(Path(path))
+    if path.lower().endswith(SUFFIXES) and ("=" not in path or Path(path).is_file()):
+        return gathered(load_data(path), {name: len(type.dims) for name, type in types.items()})
     return _from_text(given, types)
-
-
-# -- files
-
-
-def _from_file(path: Path) -> dict[str, Any]:
-    try:
-        found = _from_npz(path) if path.suffix.lower() == ".npz" else _from_json(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    return {normalise_name(name) or name: value for name, value in found.items()}
-
-
-def _from_npz(path: Path) -> dict[str, Any]:
-    from zipfile import BadZipFile
-    from zlib import error as BadCompression
-
-    import numpy as np
-
-    hint = "numpy.savez(path, A=A, x=x)"
-    try:
-        with path.open("rb") as file:
-            opened = np.load(file, allow_pickle=False)
-            if not isinstance(opened, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} holds one array without a name", hint=hint)
-            return {name: opened[name][()] for name in opened.files}
-    except (ValueError, EOFError, BadZipFile, BadCompression, KeyError) as error:
-        reason = "its arrays must hold numbers" if "Object arrays" in str(error) else "it is no such file, or damaged"
-        raise DataError(f"{path} cannot be read as a .npz file: {reason}", hint=hint) from error
-
-
-def _from_json(path: Path) -> dict[str, Any]:
-    import json
-
-    hint = '{"A": [[1, 2], [2, 3]], "x": [1, 2]}'
-    try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not JSON: it is no UTF-8 text", hint=hint) from error
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise DataError(f"{path} is not JSON: {error.msg.lower()} at {where}", hint=hint) from error
-    except (RecursionError, ValueError) as error:
-        raise DataError(f"{path} is no JSON that holds arrays: {error}", hint=hint) from error
-    if not isinstance(found, dict):
-        raise DataError(f"{path} must hold an object, from names to numbers and nested lists", hint=hint)
-    return found
 
 
 # -- text

@@ -12,6 +12,7 @@ from matgrad.answer.layout import LAYOUTS
 from matgrad.cli_curvature import add_curvature
 from matgrad.cli_data import EXAMPLE
 from matgrad.cli_jacobians import add_commands as add_jacobians
+from matgrad.cli_minimize import add_minimize
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -35,6 +36,7 @@ def parser_for(
     facts: Command,
     curvature: Command,
     check: Command,
+    minimize: Command,
     serve: Command,
     jacobians: Command,
 ) -> argparse.ArgumentParser:
@@ -47,6 +49,7 @@ def parser_for(
   matgrad explain "norm2(A*x - b)^2" --wrt x
   matgrad facts "logsumexp(A*x)" --in x
   matgrad check "norm2(A*x - b)^2" --wrt x --answer "2*A*(A*x - b)"
+  matgrad minimize "norm2(A*x - b)^2" --over x --data data.npz
   matgrad eval "norm2(x)^2" --at "x=[1,2]"
   matgrad sensitivity "a*b^3/c" --at "a=2; b=5; c=4"
 
@@ -64,6 +67,7 @@ matgrad COMMAND --help says more.""",
     _add_check(commands).set_defaults(command=check)
     _add_eval(commands).set_defaults(command=evaluate)
     add_jacobians(commands, jacobians)
+    add_minimize(commands, add_formula).set_defaults(command=minimize)
     _add_mcp(commands).set_defaults(command=serve)
     return parser
 
@@ -219,4 +223,4 @@ def add_formula(parser: argparse.ArgumentParser, *, at: bool = True) -> None:
     parser.add_argument("--latex-input", action="store_true", help="the formula is LaTeX; a ∇ or ∂ gives --wrt")
     if not at:
         return
-    parser.add_argument("--at", metavar="POINT", help=f'values: "{EXAMPLE}", or a .npz or .json file')
+    parser.add_argument("--at", metavar="POINT", help=f'values: "{EXAMPLE}", or a .npz, .json, .csv or .parquet file')

@@ -86,6 +86,12 @@ class Compiled:
         """The names of the arguments; a dimension that no array shows may have to be given as well."""
         return (*self._variables, *self._functions)
 
+    @property
+    def dimensions(self) -> frozenset[str]:
+        """The names of sizes: one that no array shows is an argument too."""
+        shown = {n for v in self._variables.values() if v.type for d in v.type.dims for n in d.names}
+        return self._dims - shown
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.items, self.backend))
 

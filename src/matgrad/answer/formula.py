@@ -209,9 +209,10 @@ class Formula:
         return facts_of(self, [names] if isinstance(names, str) else names, of)
 
     def sizes_needed(self) -> frozenset[str]:
-        """Dimension names that occur in the formula."""
-        parts = [*(d for _, d in self.program.definitions), self.program.body]
-        return frozenset(n for part in parts for e in walk(part) if e.type for d in e.type.dims for n in d.names)
+        """Dimension names that occur in the formula: in the shape of a part, or as a number."""
+        parts = [e for part in (*(d for _, d in self.program.definitions), self.program.body) for e in walk(part)]
+        numbers = {e.value for e in parts if e.op == "name" and e.value in self.typed.dimensions}
+        return frozenset(numbers | {n for e in parts if e.type for d in e.type.dims for n in d.names})
 
     def node_of(self, expr: Expr) -> Node:
         """The graph of a part of the formula."""

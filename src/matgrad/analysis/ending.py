@@ -1,0 +1,79 @@
+"""What the Hessian says of the point where a method ended: a minimum, one of many, a saddle, or none."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from matgrad.analysis.problem import Problem, Stop
+from matgrad.errors import MatgradError
+
+Array = Any
+SMALL = 1e-10
+"""An eigenvalue below this, relative to the largest, counts as zero."""
+NEGATIVE = 1e-8
+"""One below minus this is negative."""
+LONG = 1e-2
+"""A Newton step that is this long, relative to the point, where the gradient is small: the minimum is elsewhere."""
+LOOKED_AT = 1000
+"""Length of the vector up to which eigenvalues are found."""
+
+
+class Bends(NamedTuple):
+    """The eigenvalues and eigenvectors of the Hessian in the entries that are free to move."""
+
+    values: Array
+    vectors: Array
+    free: Array
+
+    @property
+    def size(self) -> float:
+        return float(np.max(np.abs(self.values), initial=0.0))
+
+    def is_saddle(self) -> bool:
+        return bool(len(self.values) and self.values[0] < -NEGATIVE * self.size)
+
+
+def bends_at(problem: Problem, z: Array) -> Bends | None:
+    """How the formula curves at a point; None where that cannot be had, or is too large."""
+    if len(z) > LOOKED_AT:
+        return None
+    free = problem.free(z, problem.made.jac(z))
+    try:
+        matrix = problem.made.hess(z)[np.ix_(free, free)]
+    except MatgradError:
+        return None
+    if not free.any() or not np.all(np.isfinite(matrix)):
+        return None
+    values, vectors = np.linalg.eigh(matrix)
+    return Bends(values, vectors, free)
+
+
+def inspected(problem: Problem, z: Array, ending: Stop) -> Stop:
+    """The ending of a method that arrived, unless its point is a saddle, or the minimum is at infinity."""
+    bends = bends_at(problem, z)
+    if bends is None:
+        return ending
+    if bends.is_saddle():
+        return Stop(
+            f"stopped at a saddle point, no minimum: the Hessian has the eigenvalue {bends.values[0]:.3g}; try another "
+            "start, or method='newton' or 'trust-exact', which leave it",
+            status=4,
+        )
+    steep = bends.values > SMALL * bends.size
+    inward = bends.vectors.T @ problem.made.jac(z)[bends.free]
+    step = float(np.linalg.norm(inward[steep] / bends.values[steep]))
+    if step > LONG * (1 + np.linalg.norm(z)):
+        return Stop(
+            f"there seems to be no minimum: the gradient is small, but Newton's step is still {step:.3g} long, as "
+            "where the value falls for ever towards a limit; try bounds, or a penalty such as 0.01*norm2(x)^2",
+            status=3,
+        )
+    flat = int(np.sum(~steep))
+    if flat:
+        problem.notes.append(
+            f"the Hessian is singular here ({flat} of {len(bends.values)} eigenvalues are below {SMALL:g} of the "
+            "largest): other points may be as low, or the minimum at infinity"
+        )
+    return ending
