@@ -20,7 +20,7 @@ CANONICAL = [
 ]
 
 
-@pytest.mark.parametrize(("formula", "family", "response", "y"), CANONICAL, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("formula", "family", "response", "y"), CANONICAL, ids=[case[0] for case in CANONICAL])
 def test_at_a_canonical_link_it_is_the_hessian(formula: str, family: str, response: str, y: Any) -> None:
     found = fisher(formula + " + 0.5*c*norm2(w)^2", "w", where="c: positive")
     assert (found.family, found.response) == (family, response)
@@ -55,7 +55,7 @@ DRAWN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("formula", "over", "where", "draw"), DRAWN, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("formula", "over", "where", "draw"), DRAWN, ids=[case[0] for case in DRAWN])
 def test_it_is_the_mean_of_the_hessian_over_the_response(formula: str, over: list[str], where: str, draw: Any) -> None:
     from scipy.stats import norm
 
