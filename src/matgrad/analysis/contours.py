@@ -20,6 +20,8 @@ Array = Any
 FINE, COARSE, SECONDS = 81, 41, 3.0
 """Points along each side of the grid: as many as can be had in some seconds."""
 LEVELS = 14
+MOST_GROWTH = 3.0
+"""How much wider a picture may become to show all of the ellipse."""
 MARKED = 40
 """Steps of a path that have markers of their own."""
 
@@ -96,7 +98,7 @@ def plot_contours(
         raise DataError(f"the radius is a number above 0, not {radius!r}", hint="radius=1")
     here = flat.project(setting.point)[0]
     with settings():
-        figure = new_figure()
+        figure = new_figure(6.4, 5.2)
         axes = figure.add_subplot()
         window = ((here[0] - reach, here[0] + reach), (here[1] - reach, here[1] + reach))
         _contours(axes, setting, flat, window)
@@ -163,10 +165,12 @@ def _track(setting: Setting, label: str, history: Any) -> Array:
 def _drawn(
     setting: Setting, flat: Plane, tracks: Mapping[str, Array], start: Setting | None, units: Mapping[str, str] | None
 ) -> Any:
-    figure = new_figure()
+    figure = new_figure(6.4, 5.6)
     axes = figure.add_subplot()
     seen = {label: flat.project(track) for label, track in tracks.items()}
     window = _window(list(seen.values()), alike=flat.alike)
+    if start is not None:
+        window = _with_ellipse(window, start, flat)
     _contours(axes, setting, flat, window)
     if start is not None:
         _model(axes, start, flat, window, through=None, where="at the start")
@@ -197,11 +201,34 @@ def _window(tracks: Sequence[Array], *, alike: bool) -> _Window:
     reach = 2.5 * np.maximum(half, half.max() if alike else 1e-3 * half.max()) + 1e-8 * (1 + np.abs(middle).max())
     points = np.concatenate([*tracks, ends])
     near = points[np.all(np.abs(points - middle) <= reach, axis=1)]
-    low, high = near.min(0), near.max(0)
-    middle, half = (low + high) / 2, (high - low) / 2 * 1.2
+    return _framed(near.min(0), near.max(0), 1.2, alike=alike)
+
+
+def _framed(low: Array, high: Array, margin: float, *, alike: bool) -> _Window:
+    """A window around a box; nearly square if both axes measure alike."""
+    middle, half = (low + high) / 2, (high - low) / 2 * margin
     half = np.maximum(half, 0.8 * half.max()) if alike else np.where(half > 0, half, half.max())
     half[half == 0] = 1.0
     return (middle[0] - half[0], middle[0] + half[0]), (middle[1] - half[1], middle[1] + half[1])
+
+
+def _with_ellipse(window: _Window, setting: Setting, flat: Plane) -> _Window:
+    """The window with all of the quadratic model's ellipse, unless that is much larger."""
+    gradient, hessian = _in_plane(setting, flat)
+    if np.linalg.eigvalsh(hessian)[0] <= 0:
+        return window
+    inverse = np.linalg.inv(hessian)
+    centre = flat.project(setting.point)[0] - inverse @ gradient
+    half = np.sqrt(np.diag(inverse) * (gradient @ inverse @ gradient)) * 1.05
+    found = [(min(low, c - r), max(high, c + r)) for (low, high), c, r in zip(window, centre, half, strict=True)]
+    grown = max((after[1] - after[0]) / (now[1] - now[0]) for after, now in zip(found, window, strict=True))
+    low, high = np.array(found).T
+    return _framed(low, high, 1.0, alike=flat.alike) if grown <= MOST_GROWTH else window
+
+
+def _in_plane(setting: Setting, flat: Plane) -> tuple[Array, Array]:
+    """The gradient and the Hessian at the setting's point along the directions of a plane."""
+    return setting.jacobian[0] @ flat.basis, flat.basis.T @ setting.hessians[0] @ flat.basis
 
 
 def _grid(setting: Setting, flat: Plane, window: _Window) -> tuple[Array, Array, Array]:
@@ -255,7 +282,7 @@ def _levels(values: Array) -> Array:
 def _model(axes: Any, setting: Setting, flat: Plane, window: _Window, through: float | None, where: str) -> None:
     """A level line of the quadratic model at the setting's point, in the plane: an ellipse where it has a minimum."""
     here = flat.project(setting.point)[0]
-    gradient, hessian = setting.jacobian[0] @ flat.basis, flat.basis.T @ setting.hessians[0] @ flat.basis
+    gradient, hessian = _in_plane(setting, flat)
     s, t = np.linspace(*window[0], 201), np.linspace(*window[1], 201)
     moves = np.stack(np.meshgrid(s - here[0], t - here[1]), axis=-1)
     change = moves @ gradient + 0.5 * np.einsum("...i,ij,...j", moves, hessian, moves)
