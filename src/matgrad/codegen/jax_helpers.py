@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matgrad.functions import CARDS
+from matgrad.functions import CARDS, CODE_ONLY
 
 _LU = '''\
 class lu:
@@ -20,6 +20,10 @@ class lu:
     def det(self):
         swaps = jnp.count_nonzero(self._lu[1] != jnp.arange(self._lu[1].shape[0]))
         return jnp.prod(jnp.diagonal(self._lu[0])) * jnp.where(swaps % 2, -1, 1)
+
+    def sign(self):
+        swaps = jnp.count_nonzero(self._lu[1] != jnp.arange(self._lu[1].shape[0]))
+        return jnp.prod(jnp.sign(jnp.diagonal(self._lu[0]))) * jnp.where(swaps % 2, -1, 1)
 
     def logdet(self):
         return jnp.sum(jnp.log(jnp.abs(jnp.diagonal(self._lu[0]))))
@@ -44,6 +48,9 @@ class cholesky:
     def det(self):
         return self._either(lambda: jnp.prod(jnp.diagonal(self._c)) ** 2, lambda f: f.det())
 
+    def sign(self):
+        return self._either(lambda: jnp.ones((), self._c.dtype), lambda f: f.sign())
+
     def logdet(self):
         return self._either(lambda: 2 * jnp.sum(jnp.log(jnp.diagonal(self._c))), lambda f: f.logdet())
 '''
@@ -62,6 +69,9 @@ class {name}:
 
     def det(self):
         return jnp.prod(jnp.diagonal(self._a))
+
+    def sign(self):
+        return jnp.prod(jnp.sign(jnp.diagonal(self._a)))
 
     def logdet(self):
         return jnp.sum(jnp.log(jnp.abs(jnp.diagonal(self._a))))
@@ -87,6 +97,13 @@ def over(x, norm):
     """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
     return jnp.where(norm == 0, 0, x) / jnp.where(norm == 0, 1, norm)
 '''
+_SAFE_NORM = '''\
+def safe_norm(x, axis=None):
+    """The root of the sum of squares, which neither overflows nor underflows."""
+    scale = jnp.max(jnp.abs(x), axis=axis, keepdims=True, initial=0)
+    scale = jnp.where((scale > 0) & (scale < jnp.inf), scale, 1.0)
+    return jnp.squeeze(scale, axis=axis) * jnp.sqrt(jnp.sum((x / scale) ** 2, axis=axis))
+'''
 
 HELPERS = {
     "lu": _LU,
@@ -96,5 +113,6 @@ HELPERS = {
     "upper": _TRIANGULAR.format(name="upper", lower=False),
     "matrix_power": _POWER,
     "over": _OVER,
-    **{name: known.helper.replace("np.", "jnp.") for name, known in CARDS.items() if known.helper},
+    **{name: known.helper.replace("np.", "jnp.") for name, known in {**CARDS, **CODE_ONLY}.items() if known.helper},
+    "safe_norm": _SAFE_NORM,
 }

@@ -8,6 +8,7 @@ from matgrad.codegen.emit import Body
 from matgrad.codegen.jax_helpers import HELPERS
 from matgrad.codegen.numpy_target import NumPy, times
 from matgrad.codegen.python_text import ATOM, Code, binary, call, suffixed, transposed
+from matgrad.functions import card_in_code
 from matgrad.planning.steps import Step
 
 
@@ -42,6 +43,13 @@ class Jax(NumPy):
 
     def _add_diagonal(self, step: Step, args: list[Code], body: Body) -> Code:
         return self._plus_diagonal(step, args, body)
+
+    def _reduce(self, step: Step, args: list[Code], body: Body) -> Code:
+        name, count = step.param
+        known = card_in_code(name)
+        assert known is not None
+        axes = tuple(range(-count, 0))
+        return self._template(known.numpy, args, body, str(axes[0] if count == 1 else axes))
 
     def _place(self, step: Step, args: list[Code], body: Body) -> Code:
         zeros = self._zeros_text(step, body)

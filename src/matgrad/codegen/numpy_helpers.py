@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matgrad.functions import CARDS
+from matgrad.functions import CARDS, CODE_ONLY
 
 _LU = '''\
 class lu:
@@ -29,6 +29,10 @@ class lu:
         swaps = np.count_nonzero(self._pivots != np.arange(len(self._pivots)))
         return np.prod(np.diagonal(self._lu)) * (-1) ** swaps
 
+    def sign(self):
+        swaps = np.count_nonzero(self._pivots != np.arange(len(self._pivots)))
+        return np.prod(np.sign(np.diagonal(self._lu))) * (-1) ** swaps
+
     def logdet(self):
         with np.errstate(divide="ignore"):
             return np.sum(np.log(np.abs(np.diagonal(self._lu))))
@@ -49,6 +53,9 @@ class _cholesky:
 
     def det(self):
         return np.prod(np.diagonal(self._c)) ** 2
+
+    def sign(self):
+        return 1.0
 
     def logdet(self):
         return 2 * np.sum(np.log(np.diagonal(self._c)))
@@ -88,6 +95,9 @@ class {name}:
     def det(self):
         return np.prod(np.diagonal(self._a))
 
+    def sign(self):
+        return np.prod(np.sign(np.diagonal(self._a)))
+
     def logdet(self):
         return np.sum(np.log(np.abs(np.diagonal(self._a))))
 '''
@@ -113,5 +123,5 @@ HELPERS = {
     "upper": _TRIANGULAR.format(name="upper", lower=False),
     "whole": _WHOLE,
     "over": _OVER,
-    **{name: known.helper for name, known in CARDS.items() if known.helper},
+    **{name: known.helper for name, known in {**CARDS, **CODE_ONLY}.items() if known.helper},
 }

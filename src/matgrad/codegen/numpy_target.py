@@ -24,7 +24,7 @@ from matgrad.codegen.python_text import (
 )
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
-from matgrad.functions import card
+from matgrad.functions import card_in_code
 from matgrad.planning.steps import Step
 
 FRESH = {
@@ -263,7 +263,7 @@ class NumPy:
     def _map(self, step: Step, args: list[Code], body: Body) -> Code:
         if step.param == "pow":
             return Code(f"{args[0].at_least(ATOM)} ** {args[1].at_least(NEG)}", POW, 1 + max(a.depth for a in args))
-        known = card(step.param)
+        known = card_in_code(step.param)
         assert known is not None
         text = known.numpy_pair if len(args) == 2 and known.numpy_pair else known.numpy
         code = self._template(text, args, body, None)
@@ -359,7 +359,7 @@ class NumPy:
 
     def _reduce(self, step: Step, args: list[Code], body: Body) -> Code:
         name, count = step.param
-        known = card(name)
+        known = card_in_code(name)
         assert known is not None
         order = len(step.args[0].shape)
         axis = None if count == order else "-1" if count == 1 else str(tuple(range(-count, 0)))
@@ -422,6 +422,11 @@ class NumPy:
         if self._shared(step.args[0], body):
             return Code(f"{args[0].at_least(ATOM)}.logdet()", ATOM, args[0].depth)
         return suffixed(call(f"{self.np}.linalg.slogdet", args[0]), "[1]")
+
+    def _detsign(self, step: Step, args: list[Code], body: Body) -> Code:
+        if self._shared(step.args[0], body):
+            return Code(f"{args[0].at_least(ATOM)}.sign()", ATOM, args[0].depth)
+        return suffixed(call(f"{self.np}.linalg.slogdet", args[0]), "[0]")
 
     def _adj(self, step: Step, args: list[Code], body: Body) -> Code:
         return call("adj", args[0])

@@ -21,6 +21,11 @@ class lu:
         places = torch.arange(1, len(self._pivots) + 1, device=self._pivots.device)
         return torch.prod(torch.diagonal(self._lu)) * (1 - 2 * (torch.sum(self._pivots != places) % 2))
 
+    def sign(self):
+        places = torch.arange(1, len(self._pivots) + 1, device=self._pivots.device)
+        odd = torch.sum(self._pivots != places) % 2
+        return torch.prod(torch.sign(torch.diagonal(self._lu))) * (1 - 2 * odd)
+
     def logdet(self):
         return torch.sum(torch.log(torch.abs(torch.diagonal(self._lu))))
 '''
@@ -48,6 +53,9 @@ class _cholesky:
     def det(self):
         return torch.prod(torch.diagonal(self._c)) ** 2
 
+    def sign(self):
+        return 1.0
+
     def logdet(self):
         return 2 * torch.sum(torch.log(torch.diagonal(self._c)))
 '''
@@ -74,6 +82,9 @@ class {name}:
 
     def det(self):
         return torch.prod(torch.diagonal(self._a))
+
+    def sign(self):
+        return torch.prod(torch.sign(torch.diagonal(self._a)))
 
     def logdet(self):
         return torch.sum(torch.log(torch.abs(torch.diagonal(self._a))))
@@ -106,6 +117,40 @@ _SOFTMAX = """\
 def softmax(x, axis):
     return torch.exp(x - torch.logsumexp(x, axis, keepdim=True))
 """
+_LOG1MEXP = '''\
+def log1mexp(x):
+    """log(1 - exp(x)) for x < 0."""
+    return torch.where(x > -0.6931471805599453, torch.log(-torch.expm1(x)), torch.log1p(-torch.exp(x)))
+'''
+_LOG1P_SQUARE = '''\
+def log1p_square(x):
+    """log(1 + x^2)."""
+    return torch.where(torch.abs(x) < 1e100, torch.log1p(x * x), 2 * torch.log(torch.abs(x)))
+'''
+_LOG_COSH = '''\
+def log_cosh(x):
+    """log(cosh(x))."""
+    a = torch.abs(x)
+    far = a + torch.log1p(torch.exp(-2 * a)) - 0.6931471805599453
+    return torch.where(a < 1, torch.log1p(2 * torch.sinh(a / 2) ** 2), far)
+'''
+_LOG_SOFTMAX = '''\
+def log_softmax(x, axis):
+    """log(softmax(x)), to the last digit for the largest entry too."""
+    flat = x if isinstance(axis, int) else x.reshape(*x.shape[: x.ndim - len(axis)], -1)
+    z = flat - torch.amax(flat, -1, keepdim=True)
+    top = torch.arange(z.shape[-1], device=z.device) == torch.argmax(z, -1, keepdim=True)
+    others = torch.sum(torch.where(top, torch.zeros_like(z), torch.exp(z)), -1, keepdim=True)
+    return (z - torch.log1p(others)).reshape(x.shape)
+'''
+_SAFE_NORM = '''\
+def safe_norm(x, axis):
+    """The root of the sum of squares, which neither overflows nor underflows."""
+    flat = x if isinstance(axis, int) else x.reshape(*x.shape[: x.ndim - len(axis)], -1)
+    scale = torch.amax(torch.abs(flat), -1, keepdim=True) if flat.shape[-1] else flat.new_ones(())
+    scale = torch.where((scale > 0) & (scale < torch.inf), scale, torch.ones_like(scale))
+    return torch.sqrt(torch.sum((flat / scale) ** 2, -1)) * (scale[..., 0] if scale.ndim else scale)
+'''
 
 HELPERS = {
     "lu": _LU,
@@ -118,6 +163,11 @@ HELPERS = {
     "over": _OVER,
     "adj": _ADJ,
     "softmax": _SOFTMAX,
+    "log1mexp": _LOG1MEXP,
+    "log1p_square": _LOG1P_SQUARE,
+    "log_cosh": _LOG_COSH,
+    "log_softmax": _LOG_SOFTMAX,
+    "safe_norm": _SAFE_NORM,
     "argmax": _TIES.format(name="argmax", of="amax"),
     "argmin": _TIES.format(name="argmin", of="amin"),
 }
@@ -130,6 +180,9 @@ SPELLED = {
     "erf": "torch.erf(#1)",
     "normcdf": "torch.special.ndtr(#1)",
     "gelu": "#1*torch.special.ndtr(#1)",
+    "log_normcdf": "torch.special.log_ndtr(#1)",
+    "log_softmax": "log_softmax(#1, #axis)",
+    "safe_norm": "safe_norm(#1, #axis)",
     "logsumexp": "torch.logsumexp(#1, #axis)",
     "softmax": "softmax(#1, #axis)",
     "max": "torch.amax(#1, #axis)",

@@ -104,8 +104,6 @@ class Network:
 
     def contracted(self) -> Value:
         self._constants()
-        if self.setting.subgradient:
-            self._over_norms()
         self._scalars()
         self._count_free_labels()
         if not self.operands:
@@ -240,23 +238,6 @@ class Network:
         ones = self.plan.step("expand", (self.plan.number(1),), None, constant.step.shape)
         self.operands.append(constant._replace(step=self.plan.step("mask", (ones,), (name, (0, 1)), ones.shape)))
 
-    # -- norms
-
-    def _over_norms(self) -> None:
-        """x/norm2(x) is one operation, so that it can be 0 at 0."""
-        for norm in [o for o in self.operands if o.step.op == "power" and o.step.param == Fraction(-1, 2)]:
-            of = _squared(norm.step.args[0])
-            i = next(
-                (i for i, o in enumerate(self.operands) if o.step is of and set(norm.labels) <= set(o.labels)), None
-            )
-            if i is not None:
-                x = self.operands[i]
-                root = self.plan.power(norm.step.args[0], Fraction(1, 2))
-                below = self.plan.aligned(root, norm.labels, x.labels)
-                over = self.plan.step("over", (x.step, below), None, x.step.shape)
-                self.operands[i] = Operand(over, x.labels)
-                self.operands.remove(norm)
-
     # -- products
 
     def _product(self) -> tuple[Step, Labels]:
@@ -358,15 +339,6 @@ class Network:
         shapes = [tuple(self.setting.size(self.sizes[x]) for x in o.labels) for o in operands]
         path, _ = opt_einsum.contract_path(f"{inputs}->{output}", *shapes, shapes=True, optimize="auto")
         return [tuple(pair) for pair in path]
-
-
-def _squared(step: Step) -> Step | None:
-    """x, where the step is a sum of squares of x."""
-    if step.op == "inner" and step.args[0] is step.args[1]:
-        return step.args[0]
-    if step.op == "sum" and step.args[0].op == "power" and step.args[0].param == 2:
-        return step.args[0].args[0]
-    return None
 
 
 def _product_of(dims: Sequence[Dim]) -> Dim:

@@ -11,6 +11,7 @@ from matgrad.dims import Dim
 from matgrad.errors import NotSupported
 from matgrad.planning.contraction import Factor, Network, dense
 from matgrad.planning.setting import Setting
+from matgrad.planning.stable import stabilised
 from matgrad.planning.steps import Shape, Step, broadcast
 from matgrad.planning.values import Value, labelled
 from matgrad.tensor import builders as b
@@ -30,6 +31,7 @@ class Planner:
 
     def outputs(self, roots: Sequence[Node]) -> list[Step]:
         """The steps of whole arrays for the roots."""
+        roots = [stabilised(root) for root in roots]
         self._all = set(topological(*roots))
         self._parents = Counter(child for node in self._all for child in node.children) + Counter(roots)
         return [dense(self.plan, self.value(root), root.shape) for root in roots]
@@ -87,7 +89,10 @@ class Planner:
         shape: Shape = ()
         for step in steps:
             shape = broadcast(shape, step.shape)
-        if node.function == "function":
+        if node.function == "ratio":
+            over = self.setting.subgradient and _is_norm(steps[1])
+            step = self.plan.step("over" if over else "div", steps, None, shape)
+        elif node.function == "function":
             step = self.plan.step("call", steps, node.parameter, shape)
         else:
             step = self.plan.step("map", steps, node.function, shape)
@@ -214,7 +219,7 @@ class Planner:
             return labelled(
                 self.plan.step("reduce", (self.dense(node.arg),), (node.function, node.parameter), node.shape)
             )
-        if node.function in ("inv", "det", "logdet"):
+        if node.function in ("inv", "det", "logdet", "detsign"):
             op = {"inv": "inverse"}.get(node.function, node.function)
             return labelled(self.plan.step(op, (self.factor(node.arg),), None, node.shape))
         if node.function == "adj":
@@ -235,6 +240,13 @@ class Planner:
     def _matrix_power(self, node: MatrixPower) -> Value:
         args = (self.dense(node.base), self.dense(node.exponent))
         return labelled(self.plan.step("matrix_power", args, None, node.shape))
+
+
+def _is_norm(step: Step) -> bool:
+    """Whether a divisor is the norm of an array, which is 0 only where the array is."""
+    while step.op in ("view", "expand"):
+        step = step.args[0]
+    return step.op == "reduce" and step.param[0] == "safe_norm"
 
 
 def _begins(part: Dim | tuple[Dim, Dim] | None) -> bool:
