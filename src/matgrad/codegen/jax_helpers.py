@@ -116,3 +116,9 @@ HELPERS = {
     **{name: known.helper.replace("np.", "jnp.") for name, known in {**CARDS, **CODE_ONLY}.items() if known.helper},
     "safe_norm": _SAFE_NORM,
 }
+
+SPELLED = {
+    "softmax": "jax.nn.softmax(#1, axis=#axis)",
+    "logsumexp": "jax.scipy.special.logsumexp(#1, axis=#axis)",
+}
+"""Reductions that JAX has."""

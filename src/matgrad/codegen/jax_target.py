@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matgrad.codegen.emit import Body
-from matgrad.codegen.jax_helpers import HELPERS
+from matgrad.codegen.jax_helpers import HELPERS, SPELLED
 from matgrad.codegen.numpy_target import NumPy, times
 from matgrad.codegen.python_text import ATOM, Code, binary, call, suffixed, transposed
 from matgrad.functions import card_in_code
@@ -29,7 +29,6 @@ class Jax(NumPy):
         return code
 
     def _translated(self, text: str) -> str:
-        text = text.replace("scipy.special.softmax", "jax.nn.softmax")
         return text.replace("scipy.special.", "jax.scipy.special.").replace("np.", "jnp.")
 
     def _plain_map(self, code: Code) -> Code:
@@ -49,7 +48,8 @@ class Jax(NumPy):
         known = card_in_code(name)
         assert known is not None
         axes = tuple(range(-count, 0))
-        return self._template(known.numpy, args, body, str(axes[0] if count == 1 else axes))
+        axis = str(axes[0] if count == 1 else axes)
+        return self._template(SPELLED.get(name, known.numpy), args, body, axis)
 
     def _place(self, step: Step, args: list[Code], body: Body) -> Code:
         zeros = self._zeros_text(step, body)
@@ -70,6 +70,10 @@ class Jax(NumPy):
 
     def _permuted(self, code: Code, order: Sequence[int]) -> Code:
         return call("jnp.transpose", code, f"({', '.join(map(str, order))})")
+
+    def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
+        """Products of entries: XLA prefers broadcasting for matrices, and einsum for more axes."""
+        return self._broadcast(step, args) if len(step.shape) == 2 else self._subscripted(step.param, args)
 
     def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
         if len(step.args[0].shape) == 1:

@@ -370,8 +370,20 @@ class NumPy:
     def _matmul(self, step: Step, args: list[Code], body: Body) -> Code:
         return binary(args[0], "@", args[1])
 
-    def _outer(self, step: Step, args: list[Code], body: Body) -> Code:
-        return call(f"{self.np}.outer", *args)
+    def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
+        """Products of entries by einsum: broadcasting along the last axis is slow in NumPy."""
+        return self._subscripted(step.param, args)
+
+    def _broadcast(self, step: Step, args: list[Code]) -> Code:
+        """A product of entries that makes a matrix, with axes added for broadcasting."""
+        *inside, out = step.param
+        codes = []
+        for code, labels in zip(args, inside, strict=True):
+            if len(labels) == 2:
+                codes.append(code if labels == out else transposed(code))
+            else:
+                codes.append(suffixed(code, "[:, None]") if labels[0] == out[0] else code)
+        return binary(codes[0], "*", codes[1])
 
     def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
         if len(step.args[0].shape) == 1:

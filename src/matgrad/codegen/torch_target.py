@@ -122,6 +122,9 @@ class Torch(NumPy):
 
     # -- products
 
+    def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
+        return self._broadcast(step, args) if len(step.shape) == 2 else self._subscripted(step.param, args)
+
     def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
         if len(step.args[0].shape) == 1:
             return binary(args[0], "@", args[1])

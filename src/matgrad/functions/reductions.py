@@ -11,15 +11,31 @@ WITHIN = {None: ("*->*",), 1: ("ij->ij",), 2: ("ij->ij",)}
 
 _UNIQUE = "the maximum is unique"
 
+_LOGSUMEXP = '''\
+def logsumexp(x, axis=None):
+    """log(sum(exp(x))), to the last digit where one entry is all of it too."""
+    x = np.reshape(x, -1) if axis is None else x
+    axis = -1 if axis is None else axis
+    top = np.max(x, axis=axis, keepdims=True)
+    others = np.exp(x - np.where(np.isfinite(top), top, 0))
+    np.put_along_axis(others, np.argmax(x, axis=axis, keepdims=True), 0, axis)
+    top = np.squeeze(top, axis=axis)
+    return np.where(np.isfinite(top), top + np.log1p(np.sum(others, axis=axis)), top)[()]
+'''
+_SOFTMAX = """\
+def softmax(x, axis=None):
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+"""
 LOGSUMEXP = Card(
     "logsumexp", "reduction", OVER, "the chain rule on log(sum(exp(x)))",
-    lambda np, x, axis=None: numeric.logsumexp(np, x, axis), "scipy.special.logsumexp(#1, axis=#axis)", scipy=True,
+    lambda np, x, axis=None: numeric.logsumexp(np, x, axis), "logsumexp(#1, axis=#axis)", helper=_LOGSUMEXP,
     differential="sum(softmax(x).*dx)", latex=r"\operatorname{logsumexp}",
     laws=("logsumexp(x) = log(sum(exp(x)))",), facts={"of a scalar": "x", "convex on": "all", "increasing on": "all"},
 )  # fmt: skip
 SOFTMAX = Card(
     "softmax", "reduction", WITHIN, "the quotient rule on exp(x)/sum(exp(x))",
-    lambda np, x, axis=None: numeric.softmax(np, x, axis), "scipy.special.softmax(#1, axis=#axis)", scipy=True,
+    lambda np, x, axis=None: numeric.softmax(np, x, axis), "softmax(#1, axis=#axis)", helper=_SOFTMAX,
     differential="softmax(x).*dx - softmax(x)*sum(softmax(x).*dx)", latex=r"\operatorname{softmax}",
     laws=("softmax(x) = exp(x - logsumexp(x))",),
     facts={"of a scalar": "1", "range": "positive", "bounded": "1"},

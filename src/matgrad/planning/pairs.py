@@ -36,19 +36,15 @@ def contract(plan: Plan, a: Array, b: Array, wanted: Collection[int], out: Label
 
 def _entrywise(plan: Plan, a: Array, b: Array, out: Labels) -> Array:
     """Nothing is summed: entry by entry, or an outer product."""
-    if len(a[1]) == len(b[1]) == 1 and a[1] != b[1]:
-        if out.index(a[1][0]) > out.index(b[1][0]) if {*a[1], *b[1]} <= set(out) else False:
-            a, b = b, a
-        return plan.step("outer", (a[0], b[0]), None, a[0].shape + b[0].shape), a[1] + b[1]
     if len(b[1]) > len(a[1]):
         a, b = b, a
     rest = tuple(x for x in b[1] if x not in a[1])
     labels = a[1] + rest
-    if set(labels) == set(out):
-        labels = out
-    elif rest and set(labels) <= set(out):
+    if set(labels) <= set(out):
         labels = tuple(x for x in out if x in labels)
-    return plan.mul(plan.aligned(*a, labels), plan.aligned(*b, labels)), labels
+    if not b[1] or b[1] == labels[len(labels) - len(b[1]) :] or set(a[1]) == set(b[1]):
+        return plan.mul(plan.aligned(*a, labels), plan.aligned(*b, labels)), labels
+    return plan.spread(a, b, labels), labels
 
 
 def _solved(plan: Plan, a: Array, b: Array, summed: int) -> Array | None:

@@ -10,6 +10,7 @@ from typing import Any
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
 from matgrad.planning.contraction import Factor, Network, dense
+from matgrad.planning.finish import finished
 from matgrad.planning.setting import Setting
 from matgrad.planning.stable import stabilised
 from matgrad.planning.steps import Shape, Step, broadcast
@@ -17,6 +18,7 @@ from matgrad.planning.values import Value, labelled
 from matgrad.tensor import builders as b
 from matgrad.tensor.facts import Fact, spd
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol, topological
+from matgrad.tensor.rebuild import rebuild
 
 
 class Planner:
@@ -31,10 +33,10 @@ class Planner:
 
     def outputs(self, roots: Sequence[Node]) -> list[Step]:
         """The steps of whole arrays for the roots."""
-        roots = [stabilised(root) for root in roots]
+        roots = [stabilised(_known_symmetric(root)) for root in roots]
         self._all = set(topological(*roots))
         self._parents = Counter(child for node in self._all for child in node.children) + Counter(roots)
-        return [dense(self.plan, self.value(root), root.shape) for root in roots]
+        return finished(self.plan, [dense(self.plan, self.value(root), root.shape) for root in roots])
 
     def call(self, names: Mapping[str, Node]) -> None:
         """Give the arrays of nodes their names, as far as they are planned."""
@@ -240,6 +242,15 @@ class Planner:
     def _matrix_power(self, node: MatrixPower) -> Value:
         args = (self.dense(node.base), self.dense(node.exponent))
         return labelled(self.plan.step("matrix_power", args, None, node.shape))
+
+
+def _known_symmetric(root: Node) -> Node:
+    """Named intermediates that are symmetric by their values, replaced by these, so that it is seen."""
+    found: dict[Node, Node] = {}
+    for node in topological(root):
+        if isinstance(node, Named) and b.is_symmetric(node.value):
+            found[node] = node.value
+    return rebuild(root, found) if found else root
 
 
 def _is_norm(step: Step) -> bool:

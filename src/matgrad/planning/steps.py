@@ -9,7 +9,7 @@ all other shapes are symbolic. Operations:
     map power                                  functions of entries
     linear mul div                             sums with rational coefficients, products, quotients of entries
     sum reduce                                 over axes; ``reduce`` is softmax, max, … over the last ones
-    matmul outer inner tensordot einsum        products of two
+    spread matmul inner tensordot einsum       products of two; ``spread`` sums nothing
     gram                                       Z'·Z over the first axes of Z: symmetric
     index slice place reshape mask diagonal    parts of arrays, arrays in parts of others
     expand embed add_diagonal                  to a larger shape, onto a diagonal
@@ -27,6 +27,7 @@ from matgrad.dims import ONE, Dim
 
 Shape = tuple[Dim, ...]
 Axes = tuple[int | None, ...]
+Labels = tuple[int, ...]
 
 
 class Step:
@@ -125,6 +126,15 @@ class Plan:
         if b.op == "number":
             a, b = b, a
         return self.step("mul", (a, b), None, broadcast(a.shape, b.shape))
+
+    def spread(self, a: tuple[Step, Labels], b: tuple[Step, Labels], out: Labels) -> Step:
+        """a·b entry by entry, where each has axes that the other has not; 1/y divides."""
+        if self._below(a[0]) is not None or self._below(b[0]) is not None:
+            return self.mul(self.aligned(*a, out), self.aligned(*b, out))
+        number = {x: i for i, x in enumerate(out)}
+        pattern = tuple(tuple(number[x] for x in labels) for labels in (a[1], b[1], out))
+        sizes = {x: d for step, labels in (a, b) for x, d in zip(labels, step.shape, strict=True)}
+        return self.step("spread", (a[0], b[0]), pattern, tuple(sizes[x] for x in out))
 
     def div(self, a: Step, b: Step) -> Step:
         if b.op == "number" and b.param == 1:
