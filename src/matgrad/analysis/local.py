@@ -26,7 +26,7 @@ class Local:
     are those of the matrices, and the eigenvalues those of the Hessian as a map on symmetric matrices.
 
     >>> here = Local(Formula("tr(S*S)", "S: symmetric(2)"), ["S"], {"S": [[1.0, 2.0], [2.0, 0.0]]})
-    >>> here.hessian.tolist()
+    >>> here.hessian.round(12).tolist()
     [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 2.0]]
     """
 
