@@ -42,7 +42,8 @@ def _entrywise(plan: Plan, a: Array, b: Array, out: Labels) -> Array:
     labels = a[1] + rest
     if set(labels) <= set(out):
         labels = tuple(x for x in out if x in labels)
-    if not b[1] or b[1] == labels[len(labels) - len(b[1]) :] or set(a[1]) == set(b[1]):
+    rows = set(a[1]) == set(labels) and b[1] == labels[len(labels) - len(b[1]) :]
+    if not b[1] or rows or set(a[1]) == set(b[1]):
         return plan.mul(plan.aligned(*a, labels), plan.aligned(*b, labels)), labels
     return plan.spread(a, b, labels), labels
 
