@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +18,8 @@ from random_formulas import arrays_of, printable, variables_of, where_of
 import matgrad
 from matgrad import check_answer
 from matgrad.diagnosing import trees
-from matgrad.formula.syntax import Expr
+from matgrad.diagnosing.testing import Bench
+from matgrad.formula.syntax import Expr, walk
 from matgrad.formula.text import to_text
 
 CASES = {case["id"]: case for case in load_cases()}
@@ -81,6 +84,21 @@ def test_answers_that_students_give(row: dict[str, Any]) -> None:
     assert len(verdict.also) <= 2
     again = check_answer(row["formula"], row["wrt"], verdict.correction, **options)
     assert again.correct is True, verdict.correction
+
+
+def test_no_verdict_depends_on_how_fast_the_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be tried is counted: on a busy machine kinds of mistakes were not found."""
+    monkeypatch.setattr(time, "process_time", itertools.count(0, 10).__next__)
+    assert check_answer("x'*A*x", "x", "A*x").kind == "missing-symmetric-term"
+    assert check_answer("log(1 + exp(w'*x))", "w", "sigmoid(w'*x)").kind == "forgot-chain-rule-factor"
+
+
+def test_what_is_tried_for_a_long_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr(Bench, "values_of", lambda *args: tried.append(args[1]))
+    long = "+".join(f"A{i}*x" for i in range(20))
+    assert check_answer(f"x'*({long})", "x", long).correct is False
+    assert sum(1 for tree in tried for _ in walk(tree)) < 30_000
 
 
 def _random_cases() -> list[tuple[str, str]]:

@@ -9,13 +9,11 @@
 
 from __future__ import annotations
 
-import time
-
 from matgrad.answer.derivative import Derivative
 from matgrad.checking.sampling import Subject
 from matgrad.deciding.equality import equal, folds
 from matgrad.diagnosing import trees
-from matgrad.diagnosing.faults import Fault, Wrong
+from matgrad.diagnosing.faults import Allowance, Fault, Wrong
 from matgrad.diagnosing.lessons import Lesson
 from matgrad.diagnosing.reading import Answer, other_layouts, read_answer, same_type
 from matgrad.diagnosing.repairs import DIAGNOSES
@@ -31,14 +29,13 @@ MOST_OTHERS = 2
 
 def verdict_on(derivative: Derivative, answer: str) -> Verdict:
     """What is to be said of an answer, given the derivative."""
-    start = time.process_time()
     subjects = [Subject(v.name, v.type, frozenset(v.traits)) for v in derivative.formula.typed.variables.values()]
     bench = Bench(derivative.formula.typed, derivative.expr, subjects)
     given = read_answer(answer, derivative)
-    return _judged(derivative, bench, given, start)
+    return _judged(derivative, bench, given)
 
 
-def _judged(derivative: Derivative, bench: Bench, given: Answer, start: float) -> Verdict:
+def _judged(derivative: Derivative, bench: Bench, given: Answer) -> Verdict:
     truth = derivative.expr
     if given.typed is not None and same_type(given.typed, truth):
         same = _same_form(derivative, bench, given.typed) or bench.equals(given.typed)
@@ -49,7 +46,7 @@ def _judged(derivative: Derivative, bench: Bench, given: Answer, start: float) -
         symmetrised = _symmetrised(derivative, bench, given.typed)
         if symmetrised is not None:
             return symmetrised
-    wrong = _wrong(derivative, bench, given, start)
+    wrong = _wrong(derivative, bench, given)
     faults = _faults(derivative, wrong, given)
     chosen = faults[0] if faults else Fault("unknown")
     if chosen.unit and chosen.part is not None:
@@ -119,12 +116,12 @@ def _symmetrised(derivative: Derivative, bench: Bench, typed: Expr) -> Verdict |
     return Verdict(True, "unusual-form", message, derivative.text)
 
 
-def _wrong(derivative: Derivative, bench: Bench, given: Answer, start: float) -> Wrong:
+def _wrong(derivative: Derivative, bench: Bench, given: Answer) -> Wrong:
     values = None if given.typed is None else bench.values(given.typed)
     scalar = not derivative.formula.node.shape
     truth = derivative.expr
     square = scalar and truth.kind == MATRIX and truth.dims[0] == truth.dims[1] and derivative.order == 1
-    return Wrong(bench, given.tree, given.typed, values, square, start, derivative.wrt[-1])
+    return Wrong(bench, given.tree, given.typed, values, square, Allowance(), derivative.wrt[-1])
 
 
 def _faults(derivative: Derivative, wrong: Wrong, given: Answer) -> list[Fault]:

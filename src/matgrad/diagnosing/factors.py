@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
@@ -27,7 +26,7 @@ def forgotten_factor(wrong: Wrong) -> Fault | None:
 
 def _lacking(wrong: Wrong) -> Fault | None:
     """A factor of the truth without which it is the answer; or one of the parts of the truth by which they differ."""
-    stop = wrong.deadline()
+    wrong.allowance.begin()
     for part, tree in _dropped(wrong.bench.truth):
         if wrong.values is None:
             same = tree == wrong.tree
@@ -35,7 +34,7 @@ def _lacking(wrong: Wrong) -> Fault | None:
             same = wrong.bench.matches(wrong.bench.values_of(tree), wrong.values)
         if same:
             return Fault("forgot-chain-rule-factor", part)
-        if time.process_time() > stop:
+        if not wrong.allowance.spend(tree):
             break
     return _by_ratio(wrong) or _by_multiplying(wrong) or _by_inserting(wrong) or _some_scalar(wrong)
 
@@ -168,7 +167,7 @@ def _parts(bench: Bench) -> Iterator[Expr]:
 
 def _by_multiplying(wrong: Wrong) -> Fault | None:
     """The answer lacks a matrix on its left or on its right."""
-    stop = wrong.deadline()
+    wrong.allowance.begin()
     for part in _parts(wrong.bench):
         if part.kind not in (MATRIX, ROW, VECTOR):
             continue
@@ -176,6 +175,6 @@ def _by_multiplying(wrong: Wrong) -> Fault | None:
             for tree in (trees.times(factor, wrong.tree), trees.times(wrong.tree, factor)):
                 if wrong.bench.matches(wrong.bench.values_of(tree)):
                     return Fault("forgot-chain-rule-factor", factor, tree)
-        if time.process_time() > stop:
-            return None
+                if not wrong.allowance.spend(tree):
+                    return None
     return None

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad.diagnosing.testing import Bench, Values
-from matgrad.formula.syntax import Expr
+from matgrad.formula.syntax import Expr, walk
 
-BUDGET, TOTAL = 0.12, 0.35
-"""Seconds for the proposals of one kind, and for all."""
+MOST_OF_KIND, MOST = 4_500, 13_000
+"""Parts that the trees tried may have between them, for one kind of mistake and for all: no verdict depends on time."""
+
+
+class Allowance:
+    """What may still be tried: of the kind that has begun, and of all."""
+
+    def __init__(self) -> None:
+        self.left, self.of_kind = MOST, MOST_OF_KIND
+
+    def begin(self) -> None:
+        self.of_kind = MOST_OF_KIND
+
+    def spend(self, tree: Expr) -> bool:
+        """Whether more may be tried, after this tree."""
+        size = sum(1 for _ in walk(tree))
+        self.left -= size
+        self.of_kind -= size
+        return self.left > 0 and self.of_kind > 0
 
 
 class Fault(NamedTuple):
@@ -39,17 +55,13 @@ class Wrong(NamedTuple):
     typed: Expr | None
     values: Values | None
     square_gradient: bool
-    start: float
+    allowance: Allowance
     variable: str = ""
-
-    def deadline(self) -> float:
-        """Until when the kind that begins now may try."""
-        return min(time.process_time() + BUDGET, self.start + TOTAL)
 
 
 def proposals(wrong: Wrong, changes: Iterator[tuple[Expr, Expr | None]]) -> Iterator[tuple[Expr, Expr | None]]:
-    """The changed trees that give the truth, within the budget of time."""
-    stop = wrong.deadline()
+    """The changed trees that give the truth, as far as the allowance goes."""
+    wrong.allowance.begin()
     seen: set[Expr] = set()
     for tree, part in changes:
         if tree in seen:
@@ -57,7 +69,7 @@ def proposals(wrong: Wrong, changes: Iterator[tuple[Expr, Expr | None]]) -> Iter
         seen.add(tree)
         if wrong.bench.matches(wrong.bench.values_of(tree)):
             yield tree, part
-        if time.process_time() > stop:
+        if not wrong.allowance.spend(tree):
             return
 
 

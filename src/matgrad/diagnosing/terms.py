@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import combinations
@@ -29,13 +28,13 @@ def missing_symmetric_term(wrong: Wrong) -> Fault | None:
             if not wrong.bench.matches(rest, itself):  # a term that is missing once more has a wrong factor
                 yield from _mirrors(wrong, term)
 
-    stop = wrong.deadline()
+    wrong.allowance.begin()
     for mirror in changes():
         if mirror == wrong.tree:
             continue
         if wrong.bench.matches(wrong.bench.values_of(mirror), rest):
             return Fault("missing-symmetric-term", mirror, trees.total([wrong.tree, mirror]))
-        if time.process_time() > stop:
+        if not wrong.allowance.spend(mirror):
             return None
     return None
 
@@ -76,13 +75,13 @@ def missing_term(wrong: Wrong) -> Fault | None:
     if missing is not None:
         part = trees.total(missing)
         return Fault("missing-term", part, trees.total([wrong.tree, part]))
-    stop = wrong.deadline()
+    wrong.allowance.begin()
     for part, tree in _without_a_term(wrong.bench.truth):
         if wrong.values is not None and wrong.bench.matches(
             wrong.bench.values_of(tree, wrong.bench.truth.type), wrong.values
         ):
             return Fault("missing-term", part)
-        if time.process_time() > stop:
+        if not wrong.allowance.spend(tree):
             break
     return _part_of_a_term(wrong, missing=True) or _diagonal_only(wrong)
 
