@@ -18,6 +18,7 @@ from matgrad import Derivative, Formula, MatgradError, check_answer, derive, exp
 from matgrad.answer.evaluation import kinks_at
 from matgrad.cli_curvature import a_file, curvature_of, data_of
 from matgrad.cli_data import read_point
+from matgrad.cli_jacobians import point_of
 from matgrad.cli_options import Command, not_an_option, parser_for
 from matgrad.cli_output import (
     Names,
@@ -328,7 +329,7 @@ def _facts(options: argparse.Namespace) -> int:
 def _curvature(options: argparse.Namespace) -> int:
     formula = _formula(options)
     wrt = _wrt(options, formula) if options.wrt is not None else None
-    point = None if options.at is None else _point(formula, options.at)
+    formula, point = (formula, None) if options.at is None else point_of(formula, options.at, options)
     held = None if options.data is None else data_of(formula, _point(formula, a_file(options.data)))
     found = curvature_of(formula, wrt, point, held, options)
     if options.json:

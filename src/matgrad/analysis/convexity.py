@@ -53,8 +53,8 @@ class Convexity:
     """``verdict`` is affine, convex, concave, neither or unknown, in the variables jointly, everything else fixed.
 
     ``on`` names the convex domain. ``because`` is the certificate, line by line; ``refutations`` are what is against
-    convex and concave; ``supposing`` what would have to be known besides; ``data`` whether it holds for the given
-    values of the other variables only.
+    convex and concave; ``supposing`` what would have to be known besides; ``data`` what it uses of the given
+    values of the other variables. It is strict where the Hessian is ``definite``.
     """
 
     verdict: str
@@ -72,7 +72,8 @@ class Convexity:
 
     def lines(self) -> list[str]:
         held = f", where {', '.join(self.data)}" if self.data else ""
-        head = f"{self.verdict} in {', '.join(self.variables)} on {'; '.join(self.on)}{held}"
+        word = f"strictly {self.verdict}" if self.definite else self.verdict
+        head = f"{word} in {', '.join(self.variables)} on {'; '.join(self.on)}{held}"
         lines = [head if self.is_certified else f"{self.verdict} in {', '.join(self.variables)}"]
         lines += [f"    {line}" for line in self.because]
         lines += [f"    not {r.of}: {r.says}" for r in self.refutations]
@@ -151,7 +152,7 @@ def _judged(formula: Formula, wrt: Sequence[str]) -> Convexity:
         if finding.holds is Fact.YES:
             proof = by_hessian(inquiry.setting, names, 1 if word == "convex" else -1)
             because = finding.reason if proof is None else _of_hessian(formula, names, word, proof, text)
-            definite = proof is not None and proof.premises[0].claim == "spd"
+            definite = proof is not None and proof.premises[0].claim in ("spd", "positive")
             return Convexity(word, names, (*on, *finding.where), because, definite=definite)
     refused = tuple(_refutation(formula, names, word, f) for word, f in both.items() if f.holds is Fact.NO)
     verdict = "neither" if len(refused) == 2 else "unknown"
@@ -179,11 +180,15 @@ def _of_hessian(
         given = [f"{to_unicode(_named(name))} = {to_unicode(value)}" for name, value in reading.definitions]
         shown = to_unicode(reading.body) + (f" with {', '.join(given)}" if given else "")
     said = {"nonnegative": "≥ 0", "positive": "> 0"}.get(sign.claim, sign.said)
-    lines = [f"{label} = {shown} is {said}", f"because: {sign.reason}"]
+    lines = [f"{label} = {shown} is {said}", f"because {_it_is(sign.reason)}"]
     for premise in sign.premises:
         if not premise.is_plain:
             lines += [f"  {line}" for line in premise.lines(text)]
     return (*lines, "and the formula is twice continuously differentiable there")
+
+
+def _it_is(reason: str) -> str:
+    return f"it is {reason}" if reason.startswith(("a ", "an ", "such ", "the ", "declared")) else reason
 
 
 def _named(name: str) -> Any:

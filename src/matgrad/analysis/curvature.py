@@ -14,6 +14,7 @@ from matgrad.analysis.kinds import is_stationary, kind_of
 from matgrad.analysis.krylov import Extremes, Progress
 from matgrad.analysis.local import Local
 from matgrad.analysis.progress import shown_progress
+from matgrad.analysis.setting import formula_at
 from matgrad.analysis.spectrum import dense
 from matgrad.analysis.steps import newton_step
 from matgrad.answer.differentiation import variable_of
@@ -86,6 +87,8 @@ def curvature(
         raise MatgradError(f"there is no method {method!r}", hint=" or ".join(f'"{m}"' for m in METHODS))
     if isinstance(largest, bool) or not isinstance(largest, int) or largest < 1:
         raise MatgradError(f"largest is a whole number above 0, not {largest!r}", hint="largest=10")
+    if isinstance(formula, str) and isinstance(at, Mapping):
+        formula, where = formula_at(formula, at, where), None
     known, names = _asked(formula, wrt, where)
     if at is None:
         return Curvature(known, names, convexity_of(known, names) if not known.typed.functions else _unknown(names))
@@ -147,14 +150,13 @@ def _at_point(local: Local, method: str, largest: int, progress: bool | Progress
             details="\n".join(local.kinks),
             hint="a point beside it; without a point there is the verdict for all points",
         )
-    norm = float(np.linalg.norm(local.gradient))
-    scale = local.gradient_scale
-    stationary = is_stationary(norm, scale)
     if method == "dense" or (method == "auto" and local.size <= DENSE):
         spectrum = dense(local.hessian, local.hessian_error)
     else:
         with shown_progress(progress) as tick:
             spectrum = Extremes(local.product, local.size, local.unit, progress=tick, seed=seed).find(largest)
+    norm, scale = float(np.linalg.norm(local.gradient)), local.gradient_scale
+    stationary = is_stationary(norm, scale)
     quadratic = is_quadratic(local)
     step = newton_step(local, spectrum, quadratic) if spectrum.complete else None
     return AtPoint(local, spectrum, norm, scale, kind_of(local, spectrum, stationary), stationary, step, quadratic)

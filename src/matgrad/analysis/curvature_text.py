@@ -146,7 +146,8 @@ def _globally(found: CurvatureData, at: AtPoint) -> list[str]:
     if not at.stationary or not found.convexity.is_certified:
         return []
     word = {"convex": "minimum", "concave": "maximum", "affine": "minimum and maximum"}[found.convexity.verdict]
-    return [f"a global {word}, since the formula is {found.convexity.verdict}"]
+    article, strictly = ("the", "strictly ") if found.convexity.definite else ("a", "")
+    return [f"{article} global {word}, since the formula is {strictly}{found.convexity.verdict}"]
 
 
 def _conditioning(found: CurvatureData) -> Rows:

@@ -69,6 +69,14 @@ class Local:
 
     # -- values
 
+    def _needed(self, compiled: Compiled, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """The arrays that a part of the formula needs, and sizes that are given as numbers."""
+        wanted = {*compiled.parameters, *(self.formula.sizes_needed() - self.formula.typed.variables.keys())}
+        return {name: value for name, value in arrays.items() if name in wanted}
+
+    def _call(self, compiled: Compiled, arrays: Mapping[str, Any]) -> Any:
+        return compiled(**self._needed(compiled, arrays))
+
     @cached_property
     def gradients(self) -> dict[str, Derivative]:
         found = derivative_of(self.formula, self.wrt, None, 1, "mixed", "projected")
@@ -102,14 +110,14 @@ class Local:
         """The value at other coordinates; nan where it is not defined."""
         try:
             with np.errstate(all="ignore"):
-                return float(self._value(**{**self.arrays, **self.unflat(flat)}))
+                return float(self._call(self._value, {**self.arrays, **self.unflat(flat)}))
         except (MatgradError, np.linalg.LinAlgError):
             return float("nan")
 
     @cached_property
     def gradient(self) -> Array:
         with np.errstate(all="ignore"):
-            found = Compiled(self.gradients)(**self.arrays)
+            found = self._call(Compiled(self.gradients), self.arrays)
         return self._finite(self.flat(found), "the gradient")
 
     @cached_property
@@ -117,9 +125,13 @@ class Local:
         """The matrix of second derivatives in orthonormal coordinates, symmetric."""
         return self._hessian_at(self.arrays)
 
+    @cached_property
+    def _blocks(self) -> Compiled:
+        return Compiled(self.blocks)
+
     def _hessian_at(self, arrays: Mapping[str, Array]) -> Array:
         with np.errstate(all="ignore"):
-            found = Compiled(self.blocks)(**arrays)
+            found = self._call(self._blocks, arrays)
         matrix = self._as_matrix(found) * self._weights[:, None] * self._weights
         return self._finite((matrix + matrix.T) / 2, "the Hessian")
 
@@ -146,7 +158,7 @@ class Local:
         compiled, names = self._products
         along = self.unflat(np.asarray(direction, dtype=float).reshape(-1))
         with np.errstate(all="ignore"):
-            found = compiled(**self.arrays, **{names[b]: array for b, array in along.items()})
+            found = compiled(**self._needed(compiled, self.arrays), **{names[b]: array for b, array in along.items()})
         total = {a: sum(np.asarray(found[a, b], dtype=float) for b in self.wrt) for a in self.wrt}
         return self._finite(self.flat(total), "the Hessian-vector product")
 
@@ -182,7 +194,7 @@ class Local:
     def gradient_scale(self) -> float:
         """The size of the terms that make the gradient, and of its change where the point is rounded."""
         terms = {name: self._magnitude(d.program()) for name, d in self.gradients.items()}
-        moved = np.linalg.norm(self.product(self.point))
+        moved = np.linalg.norm(self.hessian @ self.point if "hessian" in self.__dict__ else self.product(self.point))
         return float(max(np.linalg.norm(self.flat(terms)), moved))
 
     @cached_property

@@ -89,7 +89,7 @@ def by_hessian(found: Setting, names: Sequence[str], sign: int) -> Proof | None:
 def semidefinite(node: Node) -> Proof | None:
     """A proof that a Hessian is positive (semi)definite, or that d²f is nonnegative."""
     if not node.shape:
-        return fact(node, "nonnegative") or fact(multiplied_out(node), "nonnegative")
+        return fact(node, "positive") or fact(node, "nonnegative") or fact(multiplied_out(node), "nonnegative")
     return fact(node, "spd") or fact(node, "psd")
 
 

@@ -153,7 +153,9 @@ def _is_scalar_part(fixed: tuple[Operand, ...], property: str) -> bool:
 
 def _called(found: Mirror) -> str:
     if found.side:
-        return "a Gram form M'*P*M with P positive semidefinite"
+        if found.bridges:
+            return "a Gram form M'*P*M with P positive semidefinite"
+        return "a Gram form M'*diag(w)*M with weights w ≥ 0" if found.fixed else "a Gram form M'*M"
     return "such a matrix times a positive number" if len(found.bridges) == 1 else "Schur's product theorem"
 
 
