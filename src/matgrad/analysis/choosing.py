@@ -40,18 +40,18 @@ class Choice(NamedTuple):
     kinks: bool = False
 
 
-def chosen(made: Objective, method: str, *, closed: bool) -> Choice:
-    """The method that was asked for, or the one that fits; ``closed`` where a bound may be attained.
+def chosen(made: Objective, method: str, *, bounded: bool) -> Choice:
+    """The method that was asked for, or the one that fits; ``bounded`` where there are bounds.
 
     >>> from matgrad import objective
-    >>> choice = chosen(objective("norm2(A*x - b)^2", "x", {"A": [[1, 2], [3, 4]], "b": [1, 1]}), "auto", closed=False)
+    >>> choice = chosen(objective("norm2(A*x - b)^2", "x", {"A": [[1, 2], [3, 4]], "b": [1, 1]}), "auto", bounded=False)
     >>> choice.method, choice.why
     ('newton', "quadratic in x, since its Hessian 2*A'*A does not vary: one linear solve")
     """
     if method not in METHODS:
         raise MatgradError(f"there is no method {method!r}", hint=", ".join(METHODS))
     if method == "auto":
-        return _fitting(made, closed)
+        return _fitting(made, bounded)
     asked = "asked for"
     if method == "proximal-gradient":
         split = split_l1(made.formula, made.over)
@@ -61,7 +61,7 @@ def chosen(made: Objective, method: str, *, closed: bool) -> Choice:
         return Choice(method, asked, split=split)
     if method == "least-squares":
         return Choice(method, asked, squares=_squares(made))
-    if method == "newton" and not closed and not made.outputs and is_quadratic(made):
+    if method == "newton" and not bounded and not made.outputs and is_quadratic(made):
         return Choice(method, f"{asked}; the formula is quadratic: one linear solve", quadratic=True)
     return Choice(method, asked)
 
@@ -76,7 +76,7 @@ def _squares(made: Objective) -> Squares:
     return found
 
 
-def _fitting(made: Objective, closed: bool) -> Choice:
+def _fitting(made: Objective, bounded: bool) -> Choice:
     over = ", ".join(made.over)
     if made.formula.node.shape:
         shape = ", ".join(made.formula.shape)
@@ -93,15 +93,15 @@ def _fitting(made: Objective, closed: bool) -> Choice:
         return Choice("l-bfgs", why, kinks=True)
     quadratic, large = is_quadratic(made), made.size > LARGE
     if large:
-        if quadratic and not closed:
+        if quadratic and not bounded:
             return Choice("trust-krylov", f"quadratic and large, {made.size} numbers: products with the Hessian only")
         return Choice("l-bfgs", f"large, {made.size} numbers: no Hessian is formed")
-    if quadratic and not closed:
+    if quadratic and not bounded:
         said = f"quadratic in {over}, since its Hessian{_hessian_text(made)} does not vary: one linear solve"
         linear = all(map(is_zero, hessian_blocks(made)))
         return Choice("newton", f"linear in {over}" if linear else said, quadratic=True)
     convex = convexity(made).holds is Fact.YES
-    if closed:
+    if bounded:
         kind = "quadratic" if quadratic else "convex" if convex else "neither quadratic nor known to be convex"
         return Choice("newton", f"bounds; within them {kind} in {over}: projected Newton steps")
     if convex:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matgrad.analysis.problem import Problem, Stop
+from matgrad.analysis.spaces import LEAST
 from matgrad.errors import MatgradError
 
 Array = Any
@@ -39,15 +40,25 @@ def bends_at(problem: Problem, z: Array) -> Bends | None:
     """How the formula curves at a point; None where that cannot be had, or is too large."""
     if len(z) > LOOKED_AT:
         return None
-    free = problem.free(z, problem.made.jac(z))
+    gradient = problem.made.jac(z)
+    free = problem.free(z, gradient)
     try:
-        matrix = problem.made.hess(z)[np.ix_(free, free)]
+        matrix = problem.made.hess(z)
     except MatgradError:
         return None
-    if not free.any() or not np.all(np.isfinite(matrix)):
+    free &= ~at_zero(problem, z, gradient, matrix)
+    matrix = matrix[np.ix_(free, free)]
+    if not np.all(np.isfinite(matrix)):
         return None
     values, vectors = np.linalg.eigh(matrix)
     return Bends(values, vectors, free)
+
+
+def at_zero(problem: Problem, z: Array, gradient: Array, matrix: Array) -> Array:
+    """Which entries that are declared positive go to 0: the value falls with them as a straight line does."""
+    if problem.lower is None:
+        return np.zeros(len(z), dtype=bool)
+    return (problem.lower == LEAST) & (gradient > 0) & (gradient > 10 * np.abs(np.diag(matrix)) * z)
 
 
 def inspected(problem: Problem, z: Array, ending: Stop) -> Stop:
@@ -55,6 +66,10 @@ def inspected(problem: Problem, z: Array, ending: Stop) -> Stop:
     bends = bends_at(problem, z)
     if bends is None:
         return ending
+    near = np.flatnonzero(at_zero(problem, z, problem.made.jac(z), problem.made.hess(z)))
+    if near.size:
+        names = ", ".join(problem.made.labels[k] for k in near)
+        problem.notes.append(f"{names}: declared positive, and the lowest value is approached at 0, not attained")
     if bends.is_saddle():
         return Stop(
             f"stopped at a saddle point, no minimum: the Hessian has the eigenvalue {bends.values[0]:.3g}; try another "

@@ -71,7 +71,7 @@ def minimize(
     made = Objective(inputs(formula, over, data, start, where))
     limits = bounds_of(made, bounds)
     closed = Problem(made, made.x0, limits, 0.0, 1).is_closed
-    choice = chosen(made, method, closed=closed)
+    choice = chosen(made, method, bounded=limits is not None)
     if closed and choice.method in UNBOUNDED_METHODS:
         raise MatgradError(f"{choice.method} takes no bounds", hint="method='newton' or 'l-bfgs'")
     if step is not None and choice.method != "gradient-descent":
@@ -86,6 +86,7 @@ def minimize(
     if ending.success and not choice.quadratic and choice.method != "proximal-gradient":
         last = problem.history[-1].z
         ending = inspected(problem, problem.best if last is None else last, ending)
+    problem.notes += _at_border(problem, ending)
     if choice.kinks and not ending.success:
         problem.notes.append(
             "gradients do not become small at kinks; a smooth formula, such as sqrt(x.^2 + 1e-6) for abs(x), converges"
@@ -149,6 +150,17 @@ def _run(problem: Problem, runner: Callable[[Problem], None]) -> Stop:
         done = max(len(problem.history) - 1, 0)
         return Stop(f"interrupted after {done} iterations: this is the best point so far", status=-1)
     raise AssertionError("a method ends by Stop")
+
+
+def _at_border(problem: Problem, ending: Stop) -> list[str]:
+    """What is said where the lowest point may lie on the border of what was declared definite."""
+    made = problem.made
+    definite = [name for name in made.over if "psd" in made.formula.typed.variables[name].traits]
+    if not definite or ending.success:
+        return []
+    S = definite[0]
+    said = f"{S} is declared definite, and no method here follows the border of such matrices: where the lowest point"
+    return [f"{said} lies on it, write {S} = L*L' with L: lower(n)"]
 
 
 def _result(problem: Problem, choice: Choice, ending: Stop, seconds: float) -> Result:

@@ -58,8 +58,11 @@ def solve_quadratic(problem: Problem) -> None:
     matrix = _finite(problem.hessian(z))
     step = -_quadratic_step(problem, matrix, gradient)
     z = z + step
-    slope = problem.gradient(z)
-    problem.note(z, problem.value(z), slope, float(np.linalg.norm(step)))
+    value, slope = problem.value(z), problem.gradient(z)
+    if not np.isfinite(value):
+        raise Stop("the minimum of the quadratic is outside of what is declared, and here no method follows the border",
+                   status=3)  # fmt: skip
+    problem.note(z, value, slope, float(np.linalg.norm(step)))
     raise Stop("solved: one step of Newton's method on a quadratic", success=True, status=0)
 
 
@@ -136,7 +139,7 @@ def search(
     t = first
     size = float(np.linalg.norm(problem.descent(z, gradient)))
     for _ in range(HALVINGS):
-        trial = problem.inside(z + t * step)
+        trial = problem.moved(z, t * step)
         expected = float(gradient @ (trial - z))
         if not np.any(trial - z):
             return None

@@ -102,9 +102,18 @@ class Problem:
         """The nearest point within the bounds."""
         return z if self.lower is None else np.clip(z, self.lower, self.upper)
 
+    def moved(self, z: Array, step: Array) -> Array:
+        """z + step within the bounds; what is declared positive keeps a tenth of its value at least, since 0 is no
+        point of the domain, and a long step would lead to its border."""
+        if self.lower is None:
+            return z + step
+        return np.clip(z + step, np.where(self.lower == LEAST, np.maximum(0.1 * z, LEAST), self.lower), self.upper)
+
     def descent(self, z: Array, gradient: Array) -> Array:
-        """The gradient, or within bounds what a step against it can change."""
-        return gradient if self.lower is None else z - self.inside(z - gradient)
+        """The gradient, or within bounds what a step against it can change; of what is positive, that in log z."""
+        if self.lower is None:
+            return gradient
+        return np.where(self.lower == LEAST, z * gradient, z - self.inside(z - gradient))
 
     def free(self, z: Array, gradient: Array) -> Array:
         """Which entries can move: not those at a bound that the gradient pushes against."""

@@ -105,7 +105,7 @@ class _Proximal:
             self.problem.counts["nfev"] += 1
             above = value + float(gradient @ change) + float(change @ (self.metric * change)) / (2 * self.t)
             found = self.smooth.fun(new)
-            if found <= above + ROUNDING * max(abs(value), abs(found)):
+            if np.isfinite(found) and found <= above + ROUNDING * max(abs(value), abs(found)):
                 return new
             self.t /= 2
         raise Stop("no proximal step lowers the value: the smooth part may not be smooth here", status=2)

@@ -12,6 +12,7 @@ from matgrad.analysis.ending import LOOKED_AT
 from matgrad.analysis.newton import polished
 from matgrad.analysis.objective import Objective
 from matgrad.analysis.problem import Problem, Stop
+from matgrad.analysis.spaces import LEAST
 
 Array = Any
 STALLED = 40
@@ -24,37 +25,43 @@ def l_bfgs(problem: Problem) -> None:
     """SciPy's L-BFGS-B. Always leaves by Stop.
 
     Its line search interpolates values, and ∞ has no place there: outside of the domain it is shown a slope that leads
-    back to where it came from.
+    back to where it came from. What is declared positive varies by its logarithm u, with the gradient z·∂f/∂z.
     """
     from scipy.optimize import Bounds, minimize
 
     z, value, _ = problem.begin()
     here = [z, value]
+    positive = np.zeros(len(z), dtype=bool) if problem.lower is None else problem.lower == LEAST
 
-    def both(z: Array) -> tuple[float, Array]:
+    def point(u: Array) -> Array:
+        return np.where(positive, np.exp(np.clip(np.where(positive, u, 0.0), -700, 700)), u)
+
+    def coordinates(z: Array) -> Array:
+        return np.where(positive, np.log(np.where(positive, z, 1.0)), z)
+
+    def both(u: Array) -> tuple[float, Array]:
+        z = point(u)
         found, slope = problem.value(z), problem.gradient(z)
         if found == -np.inf:
             raise Stop("there is no minimum: the value becomes −inf", status=3)
         if np.isfinite(found) and np.all(np.isfinite(slope)):
-            return found, slope
-        away = z - here[0]
+            return found, np.where(positive, slope * z, slope)
+        away = u - coordinates(here[0])
         wall = 1.0 + abs(here[1])
         return here[1] + wall, away * (2 * wall / max(float(away @ away), 1e-300))
 
-    def moved(z: Array) -> None:
-        _note(problem, here, z)
+    def moved(u: Array) -> None:
+        _note(problem, here, point(u))
 
-    bounds = Bounds(problem.lower, problem.upper) if problem.is_bounded else None
+    bounds = None
+    if problem.lower is not None and problem.upper is not None:
+        upper = coordinates(np.where(positive, np.maximum(problem.upper, LEAST), problem.upper))
+        bounds = Bounds(np.where(positive, -np.inf, problem.lower), upper)
     least = problem.tolerance * problem.scale / max(1.0, len(z) ** 0.5)
-    options = {
-        "maxiter": problem.limit + 1,
-        "maxfun": 20 * problem.limit + 100,
-        "ftol": 0.0,
-        "gtol": least,
-        "maxcor": 20,
-    }
-    found = minimize(both, z, jac=True, method="L-BFGS-B", bounds=bounds, callback=moved, options=options)
-    raise _ended(problem, found.x, str(found.message))
+    options: dict[str, Any] = {"maxiter": problem.limit + 1, "maxfun": 20 * problem.limit + 100, "maxcor": 20}
+    options |= {"ftol": 0.0, "gtol": least}
+    found = minimize(both, coordinates(z), jac=True, method="L-BFGS-B", bounds=bounds, callback=moved, options=options)
+    raise _ended(problem, point(found.x), str(found.message))
 
 
 def trust_region(problem: Problem, method: str) -> None:
