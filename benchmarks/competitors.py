@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,6 @@ def installed(library: str) -> bool:
 
 def numbers(result: Any) -> list[np.ndarray]:
     """The arrays of a result, whatever they are nested in, in order."""
-    if isinstance(result, Mapping):
-        result = tuple(result.values())
     if isinstance(result, tuple | list):
         return [array for part in result for array in numbers(part)]
     return [np.asarray(result)]
@@ -66,13 +64,14 @@ def competitors(problem: Problem, arrays: Arrays, libraries: Sequence[str] = LIB
 
 
 def derivatives(problem: Problem) -> Any:
-    """What matgrad is asked for, as the items of ``compile``: one, or a mapping in the order of the variables."""
+    """What matgrad is asked for, as the items of ``compile``: one, or several in the order of the variables."""
     where = problem.where or None
     only = problem.wrt[0]
     if problem.ask == "product":
         return matgrad.hessian(problem.formula, only, where=where).matvec
     ask = {"gradient": matgrad.gradient, "hessian": matgrad.hessian, "jacobian": matgrad.jacobian}[problem.ask]
-    return ask(problem.formula, only if len(problem.wrt) == 1 else list(problem.wrt), where=where)
+    found = ask(problem.formula, only if len(problem.wrt) == 1 else list(problem.wrt), where=where)
+    return found if len(problem.wrt) == 1 else tuple(found.values())
 
 
 def _ours(problem: Problem, arrays: Arrays, library: str) -> Competitor:
