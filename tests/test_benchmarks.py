@@ -42,7 +42,7 @@ def test_one_problem_from_the_command_line(tmp_path):
         "--stored",
         str(tmp_path / "none"),
     ]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
     (outcome,) = json.loads((tmp_path / "found.json").read_text())["outcomes"]
     kinds = {(timing["kind"], timing["library"]) for timing in outcome["timings"]}
