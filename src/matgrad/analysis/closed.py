@@ -22,7 +22,7 @@ def simplified(formula: Formula, expr: Expr, more: Mapping[str, Declaration] | N
     """A formula of this tree, in normal form; ``more`` declares names that the formula does not have."""
     made = formula_of(formula, expr, more)
     found = made.recovery.formula(made.node)
-    return Formula(made.print(found), made.where, made.typed, expr.type)
+    return _written_as(formula, Formula(made.print(found), made.where, made.typed, expr.type))
 
 
 def shortest(formula: Formula, expr: Expr, more: Mapping[str, Declaration] | None = None) -> Formula:
@@ -36,7 +36,14 @@ def formula_of(formula: Formula, expr: Expr, more: Mapping[str, Declaration] | N
     """A formula of this tree, with the declarations of the names in it."""
     known = {**declarations(formula), **(more or {})}
     names = {e.value if e.op == "name" else e.value.name for e in walk(expr) if e.op in ("name", "call")}
-    return Formula(formula.print(expr), {n: d for n, d in known.items() if n in names}, expect=expr.type)
+    made = Formula(formula.print(expr), {n: d for n, d in known.items() if n in names}, expect=expr.type)
+    return _written_as(formula, made)
+
+
+def _written_as(formula: Formula, made: Formula) -> Formula:
+    """With numbers written as in the formula."""
+    made.decimals = formula.decimals
+    return made
 
 
 def declarations(formula: Formula) -> dict[str, Declaration]:

@@ -115,7 +115,8 @@ def checked(covariance: Array, labels: tuple[str, ...]) -> Array:
             f"deviations, {bound[i, j]:g}",
             hint="variances on the diagonal, not standard deviations; covariances, not correlations, beside it",
         )
-    _semidefinite(covariance, scale)
+    if not _diagonal(covariance):
+        _semidefinite(covariance, scale)
     return (covariance + covariance.T) / 2
 
 
@@ -135,9 +136,15 @@ def _semidefinite(covariance: Array, scale: Array) -> None:
 def root(covariance: Array) -> Array:
     """L with L L' = covariance, also where that is singular; scaled, so that small units do not drown."""
     scale = np.sqrt(np.diag(covariance))
+    if _diagonal(covariance):
+        return np.diag(scale)
     units = np.where(scale > 0, scale, 1.0)
     values, vectors = np.linalg.eigh(covariance / np.outer(units, units))
     return units[:, None] * vectors * np.sqrt(np.maximum(values, 0))
+
+
+def _diagonal(covariance: Array) -> bool:
+    return bool(np.count_nonzero(covariance) == np.count_nonzero(np.diag(covariance)))
 
 
 def _listed(labels: tuple[str, ...]) -> str:

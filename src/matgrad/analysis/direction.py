@@ -19,7 +19,7 @@ from matgrad.analysis.setting import Setting
 from matgrad.differentiate.tangent import tangent
 from matgrad.errors import DataError
 from matgrad.formula.declarations import Declaration, Where
-from matgrad.formula.syntax import SCALAR_TYPE, VECTOR, Expr
+from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr
 from matgrad.objects.asking import Name, Text
 from matgrad.tensor.nodes import topological
 from matgrad.tensor.rebuild import rebuild
@@ -105,8 +105,9 @@ class Directional:
         formula = self.setting.formula
         terms, more = [], {}
         for name, d in self.setting.derivatives.items():
-            u = fresh("u" if len(self.setting.wrt) == 1 else f"u_{name}", formula)
             type_ = of_order(d.expr.dims)
+            letter = "U" if type_.kind == MATRIX else "u"
+            u = fresh(letter if len(self.setting.wrt) == 1 else f"{letter}_{name}", formula)
             more[u] = Declaration(type_.kind, type_.dims)
             terms.append(_along(Expr("name", value=u, type=type_), d.expr))
         return shortest(formula, addition(terms), more).text
@@ -126,11 +127,9 @@ class Directional:
         return self.value / self.bound if self.bound else float("nan")
 
     def __str__(self) -> str:
-        gradients = [(f"∂f/∂{name}" if len(self.setting.wrt) > 1 else "∇f", d.text)
-                     for name, d in self.setting.derivatives.items()]  # fmt: skip
         lines = [
             ("formula", self.setting.formula.text),
-            *gradients,
+            *_gradients(self.setting),
             ("slope", f"u'*∇f = {self.text}"),
             *(("direction " + name, array(value)) for name, value in self.direction.items()),
             ("here", number(self.value)),
@@ -234,7 +233,7 @@ class DescentStep:
         verdict = verdict if np.isfinite(self.after) else "is not defined there"
         lines = [
             ("formula", self.setting.formula.text),
-            *((f"∂f/∂{name}", d.text) for name, d in self.setting.derivatives.items()),
+            *_gradients(self.setting),
             ("step", f"η = {number(self.step)}, to {self._point()}"),
             ("f", f"{number(self.before)} → {number(self.after)}: it {verdict}"),
             ("first order", f"−η‖∇f‖² = {number(self.predicted)}"),
@@ -314,6 +313,12 @@ def _coordinates(setting: Setting, direction: Any) -> Array:
             kind = setting.formula.variables[name]
             raise DataError(f"the direction in {name} leaves the space of {name}: {kind}", hint="one of that structure")
     return flat
+
+
+def _gradients(setting: Setting) -> list[tuple[str, str]]:
+    """∇f in closed form, by variable."""
+    several = len(setting.wrt) > 1
+    return [(f"∂f/∂{name}" if several else "∇f", d.text) for name, d in setting.derivatives.items()]
 
 
 def _along(u: Expr, gradient: Expr) -> Expr:

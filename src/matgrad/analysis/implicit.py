@@ -21,7 +21,7 @@ from matgrad.formula.declarations import SPACES, Where
 from matgrad.formula.syntax import MATRIX, SCALAR, Expr, Type
 from matgrad.objects.asking import Name, Text, names
 from matgrad.tensor.nodes import Symbol
-from matgrad.translate.algebra import call, negative, product, times
+from matgrad.translate.algebra import call, coefficient, negative, product, times
 
 Array = Any
 DOUBT = 1e-4
@@ -152,11 +152,12 @@ class Implicit:
     @property
     def condition(self) -> str:
         """Under which y is a function of x, locally: ∂F/∂y is invertible."""
-        if self.slope.kind == SCALAR:
-            return f"{shortest(self.formula, self.slope).text} ≠ 0"
         if not all(d.closed_form for d in self.by_unknown.values()):
             return "∂F/∂y is invertible"
-        return f"det({shortest(self.formula, self.slope).text}) ≠ 0"
+        form = shortest(self.formula, self.slope)
+        _, rest = coefficient(form.program.body)  # a number in front changes nothing
+        text = form.text if rest.op == "number" else self.formula.print(rest)
+        return f"{text} ≠ 0" if self.slope.kind == SCALAR else f"det({text}) ≠ 0"
 
     # -- at a point
 
@@ -235,7 +236,7 @@ class Implicit:
         worst = 0.0
         for _ in range(3):
             direction = rng.standard_normal(given.coordinates.size)
-            direction *= max(float(np.linalg.norm(given.point)), 1.0) / np.linalg.norm(direction)
+            direction *= (float(np.linalg.norm(given.point)) or 1.0) / np.linalg.norm(direction)
             moves = given.coordinates.arrays(direction)
             slope = sum(
                 np.tensordot(self.values[name], moves[name], axes=np.ndim(moves[name])).reshape(-1) for name in self.wrt

@@ -108,7 +108,15 @@ class TaylorModel(Forward):
 
     def after(self, moves: Mapping[str, Any]) -> Any:
         """The model's value after the variables have changed by ``moves``."""
-        return self.along(moves, self.setting.arrays)
+        return self.along(moves, self.setting.arrays, self.setting.sizes)
+
+
+class SecondDifferential(Forward):
+    """dx ↦ d²F[dx, dx], in closed form: no Hessian is formed."""
+
+    @cached_property
+    def _nodes(self) -> list[Node]:
+        return [tangent(self.differential, self.directions)]
 
 
 class Errors(NamedTuple):
@@ -132,6 +140,13 @@ class Linearization:
         self.setting, self.samples, self.seed = setting, samples, seed
         self.value = setting.value.reshape(setting.shape)
         self.first, self.second = TaylorModel(setting, 1), TaylorModel(setting, 2)
+        for model in (self.first, self.second):
+            if not np.all(np.isfinite(model())):
+                raise DataError(
+                    f"the formula has no Taylor model of order {model.order} at this point",
+                    details="\n".join(setting.notes) or None,
+                    hint="a point at which it is smooth",
+                )
 
     @cached_property
     def errors(self) -> list[Errors]:

@@ -32,6 +32,7 @@ from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import of_order
 
 Array = Any
+Sizes = Mapping[str, int] | None
 
 
 def pushforward(formula: Text, wrt: Name | Sequence[Name], *, where: Where = None) -> Pushforward:
@@ -142,14 +143,14 @@ class _Map:
     def _functions(self) -> list[Evaluator]:
         return [Evaluator(formula) for formula in self.formulas()]
 
-    def _values(self, given: Mapping[str, Any], arrays: Mapping[str, Any]) -> list[Any]:
-        """The values at arguments and arrays by name, checked against the formula."""
-        known, sizes = bound_at(self.formula, arrays)
+    def _values(self, given: Mapping[str, Any], arrays: Mapping[str, Any], sizes: Sizes = None) -> list[Any]:
+        """The values at arguments and arrays by name; these are checked, unless ``sizes`` says that they were."""
+        known, sizes = (arrays, sizes) if sizes is not None else bound_at(self.formula, arrays)
         for name, symbol in self.arguments.items():
             shape = tuple(dim.evaluate(sizes) for dim in symbol.shape)
             if np.shape(given[name]) != shape:
                 raise DataError(f"{name} has the shape {np.shape(given[name])}, not {shape}")
-        return [function(**sizes, **known, **given) for function in self._functions]
+        return [function(**{**sizes, **known, **given}) for function in self._functions]
 
     @property
     def text(self) -> str:
@@ -204,8 +205,8 @@ class Forward(_Map):
         except NotSupported:  # X^k: what has a derivative in closed form, such as tr(X^k), has a differential
             return _contracted(self.formula.node, self.directions)
 
-    def along(self, direction: Any, arrays: Mapping[str, Any]) -> Any:
-        """The value for one direction, or for a mapping of them by variable."""
+    def along(self, direction: Any, arrays: Mapping[str, Any], sizes: Sizes = None) -> Any:
+        """The value for one direction, or for a mapping of them by variable; ``sizes`` of arrays that were checked."""
         given = direction if isinstance(direction, Mapping) else {self.wrt[0]: direction}
         if set(given) != set(self.wrt):
             raise DataError(
@@ -213,7 +214,7 @@ class Forward(_Map):
                 hint="{" + ", ".join(f'"{name}": …' for name in self.wrt) + "}",
             )
         named = {d: given[name] for d, name in zip(self.arguments, self.wrt, strict=True)}
-        return self._values(named, arrays)[0]
+        return self._values(named, arrays, sizes)[0]
 
     def _spelled(self) -> dict[str, str]:
         shown = [self.formula.print_latex(_name(name, v)) for name, v in self._variables.items()]
@@ -247,7 +248,11 @@ class Pullback(_Map):
         return derivatives(b.einsum([(node, axes), (bar, axes)], ()), list(self._variables.values()))
 
     def __call__(self, bar: Any, /, **arrays: Any) -> Any:
-        values = self._values(dict.fromkeys(self.arguments, bar), arrays)
+        return self.back(bar, arrays)
+
+    def back(self, bar: Any, arrays: Mapping[str, Any], sizes: Sizes = None) -> Any:
+        """The values for ȳ; ``sizes`` of arrays that were checked."""
+        values = self._values(dict.fromkeys(self.arguments, bar), arrays, sizes)
         return values[0] if len(values) == 1 else dict(zip(self.wrt, values, strict=True))
 
     def _spelled(self) -> dict[str, str]:
@@ -275,10 +280,10 @@ def jacobian_operator(
 
     def push(direction: Array) -> Array:
         moves = coordinates.arrays(np.reshape(direction, -1))
-        return np.reshape(forward(moves, **setting.arrays), -1)
+        return np.reshape(forward.along(moves, setting.arrays, setting.sizes), -1)
 
     def pull(bar: Array) -> Array:
-        found = backward(np.reshape(bar, shape), **setting.arrays)
+        found = backward.back(np.reshape(bar, shape), setting.arrays, setting.sizes)
         by_name = found if isinstance(found, dict) else {setting.wrt[0]: found}
         parts = [np.reshape(coordinates.columns(name, array, first=0), -1) for name, array in by_name.items()]
         return np.concatenate(parts)

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from matgrad.analysis.covariances import joint, root
+from matgrad.analysis.linear import SecondDifferential
 from matgrad.analysis.report import array, labelled, number, table
-from matgrad.analysis.setting import Setting, formula_at
+from matgrad.analysis.setting import MOST_ENTRIES, Setting, formula_at
 from matgrad.errors import DataError, MatgradError
 from matgrad.formula.declarations import Where
 from matgrad.objects.asking import Text
@@ -40,8 +41,8 @@ def propagate(
     one matrix over all entries. ``samples`` asks for a Monte Carlo check with so many draws.
 
     >>> p = propagate("a*b", {"a": 3.0, "b": 4.0}, {"a": 0.01, "b": 0.04})
-    >>> p.value, round(float(p.standard_deviation), 6), p.contributions
-    (12.0, 0.72111, {'a': 0.3076923076923077, 'b': 0.6923076923076924})
+    >>> p.value, round(p.standard_deviation, 6), round(p.contributions["a"], 6)
+    (12.0, 0.72111, 0.307692)
     >>> p.text
     'b^2*var_a + a^2*var_b'
     """
@@ -95,8 +96,7 @@ class Propagation:
 
     @cached_property
     def _first(self) -> Array:
-        half = self.jacobian @ root(self.inputs)
-        return half @ half.T
+        return spread(self.jacobian, self.inputs)
 
     @property
     def covariance(self) -> Array:
@@ -116,14 +116,17 @@ class Propagation:
 
     @cached_property
     def contributions(self) -> dict[str, Array]:
-        """The part of each output's variance that each variable makes alone; correlations make up what is left to 1."""
-        total = np.diag(self._first)
-        found = {}
+        """The part of each output's variance that each variable makes alone; correlations make up what is left to 1.
+
+        nan where the output has no variance.
+        """
+        alone = {}
         for name, span in self.setting.coordinates.spans().items():
-            half = self.jacobian[:, span] @ root(self.inputs[span, span])
-            with np.errstate(divide="ignore", invalid="ignore"):
-                found[name] = self._shaped(np.sum(half * half, axis=1) / total)
-        return found
+            alone[name] = np.diag(spread(self.jacobian[:, span], self.inputs[span, span]))
+        total = np.diag(self._first)
+        known = total > 1e-20 * np.sum(list(alone.values()), axis=0)  # else correlations cancel all but rounding
+        parts = {name: np.where(known, part / np.where(known, total, 1.0), np.nan) for name, part in alone.items()}
+        return {name: self._shaped(part) for name, part in parts.items()}
 
     @cached_property
     def text(self) -> str | None:
@@ -146,22 +149,36 @@ class Propagation:
 
     # -- second order
 
+    @property
+    def _large(self) -> bool:
+        """Whether there are too many second derivatives for an array."""
+        return len(self.setting.outputs) * self.setting.coordinates.size**2 > MOST_ENTRIES
+
     @cached_property
     def _curved(self) -> Array:
-        """Lᵀ Hᵢ L for each output: its trace is tr(Hᵢ Σ), products of two are tr(Hᵢ Σ Hⱼ Σ)."""
-        half = root(self.inputs)
-        return np.einsum("oab,ak,bl->okl", self.setting.hessians, half, half, optimize=True)
+        """Hᵢ Σ for each output."""
+        variances = np.diag(self.inputs)
+        if np.count_nonzero(self.inputs) == np.count_nonzero(variances):
+            return self.setting.hessians * variances
+        return self.setting.hessians @ self.inputs
 
     @cached_property
     def second_mean(self) -> Array:
-        """F(μ) + ½ tr(H Σ)."""
-        return self._shaped(self.setting.value + 0.5 * np.trace(self._curved, axis1=1, axis2=2))
+        """F(μ) + ½ tr(H Σ); the trace is the sum of d²F[l, l] over the columns l of a root of Σ."""
+        if not self._large:
+            return self._shaped(self.setting.value + 0.5 * np.trace(self._curved, axis1=1, axis2=2))
+        known = self.setting
+        second = SecondDifferential(known.formula, known.wrt)
+        moves = (known.coordinates.arrays(column) for column in root(self.inputs).T)
+        columns = (second.along(move, known.arrays, known.sizes) for move in moves)
+        return self._shaped(self.setting.value + 0.5 * sum(np.reshape(value, -1) for value in columns))
 
     @cached_property
     def second_covariance(self) -> Array:
         """J Σ Jᵀ + ½ tr(Hᵢ Σ Hⱼ Σ), for normally distributed variables."""
-        flat = self._curved.reshape(len(self._curved), -1)
-        return self._shaped(self._first + 0.5 * flat @ flat.T)
+        bent = self._curved
+        flat, turned = (array.reshape(len(bent), -1) for array in (bent, bent.transpose(0, 2, 1)))
+        return self._shaped(self._first + 0.5 * flat @ turned.T)
 
     @property
     def second_standard_deviation(self) -> Array:
@@ -228,13 +245,13 @@ class Propagation:
     def _table(self) -> list[str]:
         columns: list[tuple[str, Array, Array]] = [
             ("first order", self.setting.value, np.sqrt(np.diag(self._first))),
-            ("second order", np.ravel(self.second_mean), np.ravel(self.second_standard_deviation)),
+            ("second order", np.ravel(self.second_mean), self._second_deviations()),
         ]
         drawn = self.monte_carlo
         head = ["", *(name for name, _, _ in columns)]
         rows = []
         for i, label in enumerate(self.setting.outputs[:SHOWN]):
-            rows.append([label, *(f"{number(m[i])} ± {number(s[i], 4)}" for _, m, s in columns)])
+            rows.append([label, *(f"{number(m[i])} ± {number(s[i], 4)}".replace("± nan", "") for _, m, s in columns)])
             if drawn is not None:
                 m, s = np.ravel(drawn.mean)[i], np.ravel(drawn.standard_deviation)[i]
                 rows[-1].append(f"{number(m)} ± {number(s, 4)}")
@@ -245,13 +262,22 @@ class Propagation:
             said.append(f"… and {len(self.setting.outputs) - SHOWN} more outputs")
         return said
 
+    def _second_deviations(self) -> Array:
+        """nan where second derivatives are too many for an array."""
+        if self._large:
+            return np.full(len(self.setting.outputs), np.nan)
+        return np.ravel(self.second_standard_deviation)
+
     def _said(self) -> list[str]:
         said = []
+        if self._large:
+            said.append("of second order the mean alone: there are too many second derivatives for the covariance")
         if len(self.setting.outputs) > 1 and len(self.setting.outputs) <= 8:
             said.append(labelled([("covariance", array(self._first))]))
-        if not self.setting.shape and len(self.contributions) > 1:
-            parts = ", ".join(f"{name} {100 * float(part):.3g} %" for name, part in self.contributions.items())
-            rest = 1 - sum(float(part) for part in self.contributions.values())
+        shares = self.contributions
+        if not self.setting.shape and len(shares) > 1 and not any(np.isnan(part) for part in shares.values()):
+            parts = ", ".join(f"{name} {100 * float(part):.3g} %" for name, part in shares.items())
+            rest = 1 - sum(float(part) for part in shares.values())
             correlated = f", correlations {100 * rest:.3g} %" if abs(rest) > 1e-9 else ""
             said.append(f"of the variance: {parts}{correlated}")
         if self.monte_carlo is not None:
@@ -271,10 +297,9 @@ class Propagation:
             said.append(
                 f"{drawn.undefined} more draws lie where the formula is not defined: the normal law does not fit"
             )
-        orders = [
-            ("first", self.value, self.standard_deviation),
-            ("second", self.second_mean, self.second_standard_deviation),
-        ]
+        orders = [("first", self.value, self.standard_deviation)]
+        if not self._large:
+            orders.append(("second", self.second_mean, self.second_standard_deviation))
         for name, mean, deviation in orders:
             off_mean = self.off(drawn.mean, mean, drawn.mean_error)
             off_deviation = self.off(drawn.standard_deviation, deviation, drawn.standard_deviation_error)
@@ -305,8 +330,9 @@ class Propagation:
             "standard_deviation": self.standard_deviation,
             "contributions": self.contributions,
             "second_mean": self.second_mean,
-            "second_covariance": self.second_covariance,
         }
+        if not self._large:
+            found["second_covariance"] = self.second_covariance
         if self.monte_carlo is not None:
             found["monte_carlo"] = self.monte_carlo._asdict()
         return {key: plain(entry) for key, entry in found.items()}
@@ -314,6 +340,14 @@ class Propagation:
 
 SHOWN = 20
 """Outputs in a report."""
+
+
+def spread(jacobian: Array, covariance: Array) -> Array:
+    """J Σ Jᵀ, symmetric and without negative variances by rounding."""
+    found = jacobian @ covariance @ jacobian.T
+    found = (found + found.T) / 2
+    np.fill_diagonal(found, np.maximum(np.diag(found), 0))
+    return found
 
 
 def plain(value: Any) -> Any:
