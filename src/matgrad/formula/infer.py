@@ -252,7 +252,8 @@ class _Inference:
         named = name_sizes(shapes.sizes, [*variables, shapes.type_of(self.program.body)], self._taken())
         for node in self.kinds.nodes:
             for dim in shapes.type_of(node).dims:
-                if not named.keys() >= set(unknowns(shapes.sizes.resolve(dim))):
+                left = unknowns(shapes.sizes.resolve(dim))
+                if left and not named.keys() >= set(left):
                     self._undetermined(node)
             if node.op == "index" and len(node.args) > 1:
                 self._check_range(node, shapes)

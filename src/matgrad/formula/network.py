@@ -74,7 +74,7 @@ class Network:
             number = pending.popleft()
             waiting.discard(number)
             relation, variables = self.constraints[number]
-            before = tuple(self.domains[v] for v in variables)
+            before = tuple([self.domains[v] for v in variables])
             after = relation.narrow(before)
             if after is None:
                 return False

@@ -26,7 +26,7 @@ class Sizes:
 
     def resolve(self, dim: Dim) -> Dim:
         """The size with everything known put in."""
-        if self.bound.keys().isdisjoint(dim.names):
+        if not self.bound or self.bound.keys().isdisjoint(dim.names):
             return dim
         name = atom(dim)
         if name is not None:

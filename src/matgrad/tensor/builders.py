@@ -258,9 +258,11 @@ def _merge_powers(network: Network) -> Network | None:
     """Equal factors with equal labels are one power: x_i x_i = x_i^2."""
     if len(network.operands) < 2:
         return None
+    bases = [n.args[0] if isinstance(n, Map) and n.function == "power" else n for n, _ in network.operands]
+    if len(set(bases)) == len(bases):
+        return None
     groups: dict[tuple[Node, tuple[int, ...]], list[int]] = {}
-    for place, (node, labels) in enumerate(network.operands):
-        base = node.args[0] if isinstance(node, Map) and node.function == "power" else node
+    for place, (base, (_, labels)) in enumerate(zip(bases, network.operands, strict=True)):
         if len(labels) == 2 and is_symmetric(base):
             labels = tuple(sorted(labels))
         groups.setdefault((base, labels), []).append(place)
@@ -308,8 +310,10 @@ def scaled(node: Node, factor: Fraction | int) -> Node:
             return zeros(node.shape)
         fields = (times(node.coefficient, factor), node.operands, node.subscripts, node.out, node.sizes)
         return _simplest(intern(Einsum, node.shape, *fields))
+    if not factor.numerator:
+        return zeros(node.shape)
     labels = tuple(range(len(node.shape)))
-    return einsum([(node, labels)], labels, factor)
+    return intern(Einsum, node.shape, factor, (node,), (labels,), labels, node.shape)
 
 
 def multiply(*nodes: Node) -> Node:
@@ -329,8 +333,19 @@ def transpose(node: Node) -> Node:
     if len(node.shape) != 2:
         return node
     if "transpose" not in node.memo:
-        node.memo["transpose"] = einsum([(node, (0, 1))], (1, 0))
+        node.memo["transpose"] = _transposed(node)
     return node.memo["transpose"]  # type: ignore[no-any-return]
+
+
+def _transposed(node: Node) -> Node:
+    """A contraction with its axes exchanged is as simple as it was: no law need be tried."""
+    if isinstance(node, Einsum):
+        operands = list(zip(node.operands, node.subscripts, strict=True))
+        return _interned(Network(operands, node.out[::-1], node.coefficient, dict(enumerate(node.sizes))))
+    if is_symmetric(node):
+        return node
+    shape = (node.shape[1], node.shape[0])
+    return intern(Einsum, shape, ONE, (node,), ((1, 0),), (0, 1), shape)
 
 
 def matmul(left: Node, right: Node) -> Node:
@@ -613,7 +628,4 @@ def _symmetric(node: Node) -> bool:
         for factor, term in node.terms:
             collect(turned, transpose(term), factor)
         return turned == {term: factor for factor, term in node.terms}
-    assert isinstance(node, Einsum)
-    operands = list(zip(node.operands, node.subscripts, strict=True))
-    turned_node = canonical(operands, node.out[::-1], dict(enumerate(node.sizes)), is_symmetric)
-    return turned_node[:3] == (node.operands, node.subscripts, node.out)
+    return transpose(node) is node

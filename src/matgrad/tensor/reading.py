@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matgrad.tensor import builders as b
 from matgrad.tensor.laws.updates import update_of
-from matgrad.tensor.nodes import Einsum, Node, topological
+from matgrad.tensor.nodes import Einsum, Node
 from matgrad.tensor.rebuild import rebuilt
 
 
-def updated(root: Node) -> Node | None:
-    """The graph with the laws of updates applied wherever they can be; None where they cannot."""
-    order = topological(root)
+def updated(root: Node, order: Sequence[Node]) -> Node | None:
+    """The graph with the laws of updates applied wherever they can be; None where they cannot.
+
+    ``order`` has all its nodes, children first.
+    """
     if all(update_of(node) is None for node in order):
         return None
     done: dict[Node, Node] = {}

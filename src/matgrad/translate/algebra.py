@@ -215,8 +215,8 @@ def _times_number(factor: Fraction, rest: Expr) -> Expr:
 
 def cost(expr: Expr) -> int:
     """About the number of characters of the text, without spaces."""
-    found: int = _remembered(expr, "cost", _whole_cost)
-    return found
+    found = expr.cost
+    return found if found is not None else _remembered(expr, "cost", _whole_cost)
 
 
 def _whole_cost(node: Expr, parts: list[int]) -> int:
@@ -280,8 +280,8 @@ def _own_cost(node: Expr) -> int:
 
 def names(expr: Expr) -> tuple[str, ...]:
     """The names in reading order."""
-    found: tuple[str, ...] = _remembered(expr, "names", _joined_names)
-    return found
+    found = expr.names
+    return found if found is not None else _remembered(expr, "names", _joined_names)
 
 
 def _joined_names(node: Expr, parts: list[tuple[str, ...]]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from matgrad.dims import Dim
 from matgrad.formula.syntax import Expr, Type, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.laws.shared import multiplied_out, placed, span
-from matgrad.tensor.nodes import Constant, Einsum, Node, Sum, topological
+from matgrad.tensor.nodes import Constant, Einsum, Node, Sum
 from matgrad.translate.algebra import addition, call, cost, negated, negative, number, of_order, transposed
 from matgrad.translate.operands import Plain
 
@@ -24,11 +24,9 @@ SizeOf = Callable[[Dim], Expr]
 
 
 def written_out(node: Node, plain: Plain, size: SizeOf) -> Expr:
-    """The node, if it is made of selections also by its blocks or its entries, whichever is shortest."""
+    """A node made of selections as it is, by its blocks, or by its entries, whichever is shortest."""
     found = plain(node)
     if not 1 <= len(node.shape) <= 2:
-        return found
-    if not any(isinstance(n, Constant) and n.name in ("unit", "shift") for n in topological(node)):
         return found
     layered = _layered(node, plain, size)
     found = found if layered is None else min(layered, found, key=reading_cost)

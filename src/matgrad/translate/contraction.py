@@ -60,8 +60,13 @@ class Contraction:
         self._on: dict[int, list[Piece]] | None = None
 
     def run(self) -> tuple[list[Expr], tuple[Expr, ...]]:
-        while not self._is_read() and any(step(self) for step in _STEPS):
-            pass
+        joined = True
+        while joined and not self._is_read():
+            joined = False
+            for step in _STEPS:
+                if step(self):
+                    joined = True
+                    break
         chain = self._finish()
         return self.scalars, tuple(f.straight for f in chain)
 

@@ -188,4 +188,16 @@ def _filled(scalar: Expr, type_: Type) -> Expr:
 
 def _saving(grouping: Grouping, order: Ordering, type_: Type) -> int:
     group, _, inner, inner_type = grouping
-    return cost(_plain(group, order, type_)) - cost(_plain(inner, order, inner_type))
+    return _length(group, order, type_) - _length(inner, order, inner_type)
+
+
+def _length(terms: Sequence[Term], order: Ordering, type_: Type) -> int:
+    """What the terms cost one after the other; each of them is written once only."""
+    found = len(terms) + all(t.coefficient.numerator < 0 for t in terms)
+    shaped = any(t.chain for t in terms)
+    for term in terms:
+        key = (term._replace(coefficient=abs(term.coefficient)), type_ if term.chain or not shaped else SCALAR_TYPE)
+        if key not in order.lengths:
+            order.lengths[key] = cost(joined(key[0], order, key[1]))
+        found += order.lengths[key]
+    return found

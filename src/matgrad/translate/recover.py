@@ -21,6 +21,7 @@ from matgrad.translate.algebra import (
     call,
     coefficient,
     cost,
+    names,
     negated,
     negative,
     number,
@@ -65,19 +66,21 @@ class Recovery:
         """The node as a formula."""
         if b.is_zero(root):
             return sized_zero(root.shape, self.size)
-        found = written_out(root, self.plain, self.size)
-        other = updated(root)
+        order = topological(root)
+        selected = any(isinstance(n, Constant) and n.name in ("unit", "shift") for n in order)
+        found = written_out(root, self.plain, self.size) if selected else self.plain(root)
+        other = updated(root, order)
         if other is not None:
             found = min(found, self.plain(other), key=cost)
-        if any(e.op == "name" and e.value.startswith("<") for e in walk(found)):
+        if any(name.startswith("<") for name in names(found)):
             raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
         return ones_shown(found, self.size, self.typed)
 
     def size(self, dim: Dim) -> Expr:
         """A dimension as a formula that can stand as a size: m*m, not m^2."""
         terms = []
-        for names, count in dim.terms:
-            factors = [self.sizes[name] for name in names]
+        for parts, count in dim.terms:
+            factors = [self.sizes[name] for name in parts]
             whole = times(*([number(abs(count))] if abs(count) != 1 or not factors else []), *factors)
             terms.append(whole if count > 0 else negative(whole))
         return addition(sorted(terms, key=lambda t: (t.op == "neg", t.op == "number"))) if terms else number(0)

@@ -39,6 +39,7 @@ class Ordering:
         self._place = {name: i for i, name in enumerate(order)}
         self.typed: frozenset[Expr] = frozenset()
         self.totals: dict[tuple[tuple[Term, ...], Type], Expr] = {}
+        self.lengths: dict[tuple[Term, Type], int] = {}
 
     def rank(self, expr: Expr) -> tuple[int, ...]:
         place, last = self._place, len(self._place)
@@ -98,8 +99,8 @@ def runs(chain: Sequence[Expr]) -> Sequence[Expr]:
             some, members = members[: b.UNROLLED], members[b.UNROLLED :]
             if len(some) > 1 and factor.kind == "matrix":
                 whole = Expr("power", (factor, number(len(some))), "^", type=factor.type)
-                if cost(whole) <= cost(product([("*", m) for m in some])):
-                    some = [whole]
+                if factor.op == "add" or cost(whole) <= cost(product([("*", m) for m in some])):
+                    some = [whole]  # the brackets of a sum are written once
             found += some
     return found
 
@@ -108,7 +109,7 @@ def _repeated(chain: Sequence[Expr]) -> Sequence[Expr]:
     """A chain that is one block several times as a power, where that is shorter: M*G*M*G is (M*G)^2."""
     for length in range(2, len(chain) // 2 + 1):
         count, left = divmod(len(chain), length)
-        if not left and all(a == b for a, b in zip(chain, chain[length:], strict=False)):
+        if not left and count <= b.UNROLLED and all(x == y for x, y in zip(chain, chain[length:], strict=False)):
             block = product([("*", e) for e in chain[:length]])
             if block.kind == "matrix":
                 whole = Expr("power", (block, number(count)), "^", type=block.type)

@@ -66,6 +66,15 @@ def _below(operands: Sequence[Operand], out: tuple[int, ...]) -> dict[Key, Fract
     return found
 
 
+def _is_divided(term: Node) -> bool:
+    """Whether a term has a negative or a broken power."""
+    for node in term.operands if isinstance(term, Einsum) else (term,):
+        if isinstance(node, Map) and node.function == "power":
+            if node.parameter.numerator < 0 or node.parameter.denominator != 1:
+                return True
+    return False
+
+
 @b.READING_LAWS.add(
     "common denominator",
     "u/v - w/v^2 = (u*v - w)/v^2, where something cancels in the numerator",
@@ -79,7 +88,7 @@ def _below(operands: Sequence[Operand], out: tuple[int, ...]) -> dict[Key, Fract
 )
 def common_denominator(terms: Terms) -> Node | None:
     """u/v - w/v² = (u·v - w)/v², where the numerator gets shorter."""
-    if not 1 < len(terms) <= 2 * MOST:
+    if not 1 < len(terms) <= 2 * MOST or not any(map(_is_divided, terms)):
         return None
     found = [Product.of(node) for node in terms if isinstance(node, Einsum) or is_map(node, "power")]
     parts = [part for part in found if part is not None and part.below]
@@ -130,7 +139,7 @@ def common_denominator(terms: Terms) -> Node | None:
 )
 def denominator_inside(terms: Terms) -> Node | None:
     """A'·diag(u./v)·A - A'·diag(w./v²)·A = A'·diag((u.*v - w)./v²)·A: terms that differ in one vector only."""
-    if not 1 < len(terms) <= 2 * MOST:
+    if not 1 < len(terms) <= 2 * MOST or sum(map(_is_divided, terms)) < 2:
         return None
     groups: dict[Node, dict[Node, Node]] = {}
     for term in terms:

@@ -52,9 +52,14 @@ def placed(node: Node) -> list[Constant] | None:
     if not isinstance(node, Sum):
         return None
     for axis in range(len(node.shape)):
-        blocks = [block_on(term, axis) for _, term in node.terms]
-        if all(block is not None for block in blocks):
-            return [block for block in blocks if block is not None]
+        blocks = []
+        for _, term in node.terms:
+            block = block_on(term, axis)
+            if block is None:
+                break
+            blocks.append(block)
+        else:
+            return blocks
     return None
 
 
