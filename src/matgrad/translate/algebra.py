@@ -206,8 +206,15 @@ def coefficient(term: Expr) -> tuple[Fraction, Expr]:
 def _times_number(factor: Fraction, rest: Expr) -> Expr:
     if rest.op == "number":
         return number(factor * rest.value)
-    whole = rest if abs(factor) == 1 else times(number(abs(factor)), rest)
+    whole = rest if abs(factor) == 1 else _multiple(abs(factor), rest)
     return whole if factor > 0 else negative(whole)
+
+
+def _multiple(factor: Fraction, rest: Expr) -> Expr:
+    """2*n/k for 2*(n/k), where all are scalars."""
+    if rest.op == "product" and set(rest.value) <= {"*", "/"} and all(a.kind == SCALAR for a in rest.args):
+        return product([("*", number(factor)), *zip(("*", *rest.value), rest.args, strict=True)])
+    return times(number(factor), rest)
 
 
 # -- what a formula costs to print and where it stands --------------------------------------------

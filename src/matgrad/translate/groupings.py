@@ -9,6 +9,7 @@ from math import gcd, lcm
 from matgrad.formula.syntax import SCALAR, Expr, Type
 from matgrad.translate.algebra import (
     call,
+    is_ones,
     negated,
     of_order,
     product,
@@ -75,6 +76,10 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Gro
             if end.op == "add" and (negated(end), end.type) in ends:  # (u - v)*a + (v - u)*b = (u - v)*(a - b)
                 end, sign = negated(end), -1
             ends.setdefault((end, end.type), []).append((term, sign))
+    for term in terms:
+        matrix = _summed_matrix(term) if left else None
+        if matrix is not None and (matrix, matrix.type) in ends:
+            ends[matrix, matrix.type].append((term, 1))
     for (end, _), signed in ends.items():
         group = [term for term, _ in signed]
         if len(group) < 2 or all(len(t.chain) == 1 for t in group):
@@ -85,8 +90,8 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Gro
         inner_type = _left_over(group[0], left, type_)
         if inner_type is None:
             continue
-        rests = [_rest(t.chain, left, inner_type) for t in group]
-        if any(rest is None for rest in rests):
+        rests = [() if _summed_matrix(t) == end else _rest(t.chain, left, inner_type) for t in group]
+        if any(rest is None for rest in rests) or not any(rests):
             continue
         inner = [
             Term(sign * t.coefficient / content, without(t.scalars, shared), without(t.below, below), rest or ())
@@ -103,6 +108,13 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Gro
             return Term(sign * content, shared, below, chain)
 
         yield group, back, inner, inner_type
+
+
+def _summed_matrix(term: Term) -> Expr | None:
+    """M for sum(M, dim=2), which is M times a column of ones."""
+    only = term.chain[0] if len(term.chain) == 1 else None
+    summed = only is not None and only.op == "call" and only.value.name == "sum" and only.value.dim == 2
+    return only.args[0] if only is not None and summed else None
 
 
 def _common_both(terms: Sequence[Term]) -> Iterator[Grouping]:
@@ -133,7 +145,8 @@ def _rest(chain: tuple[Expr, ...], left: bool, type_: Type) -> tuple[Expr, ...] 
     A'*A - A'*r*r'*A is A'*(eye - r*r')*A, but S - S*x*x'*S stays as symmetric as it is.
     """
     if len(chain) > 1:
-        return chain[1:] if left else chain[:-1]
+        rest = chain[1:] if left else chain[:-1]
+        return () if len(rest) == 1 and is_ones(rest[0]) and rest[0].args[0].value == 1 else rest
     (only,) = chain
     if only.kind != "matrix" or only.dims[0] == only.dims[1]:
         return None
