@@ -376,6 +376,18 @@ def test_words_of_a_composition():
 # -- all of them
 
 
+def test_functions_are_not_hidden_by_modules():
+    """A module of the same name would take the place of a function once it is imported, as by unpickling."""
+    import importlib
+
+    import matgrad.analysis
+
+    for name in ("implicit", "sensitivity", "composition", "propagate", "degeneracy", "linearize", "directional"):
+        home = matgrad.analysis._HOMES[name]
+        assert home.rpartition(".")[2] != name
+        assert callable(getattr(importlib.import_module(home), name))
+
+
 def test_answers_print_and_are_plain_data():
     import json
 

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from matgrad import MatgradError
-from matgrad.analysis import linearize, plot_contours, plot_convergence, plot_linearization, plot_paths, plot_spectrum
+from matgrad.analysis import (
+    compare_methods,
+    linearize,
+    plot_contours,
+    plot_convergence,
+    plot_linearization,
+    plot_paths,
+    plot_spectrum,
+)
 
 PATHS = {"gradient descent": [[2.0, 1.0], [1.0, -0.5], [0.4, 0.1]], "Newton": [[2.0, 1.0], [0.0, 0.0]]}
 
@@ -107,3 +115,22 @@ def test_error_of_a_linearisation():
         assert np.log(error[0] / error[4]) / np.log(distance[0] / distance[4]) == pytest.approx(order, abs=0.1)
     exact = plot_linearization(linearize("A*x", {"A": np.eye(2), "x": [1.0, 2.0]}, "x"))
     assert "first order: none but rounding" in exact.axes[0].get_legend_handles_labels()[1]
+
+
+def test_methods_from_one_start(tmp_path):
+    target, values = tmp_path / "paths.png", tmp_path / "values.png"
+    A = np.diag([1.0, 5.0])
+    given = {"A": A, "b": [1.0, 2.0]}
+    found = compare_methods("x'*A*x/2 - b'*x", "x", given, {"x": [2.0, 1.0]}, path=target, convergence=values)
+    assert target.exists()
+    assert values.exists()
+    for result in found.values():
+        assert np.allclose(result.x, [1.0, 0.4], atol=1e-5)
+    with pytest.raises(MatgradError, match="sequence of names"):
+        compare_methods("x'*x", "x", {}, {"x": [1.0, 2.0]}, "newton")
+
+
+def test_runs_of_very_different_lengths_have_a_logarithmic_axis():
+    axes = plot_convergence({"slow": 0.99 ** np.arange(500), "fast": [1.0, 0.1, 0.0]}).axes[0]
+    assert axes.get_xscale() == "log"
+    assert curves(axes)["fast"].get_xdata().tolist() == [1, 2]

@@ -150,16 +150,20 @@ def _maps(formula: Formula, options: argparse.Namespace) -> Any:
 
 
 class _Picture:
-    """That a file was written."""
+    """That a file was written, and where the methods on it arrived."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, found: dict[str, Any] | None = None) -> None:
         self.path = Path(path)
+        self.found = found or {}
 
     def __str__(self) -> str:
-        return f"written to {self.path}"
+        rows = [[name, f"{result.fun:.8g} after {result.nit} steps"] for name, result in self.found.items()]
+        return "\n".join([*("  ".join(row) for row in rows), f"written to {self.path}"])
 
     def to_dict(self) -> dict[str, Any]:
-        return {"path": str(self.path)}
+        """The path, and the values that the methods found."""
+        ends = {name: {"value": float(r.fun), "steps": int(r.nit)} for name, r in self.found.items()}
+        return {"path": str(self.path), "methods": ends}
 
 
 def _contours(formula: Formula, options: argparse.Namespace) -> Any:
@@ -169,8 +173,14 @@ def _contours(formula: Formula, options: argparse.Namespace) -> Any:
         parts = [part.strip() for part in options.plane.split(";" if ";" in options.plane else ",")]
         plane = [int(part) if part.lstrip("-").isdigit() else part for part in parts]
     wrt = names_in(options.wrt) or list(formula.variables)
-    analysis.plot_contours(formula, wrt, at, options.plot, radius=options.radius, plane=plane)
-    return _Picture(options.plot)
+    if options.methods is None:
+        analysis.plot_contours(formula, wrt, at, options.plot, radius=options.radius, plane=plane)
+        return _Picture(options.plot)
+    start = {name: at[name] for name in wrt if name in at}
+    data = {name: value for name, value in at.items() if name not in start}
+    methods = names_in([options.methods]) or []
+    found = analysis.compare_methods(formula, wrt, data, start, methods, options.plot, plane=plane)
+    return _Picture(options.plot, found)
 
 
 # -- their options
@@ -245,4 +255,7 @@ def add_commands(commands: Any, run: Callable[[argparse.Namespace], int]) -> Non
                  'matgrad contours "x[1]^2 - x[2]^2" --at "x=[0,0]" --plot saddle.png')  # fmt: skip
     it.add_argument("--plot", metavar="FILE", required=True, help="out.png, out.svg or out.pdf")
     it.add_argument("--radius", metavar="R", type=float, help="of what is shown (default half the point's norm)")
+    it.add_argument(
+        "--methods", metavar="NAMES", help="draw their paths from the point: gradient-descent,newton,l-bfgs"
+    )
     it.add_argument("--plane", metavar="TWO", help='eigenvectors of the Hessian, "1,-1", or coordinates, "x[1]; x[3]"')

@@ -6,12 +6,13 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "composition": "matgrad.analysis.composition",
+    "compare_methods": "matgrad.analysis.comparing",
+    "composition": "matgrad.analysis.compositions",
     "degeneracy": "matgrad.analysis.rank",
     "descent_step": "matgrad.analysis.direction",
     "directional": "matgrad.analysis.direction",
     "fisher": "matgrad.analysis.fisher",
-    "implicit": "matgrad.analysis.implicit",
+    "implicit": "matgrad.analysis.implicit_functions",
     "jacobian_operator": "matgrad.analysis.maps",
     "linearize": "matgrad.analysis.linear",
     "curvature": "matgrad.analysis.curvature",
@@ -25,7 +26,7 @@ _HOMES = {
     "propagate": "matgrad.analysis.propagation",
     "pullback": "matgrad.analysis.maps",
     "pushforward": "matgrad.analysis.maps",
-    "sensitivity": "matgrad.analysis.sensitivity",
+    "sensitivity": "matgrad.analysis.sensitivities",
     "steepest": "matgrad.analysis.direction",
 }
 

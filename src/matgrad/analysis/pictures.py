@@ -17,6 +17,8 @@ NONE = 1e-14
 """Eigenvalues below this part of the largest are about 0."""
 DECADES = 2.0
 """Spectra that span more than so many powers of ten have a logarithmic axis."""
+UNEVEN = 30
+"""A run so many times longer than another makes the axis of the iterations logarithmic."""
 DISTANCES, DIRECTIONS = 13, 24
 
 
@@ -119,6 +121,8 @@ def plot_convergence(
     if not runs:
         raise MatgradError("there is no run to draw", hint='{"Newton": [1.0, 0.25, …]}')
     lowest = min(float(np.nanmin(run)) for run in runs.values()) if best is None else float(best)
+    lengths = [len(run) for run in runs.values()]
+    uneven = max(lengths) > UNEVEN * min(lengths)
     with settings():
         figure = new_figure(6.4 if gradients is None else 9.6, 4.4)
         shown = [("f − lowest f" if best is None else "f − best f", {n: run - lowest for n, run in runs.items()})]
@@ -128,22 +132,26 @@ def plot_convergence(
         for k, (name, curves) in enumerate(shown):
             axes = figure.add_subplot(1, len(shown), k + 1)
             for label, run in curves.items():
-                _draw_run(axes, run, label if k == 0 or label not in runs else "_" + label, style(order[label]))
+                shown_as = label if k == 0 or label not in runs else "_" + label
+                _draw_run(axes, run, shown_as, style(order[label]), first=int(uneven))
             axes.set_yscale("log")
-            axes.set_xlabel("iteration")
+            axes.set_xlabel("iteration, the start counted as 1" if uneven else "iteration")
             axes.set_ylabel(name + (f"  ({unit})" if unit and k == 0 else ""))
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            if uneven:
+                axes.set_xscale("log")
+            else:
+                axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(axis="y", color="0.9", linewidth=0.6)
         figure.suptitle(title or "Convergence", fontsize=11)
         figure.legend(loc="outside lower center", ncols=min(3, len(order)))
         return saved(figure, target)
 
 
-def _draw_run(axes: Any, run: Array, label: str, looks: dict[str, Any]) -> None:
+def _draw_run(axes: Any, run: Array, label: str, looks: dict[str, Any], *, first: int) -> None:
     """A curve; what is 0 or less cannot stand on a logarithmic axis and is left out."""
-    steps = np.arange(len(run))
+    steps = np.arange(first, first + len(run))
     known = np.isfinite(run) & (run > 0)
-    every = max(1, len(run) // 20)
+    every: Any = 0.05 if first else max(1, len(run) // 20)  # on a logarithmic axis by distance
     axes.plot(steps[known], run[known], **looks, markersize=4, linewidth=1.6, markevery=every, label=label)
 
 
