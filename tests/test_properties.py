@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from formula_properties import failure_of, outcome_of, shrunk, trials_of
 from random_formulas import SIZES, kind_of, random_formula, smaller, variables_of, where_of
@@ -92,6 +93,7 @@ FAILED_ONCE = [
     ("tr((eye + (g([2, c; 3, 0.5]))*(g([2, c; 3, 0.5]))')^-2)", "c", 1),
     ("(V)*(vector(2).*(V*(V*u)))", "V", 1),
     ("y'*(a + U')*exp(x/4 - logsumexp(x))", "x", 1),
+    ("((-(R))*(C'))./((A).^2 + 1)", "R", 1),
 ]
 
 
@@ -136,6 +138,13 @@ def test_random_directions_show_what_every_entry_shows(
     entry = b.einsum([(first, (0,)), (first, (1,))], (0, 1))  # that derivative is off in one entry
     monkeypatch.setattr(differentiation, "derivatives", lambda *a: [b.add([d, entry]) for d in right(*a)])
     assert matgrad.derive(text, "M", where=where, **options).verify().passed is False
+
+
+def test_what_is_read_back_is_evaluated_at_the_arrays_of_the_formula() -> None:
+    """x does not occur in the Hessian, and only its shape shows the size of eye."""
+    arrays = {"v": np.arange(1.0, 5), "x": np.arange(3.0)}
+    hessian = matgrad.hessian("norm2(v)^2*norm2(x)^2", "x", where="v: vector(m); x: vector(n)")
+    assert np.allclose(matgrad.parse(hessian.text, context=hessian)(**arrays), 60 * np.eye(3))
 
 
 def test_an_unused_intermediate_has_a_derivative_of_its_own_shape() -> None:

@@ -21,7 +21,7 @@ from matgrad.formula.syntax import Expr, Program, Type
 def bound(formula: Formula, arrays: Mapping[str, Any]) -> Bound:
     """The user's arrays, checked against the formula's variables."""
     typed = formula.typed
-    return bind(typed.variables.values(), arrays, functions=typed.functions, dimensions=formula.sizes_needed())
+    return bind(formula.bound_by(arrays), arrays, functions=typed.functions, dimensions=formula.sizes_needed())
 
 
 def value(formula: Formula, printed: Callable[[], Program], compiled: Compiled, arrays: Mapping[str, Any]) -> Any:

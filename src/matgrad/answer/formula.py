@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from matgrad.answer.compiled import Root
 from matgrad.errors import DataError, MatgradError
 from matgrad.formula.declarations import FUNCTION, Declaration, Where
-from matgrad.formula.infer import Typed, read
+from matgrad.formula.infer import Typed, Variable, read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import writes_decimals
 from matgrad.formula.printing import ATOM, Piece
@@ -177,9 +177,7 @@ class Formula:
         from matgrad.formula.binding import bind
         from matgrad.formula.reference import evaluate
 
-        bound = bind(
-            self.typed.variables.values(), arrays, functions=self.typed.functions, dimensions=self.sizes_needed()
-        )
+        bound = bind(self.bound_by(arrays), arrays, functions=self.typed.functions, dimensions=self.sizes_needed())
         try:
             value = evaluate(self.program, bound.arrays, bound.sizes)
         except LinAlgError as error:
@@ -188,6 +186,17 @@ class Formula:
                 hint="a point at which it is invertible",
             ) from None
         return value if getattr(value, "ndim", 0) else float(value)
+
+    def bound_by(self, arrays: Mapping[str, Any]) -> list[Variable]:
+        """The variables, and those of the context that are given too: their shapes show sizes.
+
+        >>> hessian = Formula("2*(v'*v)*eye", context=Formula("norm2(v)^2*x'*x", "x: vector(3)").typed)
+        >>> [v.name for v in hessian.bound_by({"v": [1.0], "x": [1.0, 2.0, 3.0]})]
+        ['v', 'x']
+        """
+        around = self._context.variables if self._context is not None else {}
+        given = {name: v for name, v in around.items() if name in arrays}
+        return list({**self.typed.variables, **given}.values())
 
     def root(self) -> Root:
         """What generated code computes."""

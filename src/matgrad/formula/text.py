@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from matgrad.formula.printing import ATOM, POSTFIX, PRODUCT, Piece, Printer, flatten, reads_alone, split_number
 from matgrad.formula.syntax import SCALAR, Call, Expr, Type, index_items
@@ -34,9 +35,10 @@ class _Text(Printer):
     visit_name = visit_constant
 
     def visit_product(self, node: Expr, pieces: list[Piece]) -> Piece:
-        first = pieces[0]
-        if not reads_alone(node.args[0], zip(node.value, node.args[1:], strict=True)):
-            first = self.fence(first)
+        first, leading = pieces[0], node.args[0]
+        bare = leading.args[0] if leading.op == "neg" else leading
+        if not reads_alone(bare, zip(node.value, node.args[1:], strict=True)):
+            first = replace(self.fence(replace(first, negative=False)), negative=first.negative)
         parts: list[str | Piece] = [self.fence(first) if first.level < PRODUCT else first]
         for operator, piece in zip(node.value, pieces[1:], strict=True):
             parts += [" ⊗ " if operator == "⊗" else operator, self.at_least(piece, POSTFIX)]
