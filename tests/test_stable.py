@@ -39,6 +39,9 @@ LOST = {
     ("exp(x)/sum(exp(x))", 1),
     ("log(sum(exp(x - y)))", 2),
     ("log(sum(exp(x))/3)", 2),
+    ("log(mean(exp(x)))", 2),
+    ("log(exp(x)'*exp(y))", 2),
+    ("log(sum(exp(X*w)))", 2),
     ("log(1 + sum(exp(x)))", 2),
     ("exp(x)/(1 + sum(exp(x)))", 1),
     ("log(softmax(x)[1])", 1),
@@ -55,19 +58,25 @@ LOST = {
     ("c^2*(sqrt(1 + (x/c)^2) - 1)", 2),
     ("sqrt(x + 1) - sqrt(x)", 1),
     ("sqrt(x + 1) - sqrt(x)", 2),
+    ("log((1 + x)/(1 - x))/2", 2),
+    ("log(det(eye + x*x'))", 0),
     ("sum((x - mean(x)).^2)/3", 1),
     ("x'*x/3 - mean(x)^2", 0),
     ("x'*x/3 - mean(x)^2", 1),
 }
-OVERFLOW = {("det(X)/det(Y)", 1)}
+# Derivatives whose terms overflow one by one, or are 0/0, without a rule that puts them together.
+UNDEFINED = {("det(X)/det(Y)", 1), ("log((1 + tanh(z/2))/2)", 2), ("log(x + sqrt(x^2 + 1))", 2)}
+
+
+def asked(formula: Formula, wrt: str, order: int) -> Any:
+    """The formula, its derivative or its Hessian."""
+    return [lambda: formula, lambda: matgrad.derive(formula, wrt), lambda: matgrad.hessian(formula, wrt)][order]()
 
 
 def node_of(formula: Formula, wrt: str, order: int) -> Node:
-    """The graph of the value, the derivative or the Hessian."""
-    if order == 0:
-        return formula.node
-    derivative = matgrad.derive(formula, wrt) if order == 1 else matgrad.hessian(formula, wrt)
-    return derivative._node
+    item = asked(formula, wrt, order)
+    found: Node = item.node if order == 0 else item._node
+    return found
 
 
 @pytest.mark.parametrize(
@@ -104,25 +113,32 @@ def verdict(found: Any, row: dict[str, Any]) -> str:
     return "ok" if np.max(np.abs(found / scale - truth / scale)) <= row["tolerance"] else "digits"
 
 
-@pytest.mark.parametrize("order", [0, 1, 2])
-def test_stable_where_floating_point_goes_wrong(order: int) -> None:
-    nodes: dict[tuple[str, str, str], Node] = {}
+def wrong_in(order: int) -> dict[tuple[str, int], list[tuple[str, Any]]]:
+    """What the compiled code gets wrong: nan, inf or digits, and where."""
+    compiled: dict[tuple[str, str, str], Any] = {}
     wrong = defaultdict(list)
     for row in ROWS:
         if row["order"] != order:
             continue
         key = (row["formula"], row["where"], row["wrt"])
-        if key not in nodes:
-            nodes[key] = stabilised(node_of(matgrad.parse(row["formula"], where=row["where"]), row["wrt"], order))
+        if key not in compiled:
+            compiled[key] = matgrad.compile(asked(matgrad.parse(row["formula"], where=row["where"]), row["wrt"], order))
         arrays = {name: np.asarray(value, dtype=float) for name, value in row["point"].items()}
         with np.errstate(all="ignore"):
-            found = verdict(evaluate(nodes[key], arrays, row["sizes"]), row)
+            found = verdict(compiled[key](**arrays), row)
         if found != "ok":
             wrong[row["formula"], order].append((found, row["point"][row["wrt"]]))
-    assert len(nodes) > 60
+    assert len(compiled) > 60
+    return wrong
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_stable_where_floating_point_goes_wrong(order: int) -> None:
+    wrong = wrong_in(order)
     lost = {key for key, found in wrong.items() if {what for what, _ in found} == {"digits"}}
-    assert lost <= LOST, {key: wrong[key] for key in lost - LOST}
-    assert wrong.keys() - lost <= OVERFLOW, {key: wrong[key] for key in wrong.keys() - lost - OVERFLOW}
+    assert lost == {key for key in LOST if key[1] == order}, {key: wrong[key] for key in lost - LOST}
+    rest = wrong.keys() - lost
+    assert rest == {key for key in UNDEFINED if key[1] == order}, {key: wrong[key] for key in rest - UNDEFINED}
 
 
 @pytest.mark.parametrize("row", ROWS[::97], ids=lambda row: f"{row['formula']}, order {row['order']}")
@@ -169,7 +185,7 @@ def test_stable_graphs_stay() -> None:
 
 
 def test_deep_graphs_need_no_recursion() -> None:
-    levels = 600
+    levels = 400
     c = b.symbol("c", ())
     x = b.symbol("x", ())
     value = np.asarray(0.5)
@@ -192,6 +208,7 @@ EXACT = [
     ("log_cosh", [1e-9, -1e-5, 0.9, -1.1, 30.0, 900.0], lambda mp, x: mp.log(mp.cosh(x))),
     ("log1p_square", [1e-9, -0.5, 1e99, 1e101, -1e250], lambda mp, x: mp.log(1 + x * x)),
     ("log_normcdf", [-1e3, -40.0, -1.0, 0.5, 6.0], lambda mp, x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2)),
+    ("sech2", [-1e-9, 0.5, -30.0, 300.0, 800.0], lambda mp, x: 1 / mp.cosh(x) ** 2),
     ("decay", [-1000.0, -0.5, 0.0], lambda mp, x: mp.exp(x)),
 ]
 

@@ -125,7 +125,7 @@ def log1mexp(x):
 _LOG1P_SQUARE = '''\
 def log1p_square(x):
     """log(1 + x^2)."""
-    return torch.where(torch.abs(x) < 1e100, torch.log1p(x * x), 2 * torch.log(torch.abs(x)))
+    return torch.where(torch.abs(x) < 1e15, torch.log1p(x * x), 2 * torch.log(torch.abs(x)))
 '''
 _LOG_COSH = '''\
 def log_cosh(x):
@@ -133,6 +133,12 @@ def log_cosh(x):
     a = torch.abs(x)
     far = a + torch.log1p(torch.exp(-2 * a)) - 0.6931471805599453
     return torch.where(a < 1, torch.log1p(2 * torch.sinh(a / 2) ** 2), far)
+'''
+_SECH2 = '''\
+def sech2(x):
+    """1 - tanh(x)^2."""
+    e = torch.exp(-2 * torch.abs(x))
+    return 4 * e / (1 + e) ** 2
 '''
 _LOG_SOFTMAX = '''\
 def log_softmax(x, axis):
@@ -166,6 +172,7 @@ HELPERS = {
     "log1mexp": _LOG1MEXP,
     "log1p_square": _LOG1P_SQUARE,
     "log_cosh": _LOG_COSH,
+    "sech2": _SECH2,
     "log_softmax": _LOG_SOFTMAX,
     "safe_norm": _SAFE_NORM,
     "argmax": _TIES.format(name="argmax", of="amax"),

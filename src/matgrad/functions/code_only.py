@@ -22,7 +22,13 @@ def log1mexp(x):
 _LOG1P_SQUARE = '''\
 def log1p_square(x):
     """log(1 + x^2)."""
-    return np.where(np.abs(x) < 1e100, np.log1p(x * x), 2 * np.log(np.abs(x)))
+    return np.where(np.abs(x) < 1e15, np.log1p(x * x), 2 * np.log(np.abs(x)))
+'''
+_SECH2 = '''\
+def sech2(x):
+    """1 - tanh(x)^2."""
+    e = np.exp(-2 * np.abs(x))
+    return 4 * e / (1 + e) ** 2
 '''
 _LOG_COSH = '''\
 def log_cosh(x):
@@ -34,17 +40,15 @@ _LOG_SOFTMAX = '''\
 def log_softmax(x, axis=None):
     """log(softmax(x)), to the last digit for the largest entry too."""
     z = x - np.max(x, axis=axis, keepdims=True)
-    top = np.argmax(z, axis=axis, keepdims=True)
-    places = np.arange(z.size).reshape(z.shape) if axis is None else np.expand_dims(
-        np.arange(z.shape[axis]), [k for k in range(z.ndim) if k != axis % z.ndim])
-    others = np.sum(np.where(places == top, 0.0, np.exp(z)), axis=axis, keepdims=True)
-    return z - np.log1p(others)
+    ties = np.sum(z == 0, axis=axis, keepdims=True) - 1
+    return z - np.log1p(ties + np.sum(np.where(z == 0, 0, np.exp(z)), axis=axis, keepdims=True))
 '''
 _SAFE_NORM = '''\
 def safe_norm(x, axis=None):
     """The root of the sum of squares, which neither overflows nor underflows."""
     norm = np.sqrt(np.sum(x * x, axis=axis))
-    if np.all((norm > 1e-140) & (norm < 1e150)):
+    kind = np.finfo(norm.dtype)
+    if np.all((norm > np.sqrt(kind.tiny / kind.eps)) & (norm < np.inf)):
         return norm
     scale = np.max(np.abs(x), axis=axis, keepdims=True)
     scale = np.where((scale > 0) & (scale < np.inf), scale, 1.0)
@@ -56,6 +60,10 @@ CARDS = (
     Card("decay", "elementwise", _EACH, "exp(x), for x <= 0", numpy="np.exp(#1)", facts={"range": "positive"}),
     Card("log1mexp", "elementwise", _EACH, "log(1 - exp(x)), for x < 0", numpy="log1mexp(#1)", helper=_LOG1MEXP),
     Card("log1p_square", "elementwise", _EACH, "log(1 + x.^2)", numpy="log1p_square(#1)", helper=_LOG1P_SQUARE),
+    Card("sech2", "elementwise", _EACH, "1 - tanh(x).^2", numpy="sech2(#1)", helper=_SECH2,
+         facts={"range": "positive"}),
+    Card("arcsinh", "elementwise", _EACH, "log(x + sqrt(1 + x.^2))", numpy="np.arcsinh(#1)"),
+    Card("arctanh", "elementwise", _EACH, "log((1 + x)./(1 - x))/2", numpy="np.arctanh(#1)"),
     Card("log_cosh", "elementwise", _EACH, "log(cosh(x))", numpy="log_cosh(#1)", helper=_LOG_COSH),
     Card("log_normcdf", "elementwise", _EACH, "log(normcdf(x))", numpy="scipy.special.log_ndtr(#1)", scipy=True),
     Card("hypot", "elementwise", _PAIR, "sqrt(x.^2 + y.^2)", numpy="np.hypot(#1, #2)"),

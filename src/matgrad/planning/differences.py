@@ -66,7 +66,7 @@ _COMPLEMENTS: dict[tuple[str, int, int], Stable] = {
     ("erf", 1, 1): lambda z: _normal_tail(z, 1),
     ("tanh", 1, -1): lambda z: (2, (map_("sigmoid", (scaled(z, -2),)),)),
     ("tanh", 1, 1): lambda z: (2, (map_("sigmoid", (scaled(z, 2),)),)),
-    ("tanh", 2, -1): lambda z: (4, (map_("sigmoid", (scaled(z, 2),)), map_("sigmoid", (scaled(z, -2),)))),
+    ("tanh", 2, -1): lambda z: (1, (map_("sech2", (z,)),)),
     ("tanh", -2, -1): lambda z: (-1, (power(map_("sinh", (z,)), -2),)),
     ("cos", 1, -1): lambda z: (2, (power(map_("sin", (scaled(z, Fraction(1, 2)),)), 2),)),
     ("cosh", 1, -1): lambda z: (-2, (power(map_("sinh", (scaled(z, Fraction(1, 2)),)), 2),)),
@@ -81,7 +81,7 @@ def without(node: Sum, gone: set[Node], new: Node) -> Node:
 
 @RULES.add(
     "complement",
-    "1 - sigmoid(x) = sigmoid(-x), 1 - 2*sigmoid(x) = -tanh(x/2), 1 - tanh(x)^2 = 4*sigmoid(2*x)*sigmoid(-2*x), "
+    "1 - sigmoid(x) = sigmoid(-x), 1 - 2*sigmoid(x) = -tanh(x/2), 1 - tanh(x)^2 = sech2(x), "
     "1 - tanh(x) = 2*sigmoid(-2*x), 1 - erf(x) = 2*normcdf(-sqrt(2)*x), 1 - normcdf(x) = normcdf(-x), "
     "1 - cos(x) = 2*sin(x/2)^2, 1 - cosh(x) = -2*sinh(x/2)^2, exp(x) - 1 = expm1(x)",
     because="the same without a difference of nearly equal numbers; a common factor may stand before both terms",

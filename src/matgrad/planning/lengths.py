@@ -111,6 +111,7 @@ def length(node: Node) -> Node | None:
         ("x.^2./(1 + x.^2)", "x: vector(n)"),
         ("diag(1./sqrt(sum(X.^2, dim=2)))*X", "X: matrix(m, n)"),
         ("(x - y)/norm2(x - y)", "x: vector(n); y: vector(n)"),
+        ("X*diag(1./sqrt(sum(X.^2, dim=1))')", "X: matrix(m, n)"),
     ),
 )
 def part_of_length(node: Node) -> Node | None:
@@ -126,8 +127,9 @@ def part_of_length(node: Node) -> Node | None:
         count = count if whole is base else 2 * count
         sides = _sides(whole)
         for i, (above, others) in enumerate(pairs):
-            side, times = power_of(above)
-            if times < 1 or side not in sides or len(set(others)) < len(others):
+            base_side, times = power_of(above)
+            side, others = _as_side(base_side, others, sides)
+            if times < 1 or side is None or len(set(others)) < len(others):
                 continue
             if tuple(others[: len(labels)]) != tuple(labels):
                 continue
@@ -141,6 +143,18 @@ def part_of_length(node: Node) -> Node | None:
     return None
 
 
+def _as_side(node: Node, labels: tuple[int, ...], sides: list[Node]) -> tuple[Node | None, tuple[int, ...]]:
+    """The side that a factor is, perhaps with its axes in another order, and the labels of the side's axes."""
+    for side in sides:
+        if side is node:
+            return side, labels
+        if isinstance(side, Einsum) and side.operands == (node,) and side.coefficient == 1:
+            (own,) = side.subscripts
+            if len(set(own)) == len(own) and sorted(own) == sorted(side.out):
+                return side, tuple(labels[own.index(x)] for x in side.out)
+    return None, labels
+
+
 def _sides(node: Node) -> list[Node]:
     """What a length is at least as long as, entry by entry."""
     if isinstance(node, Apply) and node.function == "safe_norm":
@@ -151,6 +165,36 @@ def _sides(node: Node) -> list[Node]:
     for arg in node.args:
         found += [arg, *_sides(arg)]
     return found
+
+
+@RULES.add(
+    "side beside a length",
+    "(1 + x/h)/(x + h) = 1/h with h = hypot(x, y)",
+    because="for x < 0 both sums are nearly nothing",
+    on=(Sum,),
+    examples=(("1/(a + sqrt(1 + a^2)) + a/(sqrt(1 + a^2)*(a + sqrt(1 + a^2)))", "a: scalar"),),
+)
+def side_beside_length(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    for factor, part in parts_of(node, {"ratio"}):
+        assert isinstance(part.factor, Map)
+        side, whole = part.factor.args
+        rest = b.linear_terms(part.times(power(part.factor, part.count - 1)))
+        if len(rest) != 1:
+            continue
+        ((term, size),) = rest.items()
+        sign = _factor(node, term) * size / factor
+        total = b.add([whole, scaled(side, sign)])
+        if abs(sign) == 1 and isinstance(term, Einsum | Map) and power(total, -1) in _divisors(term):
+            new = part.times(power(part.factor, part.count - 1), total, power(whole, -1))
+            return without(node, {part.term, term}, scaled(new, factor / sign))
+    return None
+
+
+def _divisors(node: Node) -> set[Node]:
+    """1/v for everything that a product is divided by."""
+    operands = node.operands if isinstance(node, Einsum) else (node,)
+    return {power(base, -1) for base, count in map(power_of, operands) if count <= -1}
 
 
 @RULES.add(

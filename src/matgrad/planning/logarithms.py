@@ -14,6 +14,7 @@ from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, apply, einsum, map_, number, scaled
 from matgrad.tensor.facts import Fact, nonnegative, positive
 from matgrad.tensor.facts.signs import components, selects
+from matgrad.tensor.laws.shared import power_of
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum, topological
 
 LONG = 12
@@ -79,6 +80,8 @@ def _of_map(node: Map) -> Node | None:
             return scaled(map_("softplus", (scaled(z, -1),)), -1)
         case "cosh":
             return map_("log_cosh", (z,))
+        case "sech2":
+            return scaled(b.add([map_("log_cosh", (z,))]), -2)
         case "normcdf":
             return map_("log_normcdf", (z,))
         case "normpdf":
@@ -340,6 +343,52 @@ def _of_positive_branch(node: Map, factor: Fraction) -> Node | None:
     if node.function == "tanh":
         return b.subtract(small, map_("softplus", (scaled(z, -2),)))
     return b.add([z, small, scaled(_log_of_number(Fraction(2), z), -1)])
+
+
+@RULES.add(
+    "logarithm of a quotient",
+    "log((1 + x)/(1 - x)) = 2*arctanh(x)",
+    because="accurate for small x, and near ±1",
+    on=(Map,),
+    examples=(("log((1 + x)./(1 - x)) + log((c - x)./(c + x))", "x: vector(n); c: scalar"),),
+)
+def logarithm_of_quotient(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    inner = node.args[0]
+    if node.function != "log" or not isinstance(inner, Einsum) or len(inner.operands) != 2:
+        return None
+    if any(labels != inner.out for labels in inner.subscripts):
+        return None
+    (above, first), (below, second) = sorted(map(power_of, inner.operands), key=lambda pair: -pair[1])
+    if first != 1 or second != -1 or abs(inner.coefficient) != 1:
+        return None
+    above = scaled(above, inner.coefficient)
+    mean, gap = (scaled(b.add([above, scaled(below, sign)]), Fraction(1, 2)) for sign in (1, -1))
+    if len(b.linear_terms(mean)) != 1 or len(b.linear_terms(gap)) != 1:
+        return None
+    return scaled(map_("arctanh", (b.multiply(gap, b.power(mean, -1)),)), 2)
+
+
+@RULES.add(
+    "logarithm of a number and a root",
+    "log(x + sqrt(1 + x^2)) = arcsinh(x)",
+    because="for x < 0 the sum is nearly nothing",
+    on=(Map,),
+    examples=(("log(x + sqrt(x.^2 + 1)) - log(sqrt(x.^2 + 1) - x)", "x: vector(n)"),),
+)
+def logarithm_with_root(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    terms = b.linear_terms(node.args[0])
+    if node.function != "log" or len(terms) != 2:
+        return None
+    for root, factor in terms.items():
+        if not (isinstance(root, Map) and root.function == "hypot") or factor != 1:
+            continue
+        (rest,) = (scaled(term, own) for term, own in terms.items() if term is not root)
+        sides = [arg for arg in root.args if b.as_number(arg) != 1]
+        if len(sides) == 1 and b.power(rest, 2) is b.power(sides[0], 2):
+            return map_("arcsinh", (rest,))
+    return None
 
 
 @RULES.add(

@@ -56,7 +56,7 @@ def exponentials_before_sum(node: Node) -> Node | None:
         return None
     kept = {operand for operand, _ in pairs}
     sums = [place for place, (operand, _) in enumerate(pairs)
-            if isinstance(operand, Sum) and (_grows(operand) or _restores(operand, kept))]  # fmt: skip
+            if isinstance(operand, Sum) and (grows(operand) or _restores(operand, kept))]  # fmt: skip
     count = prod(len(operand.terms) for operand, _ in pairs if isinstance(operand, Sum))
     if not sums or count > FEW:
         return None
@@ -76,7 +76,7 @@ def _factors(node: Node) -> Iterator[Node]:
 def _falls(node: Node) -> bool:
     """Whether a factor divides by exponentials, or by what may underflow."""
     base, count = power_of(node)
-    return count < 0 and (_grows(base) or _vanishes(base))
+    return count < 0 and (grows(base) or _vanishes(base))
 
 
 def _vanishes(node: Node) -> bool:
@@ -157,6 +157,30 @@ def _multiple(node: Node, of: Node) -> Fraction | None:
 
 
 @RULES.add(
+    "hyperbolic secant over logistic",
+    "(1 - tanh(x)^2)/sigmoid(2*x) = 4*sigmoid(-2*x)",
+    because="1 - tanh(x)^2 = 4*sigmoid(2*x)*sigmoid(-2*x)",
+    on=(Einsum,),
+    examples=(("(1 - tanh(x).^2)./(1 + tanh(x)) - (1 - tanh(x).^2)./(1 - tanh(x)).^2", "x: vector(n)"),),
+)
+def secant_over_logistic(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    for i, (above, labels) in enumerate(pairs):
+        top, times = power_of(above)
+        for j, (below, others) in enumerate(pairs):
+            base, count = power_of(below)
+            if labels != others or not is_map(top, "sech2") or not is_map(base, "sigmoid") or times < 1 or count > -1:
+                continue
+            assert isinstance(top, Map) and isinstance(base, Map)
+            ratio = _multiple(base.args[0], top.args[0])
+            if ratio is not None and abs(ratio) == 2:
+                other = map_("sigmoid", (scaled(base.args[0], -1),))
+                new = [(other, labels), (power(top, times - 1), labels), (power(base, count + 1), labels)]
+                return _with(node, {i, j}, new, 4)
+    return None
+
+
+@RULES.add(
     "exponential over its difference to one",
     "exp(x)/(exp(x) - 1) = -1/(exp(-x) - 1)",
     because="the quotient tends to 1 where both overflow",
@@ -208,7 +232,7 @@ def share_of_sum(node: Node) -> Node | None:
         left, gone, new = -count, {j}, []
         for i, (above, others) in sorted(enumerate(pairs), key=lambda entry: -len(entry[1][1])):
             top, times = power_of(above)
-            upper = log_of(top) if times >= 1 and _grows(top) and i not in gone else None
+            upper = log_of(top) if times >= 1 and grows(top) and i not in gone else None
             if upper is None or not set(labels) <= set(others) or len(set(others)) < len(others) or left < 1:
                 continue
             if others == labels:
@@ -237,14 +261,14 @@ def _spread(node: Node, labels: tuple[int, ...], axes: dict[int, Dim]) -> Node:
 _GROWING = frozenset(("exp", "cosh", "sinh", "normpdf", "normcdf"))
 
 
-def _grows(node: Node, deep: int = NESTED) -> bool:
+def grows(node: Node, deep: int = NESTED) -> bool:
     """Whether a factor is made of exponentials that may overflow, or underflow together with what divides it."""
     if isinstance(node, Map):
         return node.function in _GROWING
     if not isinstance(node, Sum | Einsum) or not deep:
         return False
     if "grows" not in node.memo:
-        node.memo["grows"] = any(_grows(child, deep - 1) for child in node.children)
+        node.memo["grows"] = any(grows(child, deep - 1) for child in node.children)
     return node.memo["grows"]  # type: ignore[no-any-return]
 
 

@@ -1,0 +1,25 @@
+"""Named intermediates that rules have to look into: ``p = sigmoid(z)`` in ``log(1 - p)``."""
+
+from __future__ import annotations
+
+from matgrad.planning.lengths import length_of
+from matgrad.planning.logarithms import log_of
+from matgrad.planning.quotients import grows
+from matgrad.planning.rule import BEFORE
+from matgrad.tensor.nodes import Apply, Map, Named, Node
+
+
+@BEFORE.add(
+    "intermediate",
+    "log(p) with p = sigmoid(z) is log(sigmoid(z))",
+    because="the definition of the intermediate",
+    on=(Named,),
+    examples=(("p = sigmoid(z); log(1 - p)", "z: vector(n)"), ("s = x'*x; x/sqrt(s)", "x: vector(n)")),
+)
+def intermediate(node: Node) -> Node | None:
+    """The value, where it is a function, or made of exponentials or squares; other products stay what they are."""
+    assert isinstance(node, Named)
+    value = node.value
+    if isinstance(value, Map | Named) or (isinstance(value, Apply) and value.function != "inv"):
+        return value
+    return value if grows(value) or length_of(value) is not None or log_of(value) is not None else None
