@@ -45,7 +45,7 @@ def test_paths_on_a_slice_are_projected(tmp_path):
     assert "λ = 2" in axes.get_ylabel()
     track = next(line.get_xydata() for line in axes.lines if len(line.get_xydata()) == 2)
     assert np.allclose(np.abs(track), [[1, 3], [0, 0]])
-    figure = plot_paths("x'*A*x", "x", {"A": A}, {"Newton": steps}, plane=("x[2]", "x[3]"))
+    figure = plot_paths("x'*A*x", "x", {"A": A}, {"Newton": steps}, plane=("x[2]", "x[3]"), quadratic=False)
     assert figure.axes[0].get_ylabel() == "x[3]"
 
 
@@ -95,9 +95,9 @@ def test_spectra():
             plot_spectrum(bad)
 
 
-def test_convergence(tmp_path):
+def test_convergence():
     runs = {"gradient descent": [2.0, 1.5, 1.25], "Newton": [2.0, 1.0]}
-    figure = plot_convergence(runs, tmp_path / "c.pdf", gradients={"Newton": [1.0, 0.1]}, unit="J")
+    figure = plot_convergence(runs, None, gradients={"Newton": [1.0, 0.1]}, unit="J")
     first, second = figure.axes
     assert first.get_ylabel() == "f − lowest f  (J)"
     assert curves(first)["gradient descent"].get_ydata().tolist() == [1.0, 0.5, 0.25]
@@ -118,7 +118,7 @@ def test_error_of_a_linearisation():
 
 
 def test_methods_from_one_start(tmp_path):
-    target, values = tmp_path / "paths.png", tmp_path / "values.png"
+    target, values = tmp_path / "paths.svg", tmp_path / "values.pdf"
     A = np.diag([1.0, 5.0])
     given = {"A": A, "b": [1.0, 2.0]}
     found = compare_methods("x'*A*x/2 - b'*x", "x", given, {"x": [2.0, 1.0]}, path=target, convergence=values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +45,9 @@ class Coordinates:
     def __init__(self, formula: Formula, names: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> None:
         self.names = tuple(names)
         self.blocks = [_block(formula, name, shapes[name]) for name in names]
-        self.size = sum(block.size for block in self.blocks)
+        ends = list(accumulate((block.size for block in self.blocks), initial=0))
+        self.size = ends[-1]
+        self._slices = [slice(start, stop) for start, stop in pairwise(ends)]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -53,11 +56,7 @@ class Coordinates:
 
     def spans(self) -> dict[str, slice]:
         """Which coordinates are those of a variable."""
-        found, start = {}, 0
-        for block in self.blocks:
-            found[block.name] = slice(start, start + block.size)
-            start += block.size
-        return found
+        return dict(zip(self.names, self._slices, strict=True))
 
     @property
     def weights(self) -> Array:
@@ -75,17 +74,14 @@ class Coordinates:
 
     def arrays(self, flat: Array) -> dict[str, Array]:
         """The arrays by name that have these coordinates."""
-        found = {}
-        for block, part in zip(self.blocks, np.split(np.asarray(flat, dtype=float), self._cuts()), strict=True):
-            array = np.zeros(block.shape)
+        given, found = np.asarray(flat, dtype=float), {}
+        for block, span in zip(self.blocks, self._slices, strict=True):
+            part, array = given[span], np.zeros(block.shape)
             array[block.places] = part if block.places else part[0]
             if block.mirrored:
                 array[block.places[::-1]] = part
             found[block.name] = array
         return found
-
-    def _cuts(self) -> Array:
-        return np.cumsum([block.size for block in self.blocks])[:-1]
 
     def columns(self, name: str, derivative: Array, *, first: int) -> Array:
         """A derivative in one variable, whose axes begin at ``first``, as one in its coordinates on one axis.
