@@ -158,6 +158,32 @@ def test_bars_end_the_argument_of_a_function_as_brackets_do(latex: str, text: st
     assert matgrad.parse_latex(latex).text == text
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("A[1:m,:]*x", "A: matrix(m+n,p); x: vector(p)"),
+        ("A[m + 1:m + n,2]", "A: matrix(m+n,p)"),
+        ("x[2:n]'*x[1:n - 1] + x[n]", "x: vector(n)"),
+        ("A[2*m,:]", "A: matrix(2*m,p)"),
+        ("zeros(m - 1, n)*x", "x: vector(n)"),
+    ],
+)
+def test_positions_and_sizes_may_be_sums(text: str, where: str) -> None:
+    formula = matgrad.parse(text, where=where)
+    assert matgrad.parse_latex(formula.latex, context=formula).node is formula.node
+
+
+def test_the_gradient_of_a_slice_is_read_back() -> None:
+    gradient = matgrad.gradient("norm2(A[1:m,:]*x)^2", "A", where="A: matrix(m+n,p); x: vector(p)")
+    assert matgrad.parse_latex(gradient.latex, context=gradient).text == gradient.text
+
+
+@pytest.mark.parametrize("index", ["1:", "0", "m+", "1:2:3", "-1", "", "+", "1,2,3"])
+def test_what_is_no_position_is_refused(index: str) -> None:
+    with pytest.raises(matgrad.MatgradError):
+        matgrad.parse_latex(rf"[\mathbf{{x}}]_{{{index}}}")
+
+
 def test_another_point_of_a_kernel_is_not_a_transpose() -> None:
     with pytest.raises(matgrad.MatgradError, match="two readings"):
         matgrad.parse_latex(r"\exp\left(-\|\mathbf{x}-\mathbf{x}'\|^2\right)")

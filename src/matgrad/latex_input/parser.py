@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matgrad.errors import FormulaError
 from matgrad.formula.grammar import parser_of
-from matgrad.formula.syntax import Call, Expr, Program
+from matgrad.formula.syntax import AT, RANGE, Call, Expr, Program
 from matgrad.functions import card
 from matgrad.latex_input.names import BOLD, Name
 from matgrad.latex_input.tokens import Names, Token, tokenize
@@ -356,6 +356,21 @@ class _Build:
         return _Part(Expr("name", (), name, span), *span)
 
     def _size(self, text: str, span: tuple[int, int]) -> Expr:
+        """A size or a position: n, 3, m + 1, m n - 2."""
+        start, stop = span  # each part has a place of its own: kinds are kept by its identity
+        terms = re.findall(r"([+-]?)\s*([^+-]+)", text)
+        if "".join(sign + term for sign, term in terms).replace(" ", "") != text.replace(" ", "") or not terms:
+            raise self.error(f"'{text}' is not a size", *span, r"\mathbf{I}_{n}")
+        parts = []
+        for sign, term in terms:
+            pieces = re.split(r"\s*(?:\*|\\cdot|\s|(?<=\d)(?=[A-Za-z]))\s*", term.strip())
+            factors = [self._plain_size(piece, (start, stop)) for piece in pieces]
+            times = ("*",) * (len(factors) - 1)
+            part = factors[0] if not times else Expr("product", tuple(factors), times, (start, stop))
+            parts.append(Expr("neg", (part,), None, (start, stop)) if sign == "-" else part)
+        return parts[0] if len(parts) == 1 else Expr("add", tuple(parts), None, (start, stop))
+
+    def _plain_size(self, text: str, span: tuple[int, int]) -> Expr:
         if text.isdigit():
             return Expr("number", (), Fraction(text), span)
         if not re.fullmatch(r"[A-Za-z]\w*", text):
@@ -402,12 +417,23 @@ class _Build:
             if index.value.isdigit()
             else [index.value]
         )
-        if not all(re.fullmatch(r"\s*([1-9]\d*(:[1-9]\d*)?|:)\s*", item) for item in items) or len(items) > 2:
+        ends = [[end.strip() for end in item.split(":")] for item in items]
+        if len(items) > 2 or any(len(e) > 2 or (not all(e) and e != ["", ""]) or "0" in e for e in ends):
             raise self.error(
                 f"the index '{index.value}' cannot be read", index.start, index.stop, "[X]_{1,2}, or [x]_{2:5}"
             )
-        value = tuple(_item(item.strip()) for item in items)
-        return _made("index", [part], value, opening.start, index.stop)
+        value: list[Any] = []
+        bounds: list[Expr] = []
+        for item in ends:
+            if item == ["", ""]:
+                value.append(None)
+            elif all(end.isdigit() for end in item):
+                value.append((int(item[0]), int(item[1])) if len(item) == 2 else int(item[0]))
+            else:
+                value.append(RANGE if len(item) == 2 else AT)
+                bounds += [self._size(end, (index.start, index.stop)) for end in item]
+        span = (opening.start, index.stop)
+        return _Part(Expr("index", (part.expr, *bounds), tuple(value), span), *span)
 
     def on_bars(self, parts: list[Any]) -> _Part:
         return _made("bars", [parts[1]], start=parts[0].start, stop=parts[2].stop)
@@ -475,13 +501,6 @@ class _Build:
 
 def _after_brace(text: str, stop: int) -> int:
     return stop + 1 if text[stop : stop + 1] == "}" else stop
-
-
-def _item(text: str) -> Any:
-    if text == ":":
-        return None
-    first, colon, last = text.partition(":")
-    return (int(first), int(last)) if colon else int(first)
 
 
 def _defined(expr: Expr) -> Name | None:
