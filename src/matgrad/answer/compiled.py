@@ -63,12 +63,15 @@ class Compiled:
         self._variables = _variables(self._roots)
         self._functions = sorted({name for root in self._roots for name in root.functions})
         self._dims = frozenset().union(*(root.dimensions for root in self._roots)) - self._variables.keys()
-        self._structured = {name: v.traits for name, v in self._variables.items() if v.traits}
-        self._names = self._variables.keys() | set(self._functions)
+        self._structured = [(name, v.traits) for name, v in self._variables.items() if v.traits]
         self._plans: dict[tuple[int, ...], Ready] = {}
         self._ready: dict[tuple[Any, ...], Ready] = {}
         self._source = ""
         self._by_size = True
+
+    @cached_property
+    def _kind(self) -> Callable[[Any], Any]:
+        return self._backend.kind
 
     @cached_property
     def _backend(self) -> Backend:
@@ -100,28 +103,20 @@ class Compiled:
 
     def __call__(self, /, **arrays: Any) -> Any:
         """The values at arrays given by name."""
-        if arrays.keys() == self._names:
-            values, key = self._read(arrays)
-            ready = self._ready.get(key)
-            if ready is not None:
-                return self._run(ready, values, {})
-        return self._first_call(arrays)
+        key = (*arrays, *map(self._kind, arrays.values()))
+        ready = self._ready.get(key)
+        if ready is None:
+            return self._first_call(arrays, key)
+        for name, traits in self._structured:
+            self._backend.check(name, arrays[name], traits)
+        return self._run(ready, arrays, {})
 
-    def _read(self, arrays: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Any, ...]]:
-        """The arrays as the backend has them, their structure checked, and what the function depends on."""
-        array, kind = self._backend.array, self._backend.kind
-        values = {name: array(variable, arrays[name]) for name, variable in self._variables.items()}
-        for name, traits in self._structured.items():
-            self._backend.check(name, values[name], traits)
-        key = tuple([kind(value) for value in values.values()])
-        for name in self._functions:
-            values[name] = callables(name, arrays[name])
-        return values, key
-
-    def _first_call(self, arrays: Mapping[str, Any]) -> Any:
-        """With checks of names and shapes, which arrays of the same shapes need not pass again."""
+    def _first_call(self, arrays: Mapping[str, Any], key: tuple[Any, ...]) -> Any:
+        """With all checks; arrays of the same types and shapes need not pass those of names and shapes again."""
         check_names([*self.parameters], self._dims, arrays)
-        values, key = self._read(arrays)
+        values = {name: self._backend.array(variable, arrays[name]) for name, variable in self._variables.items()}
+        for name, traits in self._structured:
+            self._backend.check(name, values[name], traits)
         shapes = {name: tuple(getattr(values[name], "shape", ())) for name in self._variables}
         given = {name: arrays[name] for name in arrays.keys() & self._dims}
         sizes = sizes_of(self._variables, shapes, given)
@@ -131,15 +126,15 @@ class Compiled:
             raise DataError(
                 f"the size {missing[0]} is not known", hint=f"{missing[0]}=…, a number, among the arguments"
             )
-        if not ready.sizes:
+        if None not in key and not ready.sizes and not given:
             self._ready[key] = ready
-        return self._run(ready, values, sizes)
+        return self._run(ready, values | {name: callables(name, arrays[name]) for name in self._functions}, sizes)
 
     def _run(self, ready: Ready, values: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
-        given = {python: values[name] for name, python in ready.names}
-        for name, python in ready.sizes.items():
-            given[python] = sizes[name]
-        found = self._backend.call(ready.function, given)
+        if ready.renamed:
+            values = {python: values[name] for name, python in ready.names}
+            values |= {python: sizes[name] for name, python in ready.sizes.items()}
+        found = self._backend.call(ready.function, values)
         return dict(zip(self.items, found, strict=True)) if isinstance(self.items, Mapping) else found
 
     def _prepared(self, sizes: Mapping[str, int]) -> Ready:
@@ -150,7 +145,8 @@ class Compiled:
             self._by_size = found.by_size
             function = self._backend.function(found.source, found.sizes.values(), bool(self._functions))
             names = [(name, found.names[name]) for name in self.parameters]
-            self._plans[key if self._by_size else ()] = Ready(function, names, found.sizes)
+            renamed = bool(found.sizes) or any(name != python for name, python in names)
+            self._plans[key if self._by_size else ()] = Ready(function, names, found.sizes, renamed)
             self._source = found.source
         return self._plans[key if self._by_size else ()]
 
@@ -165,11 +161,15 @@ class Compiled:
 
 
 class Ready(NamedTuple):
-    """A function, with the name in it of each argument, and of each size that it has to be given."""
+    """A function, with the name in it of each argument, and of each size that it has to be given.
+
+    ``renamed``: these are not simply the arguments under their own names.
+    """
 
     function: Callable[..., Any]
     names: list[tuple[str, str]]
     sizes: dict[str, str]
+    renamed: bool
 
 
 def _listed(items: Items) -> list[Item]:

@@ -22,7 +22,7 @@ class Backend(Protocol):
         """The user's value as an array of the backend, of float64 or float32. Raises DataError."""
 
     def kind(self, value: Any) -> Any:
-        """Shape and type of entries, as a key."""
+        """Shape and type of entries, as a key, of an array that is taken as it is; None for other values."""
 
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         """Refuse an array that has not the structure it was declared with, where that can be seen."""
@@ -50,7 +50,10 @@ class NumPyBackend:
         return value if axes else value[()]
 
     def kind(self, value: Any) -> Any:
-        return None if type(value) is float else (value.shape, value.dtype.char)
+        kind = type(value)
+        if kind is np.ndarray:
+            return (value.shape, value.dtype.char) if value.dtype.char in "df" and value.shape else None
+        return float if kind is float or kind is np.float64 else None
 
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         check_traits(name, value, traits, definite=False)
@@ -88,6 +91,7 @@ class JaxBackend:
     def __init__(self) -> None:
         self.jax = _library("jax")
         self.jnp = import_module("jax.numpy")
+        self._own = type(self.jnp.zeros(()))
 
     def array(self, variable: VariableLike, value: Any) -> Any:
         if not isinstance(value, self.jax.Array):
@@ -99,7 +103,10 @@ class JaxBackend:
         return value
 
     def kind(self, value: Any) -> Any:
-        return value.shape, value.dtype
+        kind = type(value)
+        if kind is self._own or kind is np.ndarray:
+            return (value.shape, value.dtype.char) if value.dtype.char in "df" else None
+        return float if kind is float else None
 
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         """Entries that are traced have no values yet."""
@@ -132,7 +139,8 @@ class TorchBackend:
         return value
 
     def kind(self, value: Any) -> Any:
-        return value.shape, value.dtype, value.device
+        known = type(value) is self.torch.Tensor and value.is_floating_point()
+        return (value.shape, value.dtype, value.device) if known else None
 
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         """Inside torch.func's transformations there are no values to look at."""
