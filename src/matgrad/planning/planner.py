@@ -9,6 +9,7 @@ from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
+from matgrad.planning.common import factored
 from matgrad.planning.contraction import Factor, Network, dense
 from matgrad.planning.finish import finished
 from matgrad.planning.setting import Setting
@@ -121,6 +122,9 @@ class Planner:
 
     def _of_terms(self, terms: Sequence[tuple[Fraction, Node]], shape: Shape) -> Value:
         """Σ c·x; a factor goes into a contraction, which may have a smaller place for it."""
+        terms = factored(terms)
+        if len(terms) == 1:
+            return self.value(b.scaled(terms[0][1], terms[0][0]))
         plain = [term for _, term in terms if len(set(self.value(term).out)) == len(shape)]
         found = []
         for factor, term in terms:
