@@ -24,8 +24,6 @@ from benchmarks.problems.problem import BEST, UNJITTED, Problem, Size, Target
 
 AGREEMENT = 1e-8
 """The largest error of an entry, relative to the largest entry."""
-PATIENCE = 8.0
-"""Seconds, in which a competitor has to be ready and done once."""
 
 
 @dataclass
@@ -142,7 +140,7 @@ def measured(
     ready: dict[str, tuple[Competitor, list[np.ndarray]]] = {}
     for name, make in competitors(problem, problem.arrays(size), libraries):
         try:
-            with limited(PATIENCE):
+            with limited():
                 competitor = make()
                 ready[name] = competitor, numbers(competitor.task())
         except Exception as error:  # a competitor that cannot do it is reported, whatever its reason
