@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import matgrad
-from matgrad.analysis.fisher import fisher
+from matgrad.analysis.fisher_information import fisher
 from matgrad.errors import NotScalar, NotSupported, UnknownName
 
 rng = np.random.default_rng(3)

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matgrad.analysis.curvature import Curvature, curvature
+    from matgrad.analysis.local_curvature import Curvature, curvature
     from matgrad.analysis.minimize import minimize
     from matgrad.analysis.objective import objective
     from matgrad.answer.compiled import Compiled
@@ -77,7 +77,7 @@ _HOMES = {
     "Array": "matgrad.objects.array",
     "Check": "matgrad.checking.verify",
     "Compiled": "matgrad.answer.compiled",
-    "Curvature": "matgrad.analysis.curvature",
+    "Curvature": "matgrad.analysis.local_curvature",
     "Derivation": "matgrad.explaining.derivation",
     "Derivative": "matgrad.answer.derivative",
     "Formula": "matgrad.answer.formula",
@@ -86,7 +86,7 @@ _HOMES = {
     "check_answer": "matgrad.api",
     "check_gradient": "matgrad.api",
     "compile": "matgrad.api",
-    "curvature": "matgrad.analysis.curvature",
+    "curvature": "matgrad.analysis.local_curvature",
     "derive": "matgrad.api",
     "explain": "matgrad.api",
     "fn": "matgrad.objects.fn",

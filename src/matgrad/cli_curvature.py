@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matgrad.analysis.curvature import Curvature, curvature
+from matgrad.analysis.local_curvature import Curvature, curvature
 from matgrad.answer.formula import Formula
 from matgrad.errors import DataError
 

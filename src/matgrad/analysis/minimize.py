@@ -12,7 +12,7 @@ import numpy as np
 from matgrad.analysis.choosing import Choice, chosen
 from matgrad.analysis.descent import gradient_descent
 from matgrad.analysis.ending import inspected
-from matgrad.analysis.fisher import Fisher, fisher_of
+from matgrad.analysis.fisher_information import Fisher, fisher_of
 from matgrad.analysis.inputs import inputs
 from matgrad.analysis.newton import newton, solve_quadratic
 from matgrad.analysis.objective import Objective
