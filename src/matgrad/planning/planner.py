@@ -29,6 +29,7 @@ class Planner:
         self.setting = setting
         self.plan = setting.plan
         self._values: dict[Node, Value] = {}
+        self._whole: set[Node] = set()  # products that are not multiplied out
         self._all: set[Node] = set()
         self._parents: Counter[Node] = Counter()
 
@@ -122,7 +123,9 @@ class Planner:
 
     def _of_terms(self, terms: Sequence[tuple[Fraction, Node]], shape: Shape) -> Value:
         """Σ c·x; a factor goes into a contraction, which may have a smaller place for it."""
+        given = {term for _, term in terms}
         terms = factored(terms)
+        self._whole.update(term for _, term in terms if term not in given)
         if len(terms) == 1:
             return self.value(b.scaled(terms[0][1], terms[0][0]))
         plain = [term for _, term in terms if len(set(self.value(term).out)) == len(shape)]
@@ -205,15 +208,17 @@ class Planner:
 
     def _signed(self, node: Einsum) -> tuple[Fraction, Sequence[Node]]:
         """-c·(b - a) as c·(a - b), where nothing else needs the sum."""
+        if node.coefficient > 0 or len(node.operands) == 1:
+            return node.coefficient, node.operands
         for i, operand in enumerate(node.operands):
-            if node.coefficient < 0 and isinstance(operand, Sum) and self._parents[operand] == 1:
+            if isinstance(operand, Sum) and self._parents[operand] == 1:
                 turned = b.scaled(operand, -1)
                 return -node.coefficient, (*node.operands[:i], turned, *node.operands[i + 1 :])
         return node.coefficient, node.operands
 
     def _is_spread(self, node: Einsum, operand: Node) -> bool:
         """Whether the product with a sum is multiplied out: a sum of numbers, or one with terms on a diagonal."""
-        if not isinstance(operand, Sum):
+        if not isinstance(operand, Sum) or node in self._whole:
             return False
         if len(node.operands) == 1 and node.subscripts[0] == node.out:
             return not node.shape or (node.coefficient == -1 and self._parents[operand] == 1)
