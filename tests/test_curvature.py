@@ -223,6 +223,8 @@ CONVEX = [
     ("norm1(x) + norm2(x)", "x", None),
     ("x[1]^2 + 2*x[1]*x[2] + 3*x[2]^2", "x", None),
     ("c^2 - 2*c*d + d^2", "c,d", None),
+    ("x'*S*x - 2*x'*S*y + y'*S*y", "x,y", "S: spd(n)"),
+    ("c*log(c/d)", "c,d", "c: positive; d: positive"),
     ("-sum(log(b - A*x))", "x", None),
     ("x'*inv(S)*x", "x,S", "S: spd(n)"),
 ]
@@ -365,3 +367,16 @@ def test_command_line(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
     assert main(["curvature", "norm2(U*V - Y)^2", "--wrt", "U,V"]) == 0
     assert "neither in U, V" in capsys.readouterr().out
     assert main(["curvature", "A*x", "--wrt", "x"]) == 2
+
+
+def test_a_step_out_of_the_domain_is_no_decrease() -> None:
+    """Newton's step from 3 for S - log S ends at S = -3, where log|det S| would have a value."""
+    c = curvature("tr(S) - logdet(S)", "S", {"S": [[3.0]]}, where="S: spd(n)")
+    assert c.newton is not None
+    np.testing.assert_allclose(c.newton.step, [-6.0])
+    assert np.isnan(c.newton.actual)
+    assert "leaves the domain" in c.text
+
+
+def test_values_decide_what_undeclared_names_are() -> None:
+    assert curvature("x*exp(-y)", ["x", "y"], {"x": 0.0, "y": 1.0}).kind == "not stationary"

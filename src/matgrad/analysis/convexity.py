@@ -225,10 +225,11 @@ def _steepest(
     direction = _difference(witness.start, witness.end, names)
     best: tuple[dict[str, Array], dict[str, Array], float] | None = None
     sign = 1 if word == "convex" else -1
+    here: Local | None = None
     for t in ALONG:
         point = {n: np.asarray(witness.start[n], dtype=float) + t * direction[n] for n in names}
         try:
-            here = Local(formula, names, {**witness.arrays, **point})
+            here = Local(formula, names, {**witness.arrays, **point}) if here is None else here.moved(point)
             flat = here.flat(direction)
             curvature = float(flat @ here.product(flat))
             terms = np.abs(flat) @ np.abs(here.product(np.abs(flat)))

@@ -17,6 +17,8 @@ from matgrad.analysis.spectrum import Spectrum, signed
 Array = Any
 Product = Callable[[Array], Array]
 Progress = Callable[[int], None]
+MEMORY = 800_000_000
+"""Bytes that the vectors of one search may take."""
 ROUNDS = 4
 """Searches of the complement for what was missed."""
 
@@ -31,7 +33,7 @@ class Extremes:
         size: int,
         unit: float,
         *,
-        tolerance: float = 1e-10,
+        tolerance: float = 1e-9,
         limit: int = 3000,
         progress: Progress | None = None,
         seed: int = 0,
@@ -137,7 +139,8 @@ class Extremes:
             image = norm * free + sign * self.apply(free)
             return image - known @ (known.T @ image)
 
-        basis = min(self.size - 1, max(2 * count + 10, 30))
+        room = max(MEMORY // (8 * self.size), 2 * count + 10)
+        basis = min(self.size - 1, max(4 * count + 20, 40), room)
         try:
             _, vectors = eigsh(
                 LinearOperator((self.size, self.size), matvec=shifted, dtype=float),

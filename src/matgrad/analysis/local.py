@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from matgrad.analysis.coordinates import Coordinates
+from matgrad.analysis.spaces import belongs
 from matgrad.answer.compiled import Compiled
 from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.evaluation import bound, kinks_at
@@ -67,6 +69,15 @@ class Local:
         """The arrays by name with these orthonormal coordinates."""
         return self.coordinates.arrays(flat / self._weights)
 
+    def moved(self, arrays: Mapping[str, Array]) -> Local:
+        """The formula at another point of the same shapes, with what is compiled kept."""
+        other = copy(self)
+        for name in ("value", "gradient", "hessian", "kinks", "value_error", "gradient_scale", "hessian_error"):
+            other.__dict__.pop(name, None)
+        other.arrays = {**self.arrays, **bound(self.formula, {**self.arrays, **arrays}).arrays}
+        other.point = other.flat(other.arrays)
+        return other
+
     # -- values
 
     def _needed(self, compiled: Compiled, arrays: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,10 +118,13 @@ class Local:
         return Compiled(self.formula)
 
     def value_at(self, flat: Array) -> float:
-        """The value at other coordinates; nan where it is not defined."""
+        """The value at other coordinates; nan where it is not defined, or a variable is not what it is declared."""
+        arrays = self.unflat(flat)
+        if not all(belongs(array, self.formula.typed.variables[name].traits) for name, array in arrays.items()):
+            return float("nan")
         try:
             with np.errstate(all="ignore"):
-                return float(self._call(self._value, {**self.arrays, **self.unflat(flat)}))
+                return float(self._call(self._value, {**self.arrays, **arrays}))
         except (MatgradError, np.linalg.LinAlgError):
             return float("nan")
 

@@ -15,6 +15,7 @@ from math import prod
 from matgrad.certificates.judge import WORDS, fact
 from matgrad.certificates.proof import Proof
 from matgrad.certificates.rules.shared import LIMIT, spread
+from matgrad.certificates.schur import by_schur
 from matgrad.certificates.setting import Setting
 from matgrad.differentiate.conditions import smooth
 from matgrad.differentiate.transpose import derivatives
@@ -76,7 +77,12 @@ def by_hessian(found: Setting, names: Sequence[str], sign: int) -> Proof | None:
     node = second(found.root, variables, names_)
     if node is None or len(topological(node)) > LARGEST:
         return None
-    proof = semidefinite(b.scaled(node, sign)) or _of_numbers(found.root, variables, sign)
+    signed = b.scaled(node, sign)
+    proof = (
+        semidefinite(signed)
+        or _of_numbers(found.root, variables, sign)
+        or by_schur(found.root, variables, sign, signed)
+    )
     if proof is None:
         return None
     said = "its Hessian" if node.shape else "d²f" if len(names) > 1 or found.symbols[names[0]].shape else "f″"
