@@ -50,6 +50,7 @@ KINDS = [
     ("1 + 0*x[1]*x[2]", [0, 0], "flat"),
     ("x[1]^2 + x[2]^2", [1, 0], "not stationary"),
     ("x[1]^4 + x[2]^4", [0, 0], "undecided"),
+    ("x[1]*x[2]*x[3]", [0, 0, 0], "undecided"),  # level along every axis, and not between them
     ("(1 - x[1])^2 + 100*(x[2] - x[1]^2)^2", [1, 1], "strict local minimum"),
     ("cos(x[1]) + x[2]^2", [np.pi, 0], "strict local minimum"),
     ("(x[1] - 1/3)^2 + (x[2] - 0.1)^2", [1 / 3, 0.1], "strict local minimum"),
@@ -329,6 +330,8 @@ def test_certificates_in_words() -> None:
         (("r = A*x; r'*r", "r", {"A": np.eye(2), "x": [1, 2]}), "intermediate"),
         (("norm2(x)^2", "x", {"x": []}), "no entries"),
         (("3", None), "no variables"),
+        (("exp(c)", "c", {"c": 1e4}), "overflows"),
+        (("norm2(x)^2", "x", {"x": [1.0, 2.0], "y": 3}), "no variable y"),
     ],
 )
 def test_wrong_input(arguments: tuple, said: str) -> None:

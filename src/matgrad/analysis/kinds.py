@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,8 +70,7 @@ def _semidefinite(local: Local, spectrum: Spectrum, flat: Array) -> Kind:
     signs = spectrum.inertia
     assert signs is not None
     turn = -1 if signs.negative else 1  # a maximum is a minimum of −f
-    seen = [behaviour(local, vector) for vector in flat.T[:PROBED]]
-    up = "level" if not seen else _joined(seen)
+    up = _joined([behaviour(local, vector) for vector in _within(flat)])
     against = {"falls" if turn > 0 else "rises"}
     base = f"{_count(flat.shape[1], 'eigenvalue')} 0 to rounding"
     base += f", the others {'>' if turn > 0 else '<'} 0" if signs.positive or signs.negative else ""
@@ -85,6 +85,15 @@ def _semidefinite(local: Local, spectrum: Spectrum, flat: Array) -> Kind:
     if up == "mixed" or up in against:
         return Kind("undecided", f"{base}: second derivatives do not decide", flat, remarks)
     return Kind("valley" if turn > 0 else "ridge", base, flat, remarks)
+
+
+def _within(flat: Array) -> Iterator[Array]:
+    """Unit vectors of a flat space: those that span it, and some between them, which may tell another story."""
+    yield from flat.T[:PROBED]
+    rng = np.random.default_rng(0)
+    for _ in range(PROBED // 2 if flat.shape[1] > 1 else 0):
+        vector = flat @ rng.standard_normal(flat.shape[1])
+        yield vector / np.linalg.norm(vector)
 
 
 def behaviour(local: Local, direction: Array) -> str:

@@ -106,6 +106,8 @@ class Local:
     def value(self) -> float:
         found = self.value_at(self.point)
         if not np.isfinite(found):
+            if np.isinf(found) and not self.conditions:
+                raise DataError("the formula overflows at this point", hint="smaller values, or other units")
             raise DataError(
                 "the formula is not defined at this point" if np.isnan(found) else "the formula is infinite here",
                 details="\n".join(self.conditions) or None,

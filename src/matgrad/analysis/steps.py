@@ -93,12 +93,12 @@ def newton_step(local: Local, spectrum: Spectrum, quadratic: bool) -> Newton:
 
 
 def _remark(definite: bool, kept: Array, values: Array, slope: float, quadratic: bool) -> str:
+    if not kept.any():
+        return "the Hessian is 0 to rounding: there is no step"
     if not slope:
         return "the step is 0: the gradient is" if kept.all() else "the step is 0, apart from flat directions"
     if definite:
         return "the formula is quadratic: this step ends at the minimum, from anywhere" if quadratic else ""
-    if not kept.any():
-        return "the Hessian is 0 to rounding: there is no step"
     if np.all(values[kept] > 0):
         return "flat directions are left out: the shortest of many steps"
     if np.all(values[kept] < 0):
