@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks derive`` and ``python -m benchmarks compile``."""
+"""The command line: ``python -m benchmarks derive``, ``… compile`` and ``… stability``."""
 
 from __future__ import annotations
 
@@ -33,6 +33,13 @@ def main() -> int:
     compile_.add_argument("--no-plot", action="store_true", help="no plot (else beside the JSON)")
     compile_.add_argument("--no-memory", action="store_true", help="do not measure memory")
     compile_.add_argument("--no-fresh", action="store_true", help="do not start processes of their own")
+    stability_ = commands.add_parser(
+        "stability", help="how often a result is nan, inf or inaccurate, beside JAX, PyTorch"
+    )
+    stability_.add_argument(
+        "--json", type=Path, default=Path("benchmark-stability.jsonl"), help="where all verdicts go"
+    )
+    stability_.add_argument("--only", nargs="+", default=None, metavar="PART", help="formulas that have this part")
     options = parser.parse_args()
     machine.one_thread()
     if options.what == "derive":
@@ -41,6 +48,10 @@ def main() -> int:
         with_sympy = not options.without_sympy
         derive.run(options.repeat, options.json, options.only, with_sympy=with_sympy, strict=options.strict)
         return 0
+    if options.what == "stability":
+        from benchmarks import stability
+
+        return stability.run(options.json, options.only)
     machine.pin(options.core)
     from benchmarks import compile
 

@@ -97,3 +97,17 @@ def test_the_limit_is_arithmetic_or_memory_whichever_takes_longer():
     assert ceiling.seconds(Work(gemm=20, syrk=5)) == 3
     assert ceiling.seconds(Work(gemm=20, read=800, held=400)) == 400
     assert np.isclose(ceiling.seconds(Work(written=2)), 1.0)
+
+
+def test_stability_counts_what_goes_wrong(tmp_path, capsys):
+    from benchmarks import stability
+
+    assert stability.run(tmp_path / "found.jsonl", only=["log(1 + exp(z))", "sqrt(x'*x)"]) == 0
+    found = [json.loads(line) for line in (tmp_path / "found.jsonl").read_text().splitlines()]
+    assert {entry["verdicts"]["matgrad"] for entry in found} == {"ok"}
+    of_jax = {(entry["formula"], entry["order"], str(entry["point"])): entry["verdicts"]["JAX"] for entry in found}
+    assert of_jax["log(1 + exp(z))", 0, "{'z': 800.0}"] == "inf"
+    assert of_jax["log(1 + exp(z))", 1, "{'z': 800.0}"] == "nan"
+    assert of_jax["log(1 + exp(z))", 0, "{'z': -40.0}"] == "digits"
+    assert of_jax["log(1 + exp(z))", 2, "{'z': 0.5}"] == "ok"
+    assert "| value | matgrad |" in capsys.readouterr().out
