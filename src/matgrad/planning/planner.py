@@ -220,7 +220,7 @@ class Planner:
         """Whether the product with a sum is multiplied out: a sum of numbers, or one with terms on a diagonal."""
         if not isinstance(operand, Sum) or node in self._whole:
             return False
-        if len(node.operands) == 1 and node.subscripts[0] == node.out:
+        if len(node.operands) == 1 and node.subscripts[0] == node.out and len(set(node.out)) == len(node.out):
             return not node.shape or (node.coefficient == -1 and self._parents[operand] == 1)
         diagonal = any(len(set(self.value(term).out)) < len(operand.shape) for _, term in operand.terms)
         return diagonal and len(node.operands) > 1
