@@ -337,6 +337,8 @@ def test_descent_elsewhere():
         descent_step("x'*x", {"x": [0.0, 0.0]})
     with pytest.raises(MatgradError, match="stationary"):
         steepest("x'*x", {"x": [0.0, 0.0]})
+    with pytest.raises(MatgradError, match="not defined"):
+        steepest("log(x)", {"x": -1.0})
     with pytest.raises(MatgradError, match="of a scalar"):
         steepest("A*x", {"A": A, "x": [0.0, 0.0]})
     with pytest.raises(MatgradError, match=r"shape \(3,\), not \(2,\)"):

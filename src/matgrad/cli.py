@@ -18,7 +18,7 @@ from matgrad import Derivative, Formula, MatgradError, check_answer, derive, exp
 from matgrad.answer.evaluation import kinks_at
 from matgrad.cli_curvature import a_file, curvature_of, data_of
 from matgrad.cli_data import read_point
-from matgrad.cli_jacobians import point_of
+from matgrad.cli_jacobians import plain, point_of
 from matgrad.cli_options import Command, not_an_option, parser_for
 from matgrad.cli_output import (
     Names,
@@ -385,7 +385,7 @@ def _jacobians(options: argparse.Namespace) -> int:
         _print_json(plain_data(found.to_dict()))
     else:
         text = str(found)
-        _print(text if _can_print(text) else ascii_only(text))
+        _print(text if _can_print(text) else ascii_only(plain(text)))
     return FINE
 
 

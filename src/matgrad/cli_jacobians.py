@@ -21,6 +21,18 @@ _FORMULA = 'in quotes; a vector by entries: "[x[1]^2 + x[2]; x[1]*x[2]]"'
 _POINT = f'values: "{EXAMPLE}", or a file of them'
 
 
+_PLAIN = str.maketrans({"κ": "kappa", "Σ": "Sigma", "ᵀ": "'", "±": "+-", "η": "eta", "λ": "lambda ", "½": "1/2 "})
+
+
+def plain(text: str) -> str:
+    """A report without the letters that a poor terminal lacks.
+
+    >>> plain("Var(f) = J Σ Jᵀ"), plain("η < 2/λmax")
+    ("Var(f) = J Sigma J'", 'eta < 2/lambda max')
+    """
+    return text.translate(_PLAIN)
+
+
 def point_of(formula: Formula, given: str | None, options: argparse.Namespace) -> tuple[Formula, dict[str, Any]]:
     """The values of ``--at``; the formula with the kinds that these show, where it was free to choose others."""
     if given is None:

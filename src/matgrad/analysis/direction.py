@@ -284,6 +284,7 @@ _STATIONARY = "another point, or the curvature there"
 def _scalar(formula: Text, at: Mapping[str, Any], wrt: Any, where: Where, what: str) -> Setting:
     setting = Setting(formula, at, wrt, where)
     setting.require_scalar(what)
+    assert setting.value.size == 1  # an error where it is not defined
     return setting
 
 

@@ -111,7 +111,7 @@ class Sensitivity:
 
     def __str__(self) -> str:
         lines = [("formula", self.setting.formula.text), ("value", array(self.value.reshape(self.setting.shape)))]
-        lines += [("relative", "κ = |x · ∂F/∂x / F|: percent of the output for one percent of the input")]
+        lines += [("relative", "κ = |x*∂F/∂x/F|: percent of the output for one percent of the input")]
         shown = self.ranked[:SHOWN]
         rows = [["output", "input", "κ", "∂F/∂x"]]
         rows += [[p.output, p.input, number(p.relative, 4), number(p.derivative)] for p in shown]
