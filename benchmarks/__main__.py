@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks derive``, ``… compile`` and ``… stability``."""
+"""The command line: ``python -m benchmarks derive``, ``compile``, ``stability`` and ``minimize``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ def main() -> int:
     commands = parser.add_subparsers(dest="what", required=True)
     derive_ = commands.add_parser("derive", help="how long deriving takes, and whether it is right, beside SymPy")
     compile_ = commands.add_parser("compile", help="how fast the derivatives are, beside JAX, PyTorch and autograd")
-    for command, repeat in ((derive_, 7), (compile_, 11)):
+    minimize_ = commands.add_parser("minimize", help="fits beside the libraries made for them")
+    for command, repeat in ((derive_, 7), (compile_, 11), (minimize_, 5)):
         command.add_argument("--repeat", type=int, default=repeat, help="repetitions, of which the median counts")
         file = Path(f"benchmark-{command.prog.split()[-1]}.json")
         command.add_argument("--json", type=Path, default=file, help="where all figures go")
     derive_.add_argument("--only", nargs="+", default=None, metavar="ID", help="these cases only")
+    minimize_.add_argument("--only", nargs="+", default=None, metavar="PART", help="problems whose name has this part")
     derive_.add_argument("--without-sympy", action="store_true", help="matgrad alone")
     derive_.add_argument("--strict", action="store_true", help="forget what was read off the cards, too")
     compile_.add_argument("--only", nargs="+", default=None, metavar="PART", help="problems whose name has this part")
@@ -52,6 +54,10 @@ def main() -> int:
         from benchmarks import stability
 
         return stability.run(options.json, options.only)
+    if options.what == "minimize":
+        from benchmarks import minimize
+
+        return minimize.run(options.repeat, options.json, options.only)
     machine.pin(options.core)
     from benchmarks import compile
 
