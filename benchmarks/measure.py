@@ -79,10 +79,12 @@ def compared(tasks: Mapping[str, Task], groups: Mapping[str, str], repeat: int) 
     names = [name for name in tasks if first[name] <= max(HOPELESS * fastest[groups[name]], LEAST_SAMPLE)]
     calls = {name: max(1, int(LEAST_SAMPLE / max(first[name], 1e-7))) for name in names}
     found: dict[str, list[float]] = {name: [] if name in names else [seconds] for name, seconds in first.items()}
+    gc.collect()
+    gc.disable()
     for round_ in range(repeat):
-        gc.collect()
         for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
             found[name].append(once(_repeated(tasks[name], calls[name]), _nothing) / calls[name])
+    gc.enable()
     return found
 
 
