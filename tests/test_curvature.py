@@ -344,6 +344,8 @@ def test_wrong_options() -> None:
         curvature("x'*x", "x", {"x": [1.0]}, method="magic")
     with pytest.raises(MatgradError, match="orthogonal"):
         curvature("tr(A*O)", "O", where="O: orthogonal(n)")
+    with pytest.raises(MatgradError, match="iterative"):
+        curvature("x'*x", "x", {"x": np.zeros(30_000)}, method="dense")
     with pytest.raises(MatgradError, match="largest"):
         curvature("x'*x", "x", {"x": [1.0]}, largest=0)
 

@@ -17,8 +17,8 @@ from matgrad.analysis.spectrum import Spectrum, signed
 Array = Any
 Product = Callable[[Array], Array]
 Progress = Callable[[int], None]
-MEMORY = 800_000_000
-"""Bytes that the vectors of one search may take."""
+MEMORY = 250_000_000
+"""Bytes that the vectors of one search may take: every product is orthogonalised against all of them."""
 ROUNDS = 4
 """Searches of the complement for what was missed."""
 
@@ -51,8 +51,11 @@ class Extremes:
             self.progress(self.products)
         return self._product(vector)
 
-    def find(self, count: int) -> Spectrum:
-        """The ``count`` largest eigenvalues, the smallest one, and more of the smallest where it is negative."""
+    def find(self, count: int, *, semidefinite: bool = False) -> Spectrum:
+        """The ``count`` largest eigenvalues, the smallest one, and more of the smallest where it is negative.
+
+        ``semidefinite`` is that no eigenvalue is negative, as a certificate may say.
+        """
         if self.size <= max(64, 4 * count):
             self._add(np.eye(self.size))
             return self._spectrum(self.size, self.size)
@@ -63,8 +66,7 @@ class Extremes:
             return self._spectrum(1, 0)
         self._search(count, 1, norm, "largest")
         before = self.basis, self.images
-        self._probe(norm)
-        negative = bool(np.min(self._ritz()[0]) < -self.tolerance * norm)
+        negative = self._probe(norm, semidefinite)
         if negative:
             self.basis, self.images = before  # the vector that showed it is a rough one
             self._search(count, -1, norm, "smallest")
@@ -85,14 +87,19 @@ class Extremes:
             vector = image / norm
         return 1.5 * norm
 
-    def _probe(self, norm: float) -> None:
-        """Add one eigenvector at the lower end: eigenvalues crowd at 0 in most problems, so roughly where need be."""
-        for tolerance, limit in ((1e-6, self.limit // 5), (1e-3, self.limit // 5)):
-            vectors, complete = self._lanczos(1, -1, norm, tolerance=tolerance, limit=limit)
-            if complete:
-                self._add(vectors)
-                return
-        self.notes.append("not converged: the smallest eigenvalue")
+    def _probe(self, norm: float, semidefinite: bool) -> bool:
+        """Add one eigenvector at the lower end, and whether it shows a negative eigenvalue.
+
+        Eigenvalues crowd at 0 in most problems: a rough look comes first, and is all where none can be negative.
+        """
+        for tolerance in (1e-3,) if semidefinite else (1e-3, 1e-6):
+            vectors, complete = self._lanczos(1, -1, norm, tolerance=tolerance, limit=self.limit // 5)
+            self._add(vectors)
+            if complete and not semidefinite and np.min(self._ritz()[0]) < -self.tolerance * norm:
+                return True
+        if not complete:
+            self.notes.append("not converged: the smallest eigenvalue")
+        return False
 
     def _search(self, count: int, sign: int, norm: float, name: str) -> None:
         """Add the ``count`` eigenvectors at one end, then what is found beyond them in the complement."""

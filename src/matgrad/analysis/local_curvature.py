@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from matgrad.objects.asking import Name, Text
 
 DENSE = 1000
 """Entries of the variables up to which the Hessian is formed, unless it is said otherwise."""
+MOST = 20_000
+"""Entries up to which it can be formed at all."""
 METHODS = ("auto", "dense", "iterative")
 
 
@@ -95,8 +97,10 @@ def curvature(
     if not isinstance(at, Mapping):
         raise DataError(f"a point is a mapping of names to values, not {type(at).__name__}", hint='at={"x": [1, 2]}')
     local = Local(known, names, at)
-    found = _at_point(local, method, largest, progress, seed)
+    _require_smooth(local)
     convexity = convexity_of(known, names, local.arrays) if not known.typed.functions else _unknown(names)
+    search = Search(method, largest, progress, seed, convexity.verdict == "convex")
+    found = _at_point(local, search)
     if found.spectrum.inertia is not None:
         convexity = of_constant_hessian(local, found.spectrum.inertia.definiteness, convexity)
     return Curvature(known, names, convexity, found)
@@ -142,7 +146,17 @@ def _unknown(names: tuple[str, ...]) -> Convexity:
     return Convexity("unknown", names, (), ("an unspecified function may be anything",))
 
 
-def _at_point(local: Local, method: str, largest: int, progress: bool | Progress | None, seed: int) -> AtPoint:
+class Search(NamedTuple):
+    """How eigenvalues are looked for; ``semidefinite`` where a certificate says that none is negative."""
+
+    method: str
+    largest: int
+    progress: bool | Progress | None
+    seed: int
+    semidefinite: bool
+
+
+def _require_smooth(local: Local) -> None:
     local.value  # noqa: B018  (an error outside the domain)
     if local.kinks:
         raise DataError(
@@ -150,11 +164,17 @@ def _at_point(local: Local, method: str, largest: int, progress: bool | Progress
             details="\n".join(local.kinks),
             hint="a point beside it; without a point there is the verdict for all points",
         )
-    if method == "dense" or (method == "auto" and local.size <= DENSE):
+
+
+def _at_point(local: Local, search: Search) -> AtPoint:
+    if search.method == "dense" or (search.method == "auto" and local.size <= DENSE):
+        if local.size > MOST:
+            raise NotSupported(f"the Hessian has {local.size:,}² entries", hint='method="iterative"')
         spectrum = dense(local.hessian, local.hessian_error)
     else:
-        with shown_progress(progress) as tick:
-            spectrum = Extremes(local.product, local.size, local.unit, progress=tick, seed=seed).find(largest)
+        with shown_progress(search.progress) as tick:
+            extremes = Extremes(local.product, local.size, local.unit, progress=tick, seed=search.seed)
+            spectrum = extremes.find(search.largest, semidefinite=search.semidefinite)
     norm, scale = float(np.linalg.norm(local.gradient)), local.gradient_scale
     stationary = is_stationary(norm, scale)
     quadratic = is_quadratic(local)
