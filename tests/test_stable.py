@@ -223,3 +223,31 @@ def test_functions_for_code(name: str, at: list[float], exact: Any) -> None:
     with np.errstate(all="ignore"):
         found = [float(evaluate(b.map_(name, (x,)), {"x": np.asarray(value)}, {})) for value in at]
     np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=0)
+
+
+def test_determinants_whose_parts_overflow() -> None:
+    pivots = np.array([1e200, 3e200, -1e-200, 2e-200])
+    mixed = np.eye(4)[[2, 0, 1, 3]] @ np.diag(pivots)
+    items = [matgrad.parse(text, where="X: matrix(n, n)") for text in ("det(X)", "tr(inv(X))", "log(abs(det(X)))")]
+    found, _, log = matgrad.compile(items)(X=mixed)
+    assert found == pytest.approx(-6.0, rel=1e-14)
+    assert log == pytest.approx(np.log(6.0), rel=1e-12)
+    many = np.full(240, 1e-3)
+    many[:120] = 1e3
+    found, _, log = matgrad.compile(items)(X=np.diag(many))
+    assert found == pytest.approx(1.0, rel=1e-12)
+    assert log == pytest.approx(0.0, abs=1e-12)
+    for size in (1, 65, 130):
+        d = np.linspace(0.5, 2.0, size)
+        found, *_ = matgrad.compile(items)(X=np.diag(d))
+        assert found == pytest.approx(np.prod(d), rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["log(1 + x^2) + log(cosh(x))", "sqrt(1 + x^2) - 1"])
+def test_code_for_jax_can_be_differentiated(text: str) -> None:
+    jax = pytest.importorskip("jax")
+    formula = matgrad.parse(text, where="x: scalar")
+    value = matgrad.compile(formula, backend="jax")
+    slope = matgrad.compile(matgrad.derive(formula, "x"))
+    for at in (0.0, 1e-5, -3.0, 900.0, 1e17):
+        assert jax.grad(lambda x: value(x=x))(at) == pytest.approx(float(slope(x=at)), rel=1e-5, abs=1e-7)

@@ -27,7 +27,7 @@ class lu:
 
     def det(self):
         swaps = np.count_nonzero(self._pivots != np.arange(len(self._pivots)))
-        return np.prod(np.diagonal(self._lu)) * (-1) ** swaps
+        return product(np.diagonal(self._lu)) * (-1) ** swaps
 
     def sign(self):
         swaps = np.count_nonzero(self._pivots != np.arange(len(self._pivots)))
@@ -52,7 +52,7 @@ class _cholesky:
         return x
 
     def det(self):
-        return np.prod(np.diagonal(self._c)) ** 2
+        return product(np.diagonal(self._c)) ** 2
 
     def sign(self):
         return 1.0
@@ -93,7 +93,7 @@ class {name}:
         return self.solve(np.eye(len(self._a), dtype=self._a.dtype))
 
     def det(self):
-        return np.prod(np.diagonal(self._a))
+        return product(np.diagonal(self._a))
 
     def sign(self):
         return np.prod(np.sign(np.diagonal(self._a)))
@@ -114,7 +114,19 @@ def over(x, norm):
     return np.divide(x, norm, out=np.zeros_like(x), where=norm != 0)
 '''
 
+_PRODUCT = '''\
+def product(d):
+    """The product of numbers, where that of some of them may overflow or underflow."""
+    whole, exponent = d.dtype.type(1), 0
+    for part in np.array_split(d, len(d) // 64 + 1):
+        mantissas, exponents = np.frexp(part)
+        whole, more = np.frexp(whole * np.prod(mantissas))
+        exponent += int(np.sum(exponents)) + int(more)
+    return np.ldexp(whole, exponent)
+'''
+
 HELPERS = {
+    "product": _PRODUCT,
     "lu": _LU,
     "_cholesky": _DEFINITE,
     "symmetric": _SYMMETRIC,

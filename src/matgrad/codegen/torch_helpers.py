@@ -125,14 +125,15 @@ def log1mexp(x):
 _LOG1P_SQUARE = '''\
 def log1p_square(x):
     """log(1 + x^2)."""
-    return torch.where(torch.abs(x) < 1e15, torch.log1p(x * x), 2 * torch.log(torch.abs(x)))
+    small = torch.clip(torch.abs(x), 0, 1e15)
+    return torch.log1p(small * small) + 2 * torch.log(torch.clip(torch.abs(x) / 1e15, 1, torch.inf))
 '''
 _LOG_COSH = '''\
 def log_cosh(x):
     """log(cosh(x))."""
     a = torch.abs(x)
     far = a + torch.log1p(torch.exp(-2 * a)) - 0.6931471805599453
-    return torch.where(a < 1, torch.log1p(2 * torch.sinh(a / 2) ** 2), far)
+    return torch.where(a < 1, torch.log1p(2 * torch.sinh(torch.clip(a, 0, 1) / 2) ** 2), far)
 '''
 _SECH2 = '''\
 def sech2(x):

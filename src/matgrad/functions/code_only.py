@@ -22,7 +22,8 @@ def log1mexp(x):
 _LOG1P_SQUARE = '''\
 def log1p_square(x):
     """log(1 + x^2)."""
-    return np.where(np.abs(x) < 1e15, np.log1p(x * x), 2 * np.log(np.abs(x)))
+    small = np.clip(np.abs(x), 0, 1e15)
+    return np.log1p(small * small) + 2 * np.log(np.clip(np.abs(x) / 1e15, 1, np.inf))
 '''
 _SECH2 = '''\
 def sech2(x):
@@ -34,7 +35,8 @@ _LOG_COSH = '''\
 def log_cosh(x):
     """log(cosh(x))."""
     a = np.abs(x)
-    return np.where(a < 1, np.log1p(2 * np.sinh(a / 2) ** 2), a + np.log1p(np.exp(-2 * a)) - 0.6931471805599453)
+    near = np.log1p(2 * np.sinh(np.clip(a, 0, 1) / 2) ** 2)
+    return np.where(a < 1, near, a + np.log1p(np.exp(-2 * a)) - 0.6931471805599453)
 '''
 _LOG_SOFTMAX = '''\
 def log_softmax(x, axis=None):
