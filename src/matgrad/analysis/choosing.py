@@ -23,14 +23,14 @@ METHODS = (
     "auto", "gradient-descent", "newton", "l-bfgs", "trust-exact", "trust-krylov", "least-squares", "natural-gradient",
     "proximal-gradient",
 )  # fmt: skip
-LARGE = 1500
-"""Length of the vector from which no Hessian is formed."""
+LARGE, LARGE_QUADRATIC = 1500, 4000
+"""Length of the vector from which no Hessian is formed: again and again, or once."""
 LONGEST = 80
 """Characters of a formula that is quoted."""
 
 
 class Choice(NamedTuple):
-    """The method and the reason; ``quadratic`` says that one linear solve is enough."""
+    """The method and the reason; ``quadratic`` says that one linear solve is enough, ``convex`` that it is known."""
 
     method: str
     why: str
@@ -38,6 +38,7 @@ class Choice(NamedTuple):
     split: Split | None = None
     squares: Squares | None = None
     kinks: bool = False
+    convex: bool = False
 
 
 def chosen(made: Objective, method: str, *, bounded: bool) -> Choice:
@@ -91,8 +92,8 @@ def _fitting(made: Objective, bounded: bool) -> Choice:
             return Choice("proximal-gradient", why, split=split)
         why = f"it has kinks ({kinks[0].partition(';')[0]} is needed): no Hessian serves there"
         return Choice("l-bfgs", why, kinks=True)
-    quadratic, large = is_quadratic(made), made.size > LARGE
-    if large:
+    quadratic = is_quadratic(made)
+    if made.size > (LARGE_QUADRATIC if quadratic and not bounded else LARGE):
         if quadratic and not bounded:
             return Choice("trust-krylov", f"quadratic and large, {made.size} numbers: products with the Hessian only")
         return Choice("l-bfgs", f"large, {made.size} numbers: no Hessian is formed")
@@ -103,9 +104,11 @@ def _fitting(made: Objective, bounded: bool) -> Choice:
     convex = convexity(made).holds is Fact.YES
     if bounded:
         kind = "quadratic" if quadratic else "convex" if convex else "neither quadratic nor known to be convex"
-        return Choice("newton", f"bounds; within them {kind} in {over}: projected Newton steps")
+        return Choice("newton", f"bounds; within them {kind} in {over}: projected Newton steps", convex=convex)
     if convex:
-        return Choice("newton", f"convex in {over}: Newton's method with a line search goes to the minimum")
+        return Choice(
+            "newton", f"convex in {over}: Newton's method with a line search goes to the minimum", convex=True
+        )
     squares = squares_in(made.formula, made.over)
     if squares is not None:
         return Choice("least-squares", f"a sum of squares that is not known to be convex in {over}", squares=squares)

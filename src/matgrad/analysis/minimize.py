@@ -77,7 +77,7 @@ def minimize(
     if step is not None and choice.method != "gradient-descent":
         raise MatgradError(f"a fixed step is one of gradient descent, not of {choice.method}", hint="step=None")
     runner, target = _runner(made, choice, step, response, accelerated)
-    begin, said = start_of(target, limits, shifted=not choice.quadratic, kinks=choice.kinks)
+    begin, said = start_of(target, limits, shifted=not (choice.quadratic or choice.convex), kinks=choice.kinks)
     eps = TOLERANCES.get(choice.method, 1e-10) if tolerance is None else tolerance
     most = LIMITS.get(choice.method, 1000) if iterations is None else iterations
     problem = Problem(target, begin, limits, eps, most, callback)

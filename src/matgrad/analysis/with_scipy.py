@@ -86,6 +86,7 @@ def trust_region(problem: Problem, method: str) -> None:
 
     second = {"hess": hessian} if method == "trust-exact" else {"hessp": problem.product}
     options = {"maxiter": 2 * problem.limit + STALLED, "gtol": problem.tolerance * problem.scale}
+    options["max_trust_radius"] = 1e12  # so that what falls without end gets far
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         found = minimize(
