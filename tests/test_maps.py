@@ -9,6 +9,9 @@ from matgrad.checking.sampling import Subject, draw, points
 from matgrad.formula.reference import evaluate
 
 CASES = [
+    ("mean(v + v)", "v", "v: vector(n)"),
+    ("rows(u*t')*x", "x", "u: vector(m); t: vector(2); x: vector(n)"),
+    ("sum(triu(z*z').^2)", "z", None),
     ("sin(A*x)", "x", None),
     ("A*softmax(B*x)", ["B", "x"], None),
     ("A*X*B", ["A", "X", "B"], None),

@@ -33,10 +33,10 @@ def shortest(formula: Formula, expr: Expr, more: Mapping[str, Declaration] | Non
 
 
 def formula_of(formula: Formula, expr: Expr, more: Mapping[str, Declaration] | None = None) -> Formula:
-    """A formula of this tree, with the declarations of the names in it."""
-    known = {**declarations(formula), **(more or {})}
-    names = {e.value if e.op == "name" else e.value.name for e in walk(expr) if e.op in ("name", "call")}
-    made = Formula(formula.print(expr), {n: d for n, d in known.items() if n in names}, expect=expr.type)
+    """A formula of this tree, with the names of the first one and their sizes as its context."""
+    names = {e.value for e in walk(expr) if e.op == "name"}
+    where = {name: declared for name, declared in (more or {}).items() if name in names}
+    made = Formula(formula.print(expr), where, formula.typed, expr.type)
     return _written_as(formula, made)
 
 

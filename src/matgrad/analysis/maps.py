@@ -21,7 +21,7 @@ from matgrad.api import parse
 from matgrad.differentiate.tangent import tangent
 from matgrad.differentiate.transpose import derivatives
 from matgrad.errors import DataError, NotSupported
-from matgrad.formula.declarations import FUNCTION, SPACES, Declaration, Where
+from matgrad.formula.declarations import SPACES, Declaration, Where
 from matgrad.formula.latex import to_latex
 from matgrad.formula.printing import ATOM, Piece
 from matgrad.formula.syntax import Expr, Type, walk
@@ -123,21 +123,16 @@ class _Map:
         return [self._formula(expr) for expr in self.short_exprs]
 
     def _formula(self, expr: Expr) -> Formula:
-        typed = self.formula.typed
+        """The value as a formula: the names of this one, their sizes too, are its context."""
         steps: list[tuple[str, Expr]] = []
         wanted = _occurring(expr)
         for name, value in reversed(self.formula.program.definitions):
             if name in wanted:
                 steps.append((name, value))
                 wanted |= _occurring(value)
-        known: dict[str, str | Declaration] = {
-            name: Declaration(v.type.kind, v.type.dims, frozenset(v.traits)) for name, v in typed.variables.items()
-        }
-        known |= dict.fromkeys(typed.functions, Declaration(FUNCTION))
-        known |= {name: _declared(symbol) for name, symbol in self.arguments.items()}
         text = [f"{name} = {self.formula.print(value)}" for name, value in reversed(steps)]
-        where = {name: said for name, said in known.items() if name in wanted}
-        return Formula("; ".join([*text, self.formula.print(expr)]), where, expect=expr.type)
+        where = {name: _declared(symbol) for name, symbol in self.arguments.items() if name in wanted}
+        return Formula("; ".join([*text, self.formula.print(expr)]), where, self.formula.typed, expr.type)
 
     @cached_property
     def _functions(self) -> list[Evaluator]:

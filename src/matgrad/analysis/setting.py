@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -204,10 +204,16 @@ class Evaluator:
     def __init__(self, formula: Formula) -> None:
         typed = formula.typed
         self._wanted = {*typed.variables, *typed.functions, *formula.sizes_needed()}
-        self._run = Compiled(formula)
+        self._formula = formula
+        self._run: Callable[..., Any] = Compiled(formula)
 
     def __call__(self, **arrays: Any) -> Any:
-        return self._run(**{name: array for name, array in arrays.items() if name in self._wanted})
+        given = {name: array for name, array in arrays.items() if name in self._wanted}
+        try:
+            return self._run(**given)
+        except NotSupported:  # what has no code is evaluated as it stands
+            self._run = self._formula
+            return self._run(**given)
 
 
 def bound_at(formula: Formula, at: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, int]]:
