@@ -333,7 +333,10 @@ def test_sizes_are_numbers():
 def test_numbers_are_exact():
     assert str(0.1 * c + 0.5) == "0.1*c + 0.5"
     assert str(c / 3 + 1 / 3) == "c/3 + 1/3"
-    assert str(np.float64(0.1) * c) == str(np.float32(0.1) * c) == "0.1*c"
+    assert str(np.float64(0.1) * c) == "0.1*c"
+    assert str(np.float32(0.5) * c) == "0.5*c"
+    assert (np.float32(0.1) * c)(c=1.0) == np.float32(0.1) * np.float64(1)
+    assert (np.float32(1 / 3) * c)(c=1.0) == np.float32(1 / 3) * np.float64(1)
     assert str(np.pi * c) == "pi*c"
     assert str(c * 10**30) == f"c*{10**30}"
 

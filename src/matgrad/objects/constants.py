@@ -20,8 +20,10 @@ from matgrad.objects.value import Value, eye, literal, ones
 def number(given: Any) -> Value:
     """A number, exactly as written: 0.1 is 1/10, and the float nearest to π is π.
 
-    >>> number(0.5).expr, number(math.pi).expr
-    (number(Fraction(1, 2)), constant('pi'))
+    A float of less precision is the number that NumPy computes with.
+
+    >>> number(0.5).expr, number(math.pi).expr, float(number(np.float32(0.1)).expr.value)
+    (number(Fraction(1, 2)), constant('pi'), 0.10000000149011612)
     """
     if isinstance(given, bool | np.bool_):
         raise MatgradError(
@@ -40,7 +42,9 @@ def number(given: Any) -> Value:
 def _exact(given: Any) -> Fraction:
     """A simple fraction that is this float, such as 1/3; else the decimal number that Python prints."""
     simple = Fraction(float(given)).limit_denominator(1000)
-    return simple if float(type(given)(float(simple))) == float(given) else Fraction(str(given))
+    if float(simple) == float(given):
+        return simple
+    return Fraction(str(given if isinstance(given, Decimal) else float(given)))
 
 
 def array(given: Any) -> Value:
