@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from matgrad.functions import CARDS, CODE_ONLY
 
+_LAPACK = '''\
+def lapack(a, *names):
+    """Functions of LAPACK for the type of the entries."""
+    return [getattr(scipy.linalg.lapack, ("s" if a.dtype == np.float32 else "d") + name) for name in names]
+'''
 _LU = '''\
 class lu:
     """One LU factorisation for systems, the inverse and the determinant of a matrix."""
 
     def __init__(self, a):
-        functions = ("getrf", "getrs", "getri")
-        getrf, self._getrs, self._getri = scipy.linalg.get_lapack_funcs(functions, (a,))
+        getrf, self._getrs, self._getri = lapack(a, "getrf", "getrs", "getri")
         self._lu, self._pivots, _ = getrf(a)
 
     def _check(self):
@@ -63,7 +67,7 @@ class _cholesky:
 _CHOLESKY = '''\
 def cholesky(a):
     """The Cholesky factorisation; of a matrix that is not positive definite, with a warning, LU."""
-    potrf, potrs, potri = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "potri"), (a,))
+    potrf, potrs, potri = lapack(a, "potrf", "potrs", "potri")
     c, failed = potrf(a.T, lower=True)  # in the order of LAPACK
     if failed:
         warnings.warn("a matrix that should be positive definite is not: LU in place of Cholesky", stacklevel=3)
@@ -73,7 +77,7 @@ def cholesky(a):
 _SYMMETRIC = '''\
 def symmetric(a):
     """The Cholesky factorisation of a symmetric matrix where it is positive definite, else LU."""
-    potrf, potrs, potri = scipy.linalg.get_lapack_funcs(("potrf", "potrs", "potri"), (a,))
+    potrf, potrs, potri = lapack(a, "potrf", "potrs", "potri")
     c, failed = potrf(a.T, lower=True)
     return lu(a) if failed else _cholesky(c, potrs, potri)
 '''
@@ -127,6 +131,7 @@ def product(d):
 
 HELPERS = {
     "product": _PRODUCT,
+    "lapack": _LAPACK,
     "lu": _LU,
     "_cholesky": _DEFINITE,
     "symmetric": _SYMMETRIC,

@@ -58,6 +58,7 @@ class NumPy:
     imports: Mapping[str, str] = {
         "np": "import numpy as np",
         "warnings": "import warnings",
+        "scipy.linalg.lapack": "import scipy.linalg.lapack",
         "scipy.linalg": "import scipy.linalg",
         "scipy.special": "import scipy.special",
     }
