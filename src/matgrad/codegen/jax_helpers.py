@@ -119,6 +119,6 @@ HELPERS = {
 
 SPELLED = {
     "softmax": "jax.nn.softmax(#1, axis=#axis)",
-    "logsumexp": "jax.scipy.special.logsumexp(#1, axis=#axis)",
+    "logsumexp": "scipy.special.logsumexp(#1, axis=#axis)",
 }
 """Reductions that JAX has."""

@@ -1,0 +1,133 @@
+"""Code for JAX and PyTorch: the values of NumPy's, and what these libraries do with functions."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import matgrad
+from matgrad.errors import DataError
+
+# formula, declarations, variable, order
+CASES = [
+    ("norm2(A*x - b)", None, "x", 1),
+    ("sum(log(1 + exp(-y.*(X*w)))) + c/2*w'*w", "y: vector(m); X: matrix(m,n); w: vector(n); c: scalar", "w", 2),
+    ("logsumexp(A*x)", None, "x", 2),
+    ("sum(softmax(A*X, dim=2)[:,1])", "A: matrix(m,n); X: matrix(n,p)", "X", 1),
+    ("y'*inv(K)*y + logdet(K)", "K: spd(n); y: vector(n)", "K", 1),
+    ("tr(inv(S)*H)", "S: matrix(n,n); H: matrix(n,n)", "S", 2),
+    ("x'*inv(L)*x + det(L)", "L: lower(n); x: vector(n)", "x", 2),
+    ("norm2([A; eye]*x)^2 + sum(x[2:3].^3)", "A: matrix(m,n); x: vector(n)", "x", 2),
+    ("vec(A*B)'*vec(C) + tr(kron(B, B))", "A: matrix(m,n); B: matrix(n,n); C: matrix(m,n)", "B", 1),
+    ("max(x) + norm1(x) + sum(relu(x) + gelu(x))", "x: vector(n)", "x", 1),
+    ("norm2(softplus(X*W')*v - y)^2", "X: matrix(m,n); W: matrix(h,n); v: vector(h); y: vector(m)", "W", 2),
+    ("sum(triu(B).^2) + log(2*pi)*sum(diag(B))", "B: matrix(n,n)", "B", 2),
+    ("tr(X^k)", "X: matrix(n,n); k: scalar", "X", 1),
+    ("r = A*x - b; h = tanh(r); h'*h/length(b)", None, "x", 2),
+]
+SIZES = {"m": 5, "n": 3, "p": 4, "h": 2}
+
+
+def items_of(text: str, where: str | None, wrt: str, order: int) -> tuple[matgrad.Formula, list[Any]]:
+    f = matgrad.parse(text, where=where)
+    first = matgrad.derive(f, wrt)
+    return f, [f, first, first.matvec, *([first.derive(wrt)] if order == 2 else [])]
+
+
+@cache
+def arrays_for(text: str, where: str | None, wrt: str, order: int) -> dict[str, Any]:
+    f, items = items_of(text, where, wrt, order)
+    rng = np.random.default_rng(len(text))
+    found: dict[str, Any] = {}
+    known: dict[str, int] = {}
+    sizes = iter((5, 3, 4, 2))
+    for name, variable in {**f.typed.variables}.items():
+        shape = []
+        for dim in variable.type.dims:
+            if str(dim) not in known:
+                known[str(dim)] = SIZES.get(str(dim)) or next(sizes)
+            shape.append(known[str(dim)])
+        value = rng.normal(size=shape)
+        if "spd" in variable.traits:
+            value = value @ value.T + np.eye(len(value))
+        found[name] = np.tril(value) if "lower" in variable.traits else value
+    if "k" in found:
+        found["k"] = np.float64(3)
+    direction = items[2].direction
+    shape = found[wrt].shape
+    found[direction] = rng.normal(size=shape)
+    if "spd" in f.typed.variables[wrt].traits:
+        found[direction] = found[direction] + found[direction].T
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
+def test_jax_agrees(case: tuple[str, str | None, str, int]) -> None:
+    with jax.enable_x64(True):
+        _, items = items_of(*case)
+        at = arrays_for(*case)
+        for ours, theirs in zip(matgrad.compile(items, "jax")(**at), matgrad.compile(items)(**at), strict=True):
+            assert isinstance(ours, jax.Array)
+            assert np.asarray(ours) == pytest.approx(np.asarray(theirs), rel=1e-9, abs=1e-11)
+
+
+def test_jax_functions_are_traced_mapped_and_differentiated() -> None:
+    with jax.enable_x64(True):
+        f = matgrad.parse("norm2(A*x - b)^2")
+        value = matgrad.compile(f, "jax")
+        gradient = matgrad.compile(matgrad.gradient(f, "x"), "jax")
+        rng = np.random.default_rng(0)
+        a, b = jnp.asarray(rng.normal(size=(4, 3))), jnp.asarray(rng.normal(size=4))
+        xs = jnp.asarray(rng.normal(size=(7, 3)))
+        many = jax.vmap(lambda x: gradient(A=a, x=x, b=b))(xs)
+        assert many == pytest.approx(jax.vmap(jax.grad(lambda x: value(A=a, x=x, b=b)))(xs))
+        once = jax.jit(lambda x: gradient(A=a, x=x, b=b))(xs[0])
+        assert once == pytest.approx(many[0])
+
+
+def test_a_jax_matrix_that_is_not_definite_goes_through_lu() -> None:
+    with jax.enable_x64(True):
+        f = matgrad.parse("y'*inv(K)*y + logdet(K)", where="K: spd(n)")
+        at = {"K": np.diag([1.0, -2.0, 3.0]), "y": np.array([1.0, 2, 3])}
+        assert float(matgrad.compile(f, "jax")(**at)) == pytest.approx(1 - 2 + 3 + np.log(6))
+
+
+def test_jax_single_precision_and_what_does_not_fit() -> None:
+    f = matgrad.parse("sum(log(1 + exp(A*x))) + log(2*pi)")
+    found = matgrad.compile([f, matgrad.gradient(f, "x")], "jax")
+    at = {"A": np.ones((2, 3), np.float32), "x": np.arange(3, dtype=np.float32)}
+    assert [v.dtype for v in found(**at)] == [jnp.float32, jnp.float32]
+    with pytest.raises(DataError, match="x must have 1 axis"):
+        found(**{**at, "x": jnp.ones((3, 1))})
+    with pytest.raises(DataError, match="complex"):
+        found(**{**at, "x": jnp.ones(3) * 1j})
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
+def test_torch_agrees(case: tuple[str, str | None, str, int]) -> None:
+    torch = pytest.importorskip("torch", reason="not for CI: torch is large")
+    _, items = items_of(*case)
+    at = arrays_for(*case)
+    tensors = {name: torch.as_tensor(value) for name, value in at.items()}
+    for ours, theirs in zip(matgrad.compile(items, "torch")(**tensors), matgrad.compile(items)(**at), strict=True):
+        assert np.asarray(ours) == pytest.approx(np.asarray(theirs), rel=1e-9, abs=1e-11)
+
+
+def test_torch_functions_are_differentiated_and_mapped() -> None:
+    torch = pytest.importorskip("torch", reason="not for CI: torch is large")
+    f = matgrad.parse("norm2(A*x - b)^2 + sum(exp(x))")
+    value = matgrad.compile(f, "torch")
+    gradient = matgrad.compile(matgrad.gradient(f, "x"), "torch")
+    rng = np.random.default_rng(0)
+    a, b = torch.as_tensor(rng.normal(size=(4, 3))), torch.as_tensor(rng.normal(size=4))
+    x = torch.as_tensor(rng.normal(size=3)).requires_grad_()
+    value(A=a, x=x, b=b).backward()
+    assert x.grad.numpy() == pytest.approx(gradient(A=a, x=x.detach(), b=b).numpy())
+    xs = torch.as_tensor(rng.normal(size=(7, 3)))
+    many = torch.func.vmap(lambda x: gradient(A=a, x=x, b=b))(xs)
+    assert many[2].numpy() == pytest.approx(gradient(A=a, x=xs[2], b=b).numpy())
