@@ -93,7 +93,7 @@ exit status: 0 fine, 2 bad input, 3 the check failed, 4 the check was undecided"
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print everything as JSON")
     form.add_argument("--latex", action="store_true", help="print LaTeX only")
-    form.add_argument("--code", choices=("numpy",), help="print source code only")
+    form.add_argument("--code", choices=("numpy", "jax", "torch"), help="print source code only")
     return parser
 
 

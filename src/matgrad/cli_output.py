@@ -166,7 +166,7 @@ def joined_code(sources: Mapping[str, str]) -> str:
         imports |= dict.fromkeys(line for line in lines if line.startswith(("import ", "from ")))
         body = "\n".join(line for line in lines if line not in imports).strip("\n")
         bodies.append(_MADE.sub(rf"def \1_{name}(", body))
-    return "\n\n\n".join(["\n".join(imports), *bodies]) + "\n"
+    return "\n\n\n".join([*["\n".join(imports)] * bool(imports), *bodies]) + "\n"
 
 
 _MADE = re.compile(r"^def (gradient|jacobian|hessian|derivative)\(", re.MULTILINE)

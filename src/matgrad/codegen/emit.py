@@ -125,7 +125,7 @@ class Body:
             if re.search(rf"(?<!\w){helper}\(", text):
                 helpers.insert(0, code.strip())
                 text += code
-        imports = [line for prefix, line in target.imports.items() if f"{prefix}." in text]
+        imports = _imports(target, text)
         return "\n\n\n".join([*["\n".join(imports)] * bool(imports), *helpers, function])
 
     def _code(self, step: Step) -> Code:
@@ -142,6 +142,16 @@ class Body:
 
     def _result(self, step: Step) -> str:
         return self.target.owned(step, self.codes[step]).text
+
+
+def _imports(target: Target, text: str) -> list[str]:
+    """The imports that the text uses; ``scipy.linalg.lapack.dpotrf`` does not use ``scipy.linalg``."""
+    used = set()
+    for prefix in sorted(target.imports, key=len, reverse=True):
+        text, before = re.sub(rf"(?<![\w.]){re.escape(prefix)}\.", "", text), text
+        if text != before:
+            used.add(prefix)
+    return [line for prefix, line in target.imports.items() if prefix in used]
 
 
 def dims_of(step: Step) -> list[Dim]:
