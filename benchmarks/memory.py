@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 from pathlib import Path
 
 from benchmarks.measure import Task
@@ -15,7 +14,6 @@ _RESET_PEAK = "5"
 def peak_megabytes(task: Task) -> float | None:
     """The growth of the resident set's peak in one call; None where the system (not Linux) does not tell."""
     try:
-        gc.collect()
         ctypes.CDLL(None).malloc_trim(0)  # what the allocator keeps of earlier calls would hide what this one needs
         _CLEAR.write_text(_RESET_PEAK)
         before = _kilobytes("VmRSS")
