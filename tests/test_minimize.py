@@ -394,3 +394,22 @@ def test_a_quadratic_whose_minimum_is_not_definite_is_said() -> None:
     assert not found.success
     assert "outside of what is declared" in found.message
     assert "L*L'" in found.notes[0]
+
+
+def test_numbers_of_an_unusual_size_are_told() -> None:
+    A, b = np.random.default_rng(0).normal(size=(6, 3)), np.ones(6)
+    for scale, says in ((1e200, "not finite"), (1e-200, "too small")):
+        found = minimize("norm2(A*x - b)^2", "x", {"A": scale * A, "b": b})
+        assert not found.success
+        assert says in found.message
+    with pytest.raises(DataError, match="no entries"):
+        minimize("norm2(A*x - b)^2", "x", {"A": np.zeros((6, 0)), "b": b})
+    one = minimize("norm2(A*x - b)^2", "x", {"A": [[2.0]], "b": [4.0]})
+    assert one.values["x"].tolist() == [2.0]
+
+
+def test_an_infimum_at_infinity_is_not_taken_for_a_minimum() -> None:
+    for formula, where in (("inv(X)", "X: matrix(n,n)"), ("1/x", "x: positive")):
+        found = minimize(formula, formula.strip("inv()/1"), {"n": 2} if "X" in formula else None, where=where)
+        assert not found.success
+        assert "no minimum" in found.message

@@ -70,13 +70,7 @@ def inspected(problem: Problem, z: Array, ending: Stop) -> Stop:
     if near.size:
         names = ", ".join(problem.made.labels[k] for k in near)
         problem.notes.append(f"{names}: declared positive, and the lowest value is approached at 0, not attained")
-    if bends.is_saddle():
-        return Stop(
-            f"stopped at a saddle point, no minimum: the Hessian has the eigenvalue {bends.values[0]:.3g}; try another "
-            "start, or method='newton' or 'trust-exact', which leave it",
-            status=4,
-        )
-    steep = bends.values > SMALL * bends.size
+    steep = np.abs(bends.values) > SMALL * bends.size
     inward = bends.vectors.T @ problem.made.jac(z)[bends.free]
     step = float(np.linalg.norm(inward[steep] / bends.values[steep]))
     if step > LONG * (1 + np.linalg.norm(z)):
@@ -85,7 +79,13 @@ def inspected(problem: Problem, z: Array, ending: Stop) -> Stop:
             "where the value falls for ever towards a limit; try bounds, or a penalty such as 0.01*norm2(x)^2",
             status=3,
         )
-    flat = int(np.sum(~steep))
+    if bends.is_saddle():
+        return Stop(
+            f"stopped at a saddle point, no minimum: the Hessian has the eigenvalue {bends.values[0]:.3g}; try another "
+            "start, or method='newton' or 'trust-exact', which leave it",
+            status=4,
+        )
+    flat = int(np.sum(bends.values <= SMALL * bends.size))
     if flat:
         problem.notes.append(
             f"the Hessian is singular here ({flat} of {len(bends.values)} eigenvalues are below {SMALL:g} of the "

@@ -11,7 +11,7 @@ import numpy as np
 from matgrad.analysis.data import gathered, load_data
 from matgrad.answer.differentiation import variable_of
 from matgrad.answer.formula import Formula
-from matgrad.answer.question import asked_of
+from matgrad.answer.question import Asked, asked_of
 from matgrad.errors import DataError, MatgradError, NotSupported
 from matgrad.formula.binding import bind
 from matgrad.formula.declarations import Where
@@ -36,7 +36,7 @@ def inputs(
     formula: Text, over: Name | Sequence[Name], data: object, start: Mapping[str, Any] | Array | None, where: Where
 ) -> Inputs:
     """All checked against each other. Raises MatgradError, naming what does not fit."""
-    asked = asked_of(formula, over, where, 1)
+    asked = _asked(formula, over, where)
     found, names = asked.formula, tuple(asked.wrt)
     typed = found.typed
     for name in names:
@@ -59,6 +59,14 @@ def inputs(
         raise DataError(f"the size {unknown[0]} is not known", hint=f"{unknown[0]}=…, a number, among the data")
     kept = {name: array for name, array in bound.arrays.items() if name not in names}
     return Inputs(found, names, kept, bound.sizes, shapes, {n: bound.arrays[n] for n in begun})
+
+
+def _asked(formula: Text, over: Name | Sequence[Name], where: Where) -> Asked:
+    try:
+        return asked_of(formula, over, where, 1)
+    except MatgradError as error:
+        error.message = error.message.replace("wrt ", "over ")
+        raise
 
 
 def _given(data: object, formula: Formula, over: tuple[str, ...]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from matgrad.analysis.structure import expanded, restricted, weights_of, written
 from matgrad.analysis.with_scipy import l_bfgs, least_squares, trust_region
 from matgrad.answer.compiled import Compiled
 from matgrad.answer.formula import Formula
-from matgrad.errors import MatgradError
+from matgrad.errors import DataError, MatgradError
 from matgrad.formula.declarations import Where
 from matgrad.objects.asking import Name, Text
 from matgrad.tensor import builders as b
@@ -69,6 +69,8 @@ def minimize(
     began = time.perf_counter()
     _check(tolerance, iterations, step)
     made = Objective(inputs(formula, over, data, start, where))
+    if not made.size:
+        raise DataError(f"{', '.join(made.over)}: there are no entries that vary", hint="data with sizes above 0")
     limits = bounds_of(made, bounds)
     closed = Problem(made, made.x0, limits, 0.0, 1).is_closed
     choice = chosen(made, method, bounded=limits is not None)
@@ -143,7 +145,8 @@ def _metric(made: Objective, information: Fisher) -> Callable[[Array], Array]:
 
 def _run(problem: Problem, runner: Callable[[Problem], None]) -> Stop:
     try:
-        runner(problem)
+        with np.errstate(all="ignore"):
+            runner(problem)
     except Stop as stop:
         return stop
     except KeyboardInterrupt:

@@ -18,6 +18,8 @@ ROUNDING = 4e-15
 """Relative change of a value that is no more than rounding."""
 HALVINGS = 60
 ARMIJO = 1e-4
+TINY = 1e-150
+"""A gradient below this has a Hessian that underflows, as a rule."""
 ESCAPES = 10
 """Saddles that are left."""
 
@@ -56,6 +58,8 @@ def solve_quadratic(problem: Problem) -> None:
     """One linear solve. Raises Stop, which says so where the quadratic has no minimum, or more than one."""
     z, _, gradient = problem.begin()
     matrix = _finite(problem.hessian(z))
+    if 0 < np.max(np.abs(gradient)) < TINY:
+        raise Stop("the numbers are too small for their squares: scale the data", status=2)
     step = -_quadratic_step(problem, matrix, gradient)
     z = z + step
     value, slope = problem.value(z), problem.gradient(z)
@@ -88,7 +92,7 @@ def _quadratic_step(problem: Problem, matrix: Array, gradient: Array) -> Array:
         )
     flat = values <= len(values) * 1e-15 * size
     inward = vectors.T @ gradient
-    if np.linalg.norm(inward[flat]) > 1e-8 * np.linalg.norm(gradient):
+    if np.max(np.abs(inward[flat]), initial=0.0) > 1e-8 * np.max(np.abs(gradient)):
         raise Stop(
             "there is no minimum: the Hessian is singular, and along a direction in which the formula does not curve "
             "the value falls without end; try bounds, or a penalty such as 0.01*norm2(x)^2",
@@ -209,5 +213,6 @@ def _escape(problem: Problem, z: Array, value: float) -> tuple[Array, float, Arr
 
 def _finite(matrix: Array) -> Array:
     if not np.all(np.isfinite(matrix)):
-        raise Stop("the Hessian is not finite at this point: try another start, or method='l-bfgs'", status=2)
+        said = "the Hessian is not finite at this point: try another start, data of a usual size, or method='l-bfgs'"
+        raise Stop(said, status=2)
     return matrix
