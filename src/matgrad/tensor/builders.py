@@ -21,6 +21,9 @@ from matgrad.tensor.law import Laws
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Shape, Sum, Symbol, intern
 
 ONE = Fraction(1)
+_SMALL = {value: Fraction(value) for value in range(-9, 10) if value}
+"""Numbers that are made often."""
+
 FLATTEN = 24
 """Operands of one Einsum above which an inner Einsum stays a factor: long chains stay linear in cost."""
 
@@ -229,7 +232,9 @@ def as_fraction(value: Fraction | int) -> Fraction:
     """The number as a fraction, 1 as ``ONE``."""
     if value is ONE or value == 1:
         return ONE
-    return value if isinstance(value, Fraction) else Fraction(value)
+    if isinstance(value, Fraction):
+        return value
+    return _SMALL.get(value) or Fraction(value)
 
 
 def times(left: Fraction, right: Fraction) -> Fraction:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
-from itertools import chain
-from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.formula.printing import reads_alone
@@ -221,31 +219,18 @@ def _multiple(factor: Fraction, rest: Expr) -> Expr:
 
 
 def cost(expr: Expr) -> int:
-    """About the number of characters of the text, without spaces."""
-    found = expr.cost
-    return found if found is not None else _remembered(expr, "cost", _whole_cost)
-
-
-def _whole_cost(node: Expr, parts: list[int]) -> int:
-    return _own_cost(node) + sum(parts)
-
-
-def _remembered(expr: Expr, key: str, rule: Callable[[Expr, list[Any]], Any]) -> Any:
-    """What a rule makes of a formula and of its values at the arguments; remembered at each node, without recursion."""
-    found = getattr(expr, key)
-    if found is not None:
-        return found
-    stack = [expr]
-    while stack:
-        node = stack[-1]
-        missing = [arg for arg in node.args if getattr(arg, key) is None]
-        if missing:
-            stack += missing
-        else:
-            stack.pop()
-            found = rule(node, [getattr(arg, key) for arg in node.args])
-            setattr(node, key, found)
-    return found
+    """About the number of characters of the text, without spaces; remembered at each node, without recursion."""
+    if expr.cost is None:
+        stack = [expr]
+        while stack:
+            node = stack[-1]
+            missing = [arg for arg in node.args if arg.cost is None]
+            if missing:
+                stack += missing
+            else:
+                stack.pop()
+                node.cost = _own_cost(node) + sum([arg.cost for arg in node.args if arg.cost])
+    return expr.cost  # type: ignore[return-value]
 
 
 _ONES = 3
@@ -286,13 +271,19 @@ def _own_cost(node: Expr) -> int:
 
 
 def names(expr: Expr) -> tuple[str, ...]:
-    """The names in reading order."""
-    found = expr.names
-    return found if found is not None else _remembered(expr, "names", _joined_names)
-
-
-def _joined_names(node: Expr, parts: list[tuple[str, ...]]) -> tuple[str, ...]:
-    return (node.value,) if node.op == "name" else parts[0] if len(parts) == 1 else tuple(chain.from_iterable(parts))
+    """The names in reading order; remembered at each node, without recursion."""
+    if expr.names is None:
+        stack = [expr]
+        while stack:
+            node = stack[-1]
+            missing = [arg for arg in node.args if arg.names is None]
+            if missing:
+                stack += missing
+            else:
+                stack.pop()
+                own = (node.value,) if node.op == "name" else ()
+                node.names = own or tuple([name for arg in node.args for name in arg.names or ()])
+    return expr.names  # type: ignore[return-value]
 
 
 # -- arranging a finished formula -----------------------------------------------------------------
