@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +14,10 @@ from matgrad import MatgradError, curvature
 from matgrad.analysis.krylov import Extremes
 from matgrad.analysis.local import Local
 from matgrad.analysis.spectrum import dense
+from matgrad.certificates.findings import Inquiry
+from matgrad.certificates.hessian import by_hessian
+from matgrad.certificates.refute import Search, against_convexity
+from matgrad.certificates.setting import region
 from matgrad.cli import main
 
 RNG = np.random.default_rng(7)
@@ -385,3 +390,42 @@ def test_a_step_out_of_the_domain_is_no_decrease() -> None:
 
 def test_values_decide_what_undeclared_names_are() -> None:
     assert curvature("x*exp(-y)", ["x", "y"], {"x": 0.0, "y": 1.0}).kind == "not stationary"
+
+
+# -- certificates are never false
+
+SMOOTH = [
+    "x'*x", "x'*P*x", "x'*y", "logsumexp(A*x)", "logsumexp(2*x)", "sum(exp(x))", "log(cosh(c))", "sum(sigmoid(x))",
+    "softmax(x)'*y", "tanh(c)^2", "sin(c)", "x'*softmax(x)", "norm2(softmax(A*x))^2", "sqrt(1 + x'*x)", "c^2", "c*d",
+    "x[1]^2 + x[2]*x[1]", "c*sum(x)", "logdet(S)", "tr(inv(S))", "logdet(S + x*x')", "sum(x.^3)", "c^2*step(c)",
+    "sum(abs(x).^3)", "relu(c)^2", "norm2(x)^3", "c*abs(c)", "(x'*x)^(3/2)", "(x'*x)^(1/2)", "c*log(c/d)", "x'*x/d",
+    "abs(c)", "relu(c)", "step(c)", "norm1(x)", "sum(x.*sigmoid(x))", "sum(log(cosh(x - y)))", "exp(c - d)", "c^2/d",
+]  # fmt: skip
+KNOWN = {
+    "x": "vector(n)",
+    "y": "vector(n)",
+    "A": "matrix(m,n)",
+    "P": "psd(n)",
+    "S": "spd(n)",
+    "c": "scalar",
+    "d": "positive",
+}
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_no_segment_refutes_a_certificate(seed: int) -> None:
+    """Sums of a few terms with signs, of which the Hessian is judged alone, without rules of composition."""
+    rng = np.random.default_rng(seed)
+    terms = [
+        f"{rng.choice(['+', '+', '-'])} {rng.choice(['', '2*', 'd*'])}{rng.choice(SMOOTH)}" for _ in range(seed % 3 + 1)
+    ]
+    text = f"0 {' '.join(terms)}"
+    known = matgrad.parse(text, where={name: kind for name, kind in KNOWN.items() if re.search(rf"\b{name}\b", text)})
+    inquiry = Inquiry(known.typed, None, repr, known.print)
+    for names in ([*inquiry.names], *([name] for name in inquiry.names)):
+        if region(inquiry.setting, [inquiry.setting.symbols[name] for name in names]).obstacle is not None:
+            continue
+        for sign in (1, -1):
+            if by_hessian(inquiry.setting, names, sign) is not None:
+                refuting = against_convexity(Search(inquiry.program, inquiry.subjects, seed), names, sign, 20)
+                assert refuting is None, f"{text} in {names}: {refuting}"

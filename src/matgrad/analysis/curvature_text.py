@@ -103,18 +103,17 @@ def _gradient_line(at: AtPoint) -> str:
 
 
 def _over(found: CurvatureData, at: AtPoint) -> str:
+    """What varies: entries, and of what kind where that is declared to be special."""
     parts = []
     for block in at.local.coordinates.blocks:
-        kind = found.formula.variables[block.name]
         what = "entry" if block.size == 1 else "entries"
-        parts.append(
-            f"{block.name}: {kind}, {block.size:,} free {what}"
-            if block.mirrored
-            else f"{block.size:,} {what} of {block.name}"
-        )
+        free = "free " if block.mirrored or block.size < np.prod(block.shape, dtype=int) else ""
+        special = found.formula.typed.variables[block.name].traits
+        kind = f" ({found.formula.variables[block.name]})" if special else ""
+        parts.append(f"{block.size:,} {free}{what} of {block.name}{kind}")
     said = "; ".join(parts)
     if any(block.mirrored for block in at.local.coordinates.blocks):
-        said += " (in the inner product of matrices: √2 times an entry off the diagonal is a coordinate)"
+        said += "; off the diagonal √2 times an entry is a coordinate, as in the inner product of matrices"
     return said
 
 
