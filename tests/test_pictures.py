@@ -134,3 +134,11 @@ def test_runs_of_very_different_lengths_have_a_logarithmic_axis():
     axes = plot_convergence({"slow": 0.99 ** np.arange(500), "fast": [1.0, 0.1, 0.0]}).axes[0]
     assert axes.get_xscale() == "log"
     assert curves(axes)["fast"].get_xdata().tolist() == [1, 2]
+
+
+def test_many_variables_and_points_without_a_model():
+    x = np.linspace(-1, 1, 450)
+    figure = plot_paths("sum(x.^4) + c'*x", "x", {"c": x}, {"path": [x, x / 2]}, plane=("x[1]", "x[450]"))
+    assert any("quadratic model" in text.get_text() for text in figure.legends[0].get_texts())
+    figure = plot_contours("norm2(x) + x[1]", "x", {"x": [0.0, 0.0]}, radius=1)  # no Hessian at 0
+    assert not any("quadratic model" in text.get_text() for text in figure.legends[0].get_texts())

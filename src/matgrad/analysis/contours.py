@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from matgrad.analysis.figures import checked, new_figure, saved, settings, style, title_of, with_unit
-from matgrad.analysis.plane import Choice, Plane, plane_of
+from matgrad.analysis.plane import DENSE, Choice, Plane, hessian_product, plane_of
 from matgrad.analysis.setting import Setting
-from matgrad.errors import DataError, MatgradError
+from matgrad.errors import DataError, MatgradError, NotSupported
 from matgrad.formula.declarations import Where
 from matgrad.objects.asking import Name, Text, names
 
@@ -103,7 +103,7 @@ def plot_contours(
         window = ((here[0] - reach, here[0] + reach), (here[1] - reach, here[1] + reach))
         _contours(axes, setting, flat, window)
         axes.plot(*here, "k*", markersize=11, label="the point", zorder=6)
-        if quadratic:
+        if quadratic and _smooth(setting, flat):
             _model(axes, setting, flat, window, through=0.6 * reach, where="here")
         _finish(axes, flat, window, units)
         axes.set_title(title or _title(setting, flat, "the point"))
@@ -169,6 +169,7 @@ def _drawn(
     axes = figure.add_subplot()
     seen = {label: flat.project(track) for label, track in tracks.items()}
     window = _window(list(seen.values()), alike=flat.alike)
+    start = start if start is not None and _smooth(start, flat) else None
     if start is not None:
         window = _with_ellipse(window, start, flat)
     _contours(axes, setting, flat, window)
@@ -227,8 +228,21 @@ def _with_ellipse(window: _Window, setting: Setting, flat: Plane) -> _Window:
 
 
 def _in_plane(setting: Setting, flat: Plane) -> tuple[Array, Array]:
-    """The gradient and the Hessian at the setting's point along the directions of a plane."""
-    return setting.jacobian[0] @ flat.basis, flat.basis.T @ setting.hessians[0] @ flat.basis
+    """The gradient and the Hessian at the setting's point, in the plane; no large Hessian is formed."""
+    if setting.coordinates.size <= DENSE:
+        bent = setting.hessians[0] @ flat.basis
+    else:
+        bent = np.column_stack([hessian_product(setting)(direction) for direction in flat.basis.T])
+    return setting.jacobian[0] @ flat.basis, setting.finite(flat.basis.T @ bent, "the Hessian")
+
+
+def _smooth(setting: Setting, flat: Plane) -> bool:
+    """Whether there is a quadratic model at the setting's point."""
+    try:
+        _in_plane(setting, flat)
+    except (DataError, NotSupported):
+        return False
+    return True
 
 
 def _grid(setting: Setting, flat: Plane, window: _Window) -> tuple[Array, Array, Array]:
