@@ -45,6 +45,7 @@ class Objective:
         self.shapes = given.shapes
         self.coordinates = Coordinates(self.formula, self.over, given.shapes)
         self._known: dict[bytes, dict[str, Any]] = {}
+        self._taken: dict[Compiled, tuple[tuple[str, ...], dict[str, int]]] = {}
 
     # -- the vector
 
@@ -107,7 +108,7 @@ class Objective:
 
     def hessp(self, z: Array, v: Array) -> Array:
         """The Hessian at z times v, in closed form; the Hessian is not formed."""
-        along = self._vector(v, "the direction")
+        z, along = self._vector(z, "the point"), self._vector(v, "the direction")
         if not self._actions:
             return self.hess(z) @ along
         directions = self.coordinates.arrays(along)
@@ -235,7 +236,7 @@ class Objective:
 
     def _values(self, z: Array, compiled: Compiled, directions: Mapping[str, Array] | None = None) -> Any:
         """What compiled code gives at z; None outside of the domain."""
-        varying = self.coordinates.arrays(self._vector(z, "the point"))
+        varying = self.coordinates.arrays(z)
         if not all(belongs(array, self._traits[name]) for name, array in varying.items()):
             return None
         with np.errstate(all="ignore"):
@@ -248,8 +249,11 @@ class Objective:
 
     def _call(self, compiled: Compiled, arrays: Mapping[str, Array]) -> Any:
         """Compiled code at what it takes of the arrays, with sizes that none of these shows."""
-        sizes = {name: self._sizes[name] for name in compiled.dimensions if name in self._sizes}
-        return compiled(**{name: arrays[name] for name in compiled.parameters}, **sizes)
+        if compiled not in self._taken:
+            sizes = {name: self._sizes[name] for name in compiled.dimensions if name in self._sizes}
+            self._taken[compiled] = compiled.parameters, sizes
+        names, sizes = self._taken[compiled]
+        return compiled(**{name: arrays[name] for name in names}, **sizes)
 
     def _is_defined(self, varying: Mapping[str, Array]) -> bool:
         """Whether the formula itself has a value: what then fails is no matter of the domain."""
