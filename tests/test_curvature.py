@@ -55,6 +55,8 @@ KINDS = [
     ("1 + 0*x[1]*x[2]", [0, 0], "flat"),
     ("x[1]^2 + x[2]^2", [1, 0], "not stationary"),
     ("x[1]^4 + x[2]^4", [0, 0], "undecided"),
+    ("(x[1] - 1e6)^2 + 0.001*x[2]", [1e6, 0], "not stationary"),  # 0.001 is little beside 1e6, and not 0
+    ("x[1]^2 + x[2]^2 - 2*x[1]", [1, 1e-12], "strict local minimum"),
     ("x[1]*x[2]*x[3]", [0, 0, 0], "undecided"),  # level along every axis, and not between them
     ("(1 - x[1])^2 + 100*(x[2] - x[1]^2)^2", [1, 1], "strict local minimum"),
     ("cos(x[1]) + x[2]^2", [np.pi, 0], "strict local minimum"),

@@ -25,7 +25,7 @@ class AtPoint:
     local: Local
     spectrum: Spectrum
     gradient_norm: float
-    gradient_scale: float
+    gradient_ratio: float
     kind: Kind
     stationary: bool
     newton: Newton | None

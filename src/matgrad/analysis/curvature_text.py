@@ -32,12 +32,16 @@ def markdown(found: CurvatureData) -> str:
     """The same for a notebook."""
     parts = [f"**Curvature** of `{found.formula.text}` in {', '.join(f'`{name}`' for name in found.wrt)}"]
     if found.at is not None:
-        rows = [f"| {label} | {'<br>'.join(_escaped(line) for line in lines)} |" for label, lines in
-                point_rows(found, found.at)]  # fmt: skip
+        rows = [_row(label, lines) for label, lines in point_rows(found, found.at)]
         parts.append("\n".join(["| at the point | |", "| --- | --- |", *rows]))
     first, *others = found.convexity.lines()
     parts.append("\n".join([f"For all points: **{first}**", "", *(f"- {line.strip()}" for line in others)]).rstrip())
     return "\n\n".join(parts)
+
+
+def _row(label: str, lines: list[str]) -> str:
+    told = [f"`{line}`" if label == "H" else _escaped(line) for line in lines]
+    return f"| {label} | {'<br>'.join(told)} |"
 
 
 def _escaped(line: str) -> str:
@@ -79,7 +83,7 @@ def point_rows(found: CurvatureData, at: AtPoint) -> Rows:
         rows.append(("point", [f"{name} = {shown(array)}" for name, array in local.unflat(local.point).items()]))
     rows.append(("f", [number(local.value)]))
     rows.append(("‖∇f‖", [_gradient_line(at)]))
-    rows.append(("over", [_over(found, at)]))
+    rows.append(("over", _over(found, at)))
     if spectrum.complete and small:
         rows.append(("H", _matrix(local.hessian)))
     rows.append(("eigenvalues", _eigenvalues(at)))
@@ -97,12 +101,11 @@ def point_rows(found: CurvatureData, at: AtPoint) -> Rows:
 def _gradient_line(at: AtPoint) -> str:
     if at.gradient_norm == 0:
         return "0: stationary"
-    ratio = at.gradient_norm / at.gradient_scale if at.gradient_scale else math.inf
     said = "stationary" if at.stationary else "not stationary, so what follows is about the curvature here only"
-    return f"{number(at.gradient_norm)}, {ratio:.1e} of its terms: {said}"
+    return f"{number(at.gradient_norm)}, {at.gradient_ratio:.1e} of its terms: {said}"
 
 
-def _over(found: CurvatureData, at: AtPoint) -> str:
+def _over(found: CurvatureData, at: AtPoint) -> list[str]:
     """What varies: entries, and of what kind where that is declared to be special."""
     parts = []
     for block in at.local.coordinates.blocks:
@@ -113,8 +116,8 @@ def _over(found: CurvatureData, at: AtPoint) -> str:
         parts.append(f"{block.size:,} {free}{what} of {block.name}{kind}")
     said = "; ".join(parts)
     if any(block.mirrored for block in at.local.coordinates.blocks):
-        said += "; off the diagonal √2 times an entry is a coordinate, as in the inner product of matrices"
-    return said
+        return [said, "(off the diagonal √2 times an entry is a coordinate, as in the inner product of matrices)"]
+    return [said]
 
 
 def _eigenvalues(at: AtPoint) -> list[str]:
@@ -260,7 +263,7 @@ def as_data(found: CurvatureData) -> dict[str, Any]:
         "value": found.value,
         "gradient": None if large else found.gradient,
         "gradient_norm": at.gradient_norm,
-        "gradient_scale": at.gradient_scale,
+        "gradient_ratio": at.gradient_ratio,
         "stationary": at.stationary,
         "size": at.local.size,
         "coordinates": None if large else list(found.labels or ()),

@@ -12,8 +12,8 @@ from matgrad.analysis.local import Local
 from matgrad.analysis.spectrum import Spectrum
 
 Array = Any
-STATIONARY = 1e-8
-"""A gradient counts as zero below this, relative to its terms."""
+STATIONARY = 1e-6
+"""A gradient counts as zero below this, relative to its terms: what optimisers reach."""
 PROBED = 8
 """Flat directions along which the formula is evaluated."""
 DISTANCES = (1e-3, 1e-2, 1e-1, 1.0)
@@ -30,9 +30,9 @@ class Kind:
     remarks: tuple[str, ...] = ()
 
 
-def is_stationary(norm: float, scale: float) -> bool:
+def is_stationary(ratio: float) -> bool:
     """Whether the gradient is zero, as far as its terms and the digits of the point allow to say."""
-    return norm <= STATIONARY * scale
+    return ratio <= STATIONARY
 
 
 def kind_of(local: Local, spectrum: Spectrum, stationary: bool) -> Kind:
@@ -54,8 +54,12 @@ def kind_of(local: Local, spectrum: Spectrum, stationary: bool) -> Kind:
         remarks = (
             () if spectrum.is_clear else ("shown by the matrix D*H*D with unit diagonal, which has the same signs",)
         )
-        return Kind(f"strict local {word}", f"the gradient is 0 and all eigenvalues are {sign} 0", flat, remarks)
+        return Kind(f"strict local {word}", f"{_zero(local)} and all eigenvalues are {sign} 0", flat, remarks)
     return _semidefinite(local, spectrum, flat)
+
+
+def _zero(local: Local) -> str:
+    return f"the gradient is 0 (to {STATIONARY:.0e} of its terms)" if np.any(local.gradient) else "the gradient is 0"
 
 
 def _flat(spectrum: Spectrum) -> Array:

@@ -72,7 +72,7 @@ class Local:
     def moved(self, arrays: Mapping[str, Array]) -> Local:
         """The formula at another point of the same shapes, with what is compiled kept."""
         other = copy(self)
-        for name in ("value", "gradient", "hessian", "kinks", "value_error", "gradient_scale", "hessian_error"):
+        for name in ("value", "gradient", "hessian", "kinks", "value_error", "hessian_error"):
             other.__dict__.pop(name, None)
         other.arrays = {**self.arrays, **bound(self.formula, {**self.arrays, **arrays}).arrays}
         other.point = other.flat(other.arrays)
@@ -206,12 +206,22 @@ class Local:
         size = self._magnitude(self.formula.program)
         return self.unit * max(abs(self.value), float(np.max(size)))
 
-    @cached_property
-    def gradient_scale(self) -> float:
-        """The size of the terms that make the gradient, and of its change where the point is rounded."""
-        terms = {name: self._magnitude(d.program()) for name, d in self.gradients.items()}
-        moved = np.linalg.norm(self.hessian @ self.point if "hessian" in self.__dict__ else self.product(self.point))
-        return float(max(np.linalg.norm(self.flat(terms)), moved))
+    def gradient_ratio(self, *, formed: bool) -> float:
+        """The gradient relative to its scale: that of the terms that make it, and of its change where the point is
+        rounded. Entry by entry where the Hessian is ``formed``, since entries may be of very different sizes; else by
+        norms."""
+        gradient = np.abs(self.gradient)
+        if not np.any(gradient):
+            return 0.0
+        terms = np.abs(self.flat({name: self._magnitude(d.program()) for name, d in self.gradients.items()}))
+        if formed:
+            point = np.abs(self.point)
+            moved = np.maximum(np.abs(self.hessian) @ point, np.abs(np.diag(self.hessian)) * np.max(point))
+            scale = np.maximum(terms, moved)
+            with np.errstate(divide="ignore"):
+                return float(np.max(gradient[gradient > 0] / scale[gradient > 0]))
+        norm = max(float(np.linalg.norm(terms)), float(np.linalg.norm(self.product(self.point))))
+        return float(np.linalg.norm(gradient)) / norm if norm else np.inf
 
     @cached_property
     def hessian_error(self) -> Array:

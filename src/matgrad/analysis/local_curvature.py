@@ -175,8 +175,8 @@ def _at_point(local: Local, search: Search) -> AtPoint:
         with shown_progress(search.progress) as tick:
             extremes = Extremes(local.product, local.size, local.unit, progress=tick, seed=search.seed)
             spectrum = extremes.find(search.largest, semidefinite=search.semidefinite)
-    norm, scale = float(np.linalg.norm(local.gradient)), local.gradient_scale
-    stationary = is_stationary(norm, scale)
+    norm, ratio = float(np.linalg.norm(local.gradient)), local.gradient_ratio(formed=spectrum.complete)
+    stationary = is_stationary(ratio)
     quadratic = is_quadratic(local)
     step = newton_step(local, spectrum, quadratic) if spectrum.complete else None
-    return AtPoint(local, spectrum, norm, scale, kind_of(local, spectrum, stationary), stationary, step, quadratic)
+    return AtPoint(local, spectrum, norm, ratio, kind_of(local, spectrum, stationary), stationary, step, quadratic)
