@@ -326,8 +326,19 @@ def test_descent_of_a_quadratic_is_decided_by_the_limit():
     assert below.global_limit == pytest.approx(2 / (4 + 2 * math.sqrt(2)))
 
 
+def test_descent_of_a_convex_function_is_guaranteed_up_to_the_last_lower_point():
+    """For f = exp(x) - x at 1: η* solves f(1 - η(e - 1)) = f(1) on the other side of the minimum at 0."""
+    s = descent_step("exp(x) - x", {"x": 1.0})
+    other = 1 - s.convex_limit * (math.e - 1)
+    assert other < 0
+    assert math.exp(other) - other == pytest.approx(math.e - 1, rel=1e-9)
+    assert s.guaranteed
+    assert not descent_step("exp(x) - x", {"x": 1.0}, step=1.01 * s.convex_limit).guaranteed
+    assert descent_step("x[1]^2*x[2]^2 + x[1]", {"x": [1.0, 1.0]}).convex_limit is None  # not convex
+
+
 def test_descent_elsewhere():
-    s = descent_step("x[1]^4 + exp(x[2])", {"x": [2.0, 0.0]})
+    s = descent_step("x[1]^4*x[2]", {"x": [2.0, 1.0]})
     assert not s.quadratic
     assert s.after < s.before
     assert "not quadratic" in str(s)

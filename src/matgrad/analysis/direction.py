@@ -27,6 +27,8 @@ from matgrad.translate.algebra import addition, call, of_order, times, transpose
 
 Array = Any
 SHRINKS = 60
+FARTHEST = 2.0**40
+"""How far a convex function is followed downhill, in units of the first step."""
 
 
 def directional(
@@ -74,8 +76,9 @@ def descent_step(
 ) -> DescentStep:
     """The step x − η∇f: what f is before and after, and for which η it is sure to decrease.
 
-    For a quadratic f it decreases for 0 < η < 2 ∇fᵀ∇f / ∇fᵀH∇f, from every start if η < 2/λmax. Elsewhere these
-    describe the quadratic model. Without ``step``, the η that is best for the model, halved until f decreases.
+    For a quadratic f it decreases for 0 < η < 2 ∇fᵀ∇f / ∇fᵀH∇f, from every start if η < 2/λmax; for a concave f for
+    every η; for a convex f up to the largest η at which it is lower. Elsewhere the quadratic model is described.
+    Without ``step``, the η that is best for the model, halved until f decreases.
 
     >>> s = descent_step("x[1]^2 + 2*x[1]*x[2] + 3*x[2]^2", {"x": [1.0, 1.0]})
     >>> s.before, round(s.after, 6), round(s.limit, 6), s.guaranteed
@@ -173,7 +176,7 @@ class DescentStep:
         """The best η for the quadratic model, or of length 1 where it has none; halved until f decreases."""
         step = self.limit / 2 if np.isfinite(self.limit) else 1 / _norm(self.gradient)
         for _ in range(SHRINKS):
-            if -np.inf < self._value_after(step) < self.before:
+            if self._lower(step):
                 return step
             step /= 2
         raise DataError(
@@ -211,12 +214,41 @@ class DescentStep:
     @cached_property
     def concave(self) -> bool:
         """Whether f is certainly concave in what moves: then every step along −∇f decreases it."""
-        return str(self.setting.formula.facts(list(self.setting.wrt))["concave"].holds.value) == "yes"
+        return self._certain("concave")
+
+    def _certain(self, fact: str) -> bool:
+        return str(self.setting.formula.facts(list(self.setting.wrt))[fact].holds.value) == "yes"
+
+    @cached_property
+    def convex_limit(self) -> float | None:
+        """The largest η found at which f is lower, if f is certainly convex: it is then lower for every smaller η.
+
+        A convex function of η that is lower at η* than at 0 lies below the chord between them.
+        """
+        if not self._certain("convex"):
+            return None
+        low = min(self.limit, 1 / _norm(self.gradient))
+        while low > 0 and not self._lower(low):
+            low /= 2
+        high = 2 * low
+        while self._lower(high) and high < FARTHEST * low:
+            high *= 2
+        if self._lower(high):
+            return high
+        for _ in range(SHRINKS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self._lower(middle) else (low, middle)
+        return low
+
+    def _lower(self, step: float) -> bool:
+        return -np.inf < self._value_after(step) < self.before
 
     @property
     def guaranteed(self) -> bool:
-        """Whether it was certain before the step that f decreases."""
-        return self.concave or (self.quadratic and self.step < self.limit)
+        """Whether it is certain that f decreases, and for every smaller step as well."""
+        if self.concave or (self.quadratic and self.step < self.limit):
+            return True
+        return not self.quadratic and self.convex_limit is not None and self.step <= self.convex_limit
 
     @property
     def predicted(self) -> float:
@@ -256,6 +288,8 @@ class DescentStep:
             assert limit is not None
             everywhere = f"; from every point for η < 2/λmax = {number(limit)}" if np.isfinite(limit) else ""
             return f"f is quadratic: it decreases exactly for 0 < η < {number(self.limit)}{everywhere}"
+        if self.convex_limit is not None:
+            return f"f is convex: it decreases for every 0 < η ≤ {number(self.convex_limit)}, being lower there"
         known = f"for η up to about {number(self.limit)}" if np.isfinite(self.limit) else "for every η"
         return (
             f"the quadratic model decreases {known} (curvature {number(self.curvature)} along ∇f); f is not quadratic"
@@ -273,6 +307,7 @@ class DescentStep:
             "limit": self.limit,
             "global_limit": self.global_limit,
             "quadratic": self.quadratic,
+            "convex_limit": None if self.quadratic else self.convex_limit,
             "guaranteed": self.guaranteed,
             "point": {name: value.tolist() for name, value in self.point.items()},
         }
