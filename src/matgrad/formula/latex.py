@@ -104,7 +104,8 @@ class LatexPrinter(Visual):
 
     def constant_array(self, node: Expr, sign: str, zero: bool) -> Piece:  # noqa: ARG002
         """Constant matrices have their sizes below; a vector's size is rarely in doubt."""
-        sizes = r" \times ".join(map(str, node.dims)) if len(node.dims) > 1 else ""
+        dims = node.dims if node.type is not None else ()
+        sizes = r" \times ".join(map(str, dims)) if len(dims) > 1 else ""
         return Piece(ATOM, (sign, f"_{{{sizes}}}" if sizes else ""))
 
     def visit_index(self, node: Expr, pieces: list[Piece]) -> Piece:
