@@ -59,6 +59,9 @@ def chosen(made: Objective, method: str, *, bounded: bool) -> Choice:
         if split is None:
             hint = "a smooth part plus c*norm1(x), with c a constant; or method='auto'"
             raise MatgradError("the formula has no l1 term that can be split off", hint=hint)
+        kinks = kinks_in(split.smooth, made.over)
+        if kinks:
+            raise MatgradError(f"what is left beside the l1 term is not smooth: {kinks[0]}", hint="method='l-bfgs'")
         return Choice(method, asked, split=split)
     if method == "least-squares":
         return Choice(method, asked, squares=_squares(made))

@@ -214,7 +214,21 @@ def _inverse(precision: Node, shape: tuple[Dim, ...]) -> tuple[Node | None, Node
         return inverse, b.multiply(count, b.map_("log", [size]))
     if len(shape) == 1:
         return b.apply("inv", precision), b.apply("logdet", precision)
-    return None, None
+    return _of_rows(precision, shape) if len(shape) == 2 else (None, None)
+
+
+def _of_rows(precision: Node, shape: tuple[Dim, ...]) -> tuple[Node | None, Node | None]:
+    """The same where the rows of Y are independent and have one precision Q: P = δᵢⱼ Qₐᵦ, at (i, a), (j, b)."""
+    count = b.size(shape[0])
+    total = b.einsum([(precision, (0, 1, 0, 2))], (1, 2))
+    one = b.einsum([(total, (1, 2)), (b.power(count, -1), ())], (1, 2))
+
+    def repeated(node: Node) -> Node:
+        return b.einsum([(b.identity(shape[:1]), (0, 1)), (node, (2, 3))], (0, 2, 1, 3))
+
+    if not b.is_zero(b.subtract(precision, repeated(one))):
+        return None, None
+    return repeated(b.apply("inv", one)), b.multiply(count, b.apply("logdet", one))
 
 
 def _total(node: Node) -> Node:
