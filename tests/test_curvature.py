@@ -431,3 +431,13 @@ def test_no_segment_refutes_a_certificate(seed: int) -> None:
             if by_hessian(inquiry.setting, names, sign) is not None:
                 refuting = against_convexity(Search(inquiry.program, inquiry.subjects, seed), names, sign, 20)
                 assert refuting is None, f"{text} in {names}: {refuting}"
+
+
+def test_a_certificate_says_what_the_ends_of_a_spectrum_do_not() -> None:
+    X = np.random.default_rng(1).standard_normal((80, 100))
+    at = {"X": X, "b": np.zeros(80), "x": np.zeros(100)}
+    found = curvature("norm2(X*x - b)^2", "x", at, method="iterative", largest=2)
+    assert found.kind == "minimum"
+    assert found.eigenvalues is not None
+    np.testing.assert_allclose(found.eigenvalues[-2:], np.linalg.eigvalsh(2 * X.T @ X)[-2:], rtol=1e-8)
+    assert curvature("norm2(X*x - b)^2 - x'*x", "x", at, method="iterative", largest=2).kind == "saddle"

@@ -35,8 +35,13 @@ def is_stationary(ratio: float) -> bool:
     return ratio <= STATIONARY
 
 
-def kind_of(local: Local, spectrum: Spectrum, stationary: bool) -> Kind:
-    """The kind of the point, from signs of eigenvalues that are certain."""
+def kind_of(local: Local, spectrum: Spectrum, stationary: bool, *, semidefinite: bool = False) -> Kind:
+    """The kind of the point, from signs of eigenvalues that are certain; ``semidefinite`` is what a certificate says
+    where not all eigenvalues are known."""
+    if spectrum.inertia is None and semidefinite:
+        known = "no eigenvalue is negative, by the certificate for all points"
+        name, said = ("minimum", _zero(local)) if stationary else ("not stationary", "the gradient is not 0 here")
+        return Kind(name, f"{said}, and {known}", spectrum.vectors[:, :0])
     if spectrum.inertia is None:
         return _from_ends(spectrum, stationary)
     signs = spectrum.inertia

@@ -179,4 +179,5 @@ def _at_point(local: Local, search: Search) -> AtPoint:
     stationary = is_stationary(ratio)
     quadratic = is_quadratic(local)
     step = newton_step(local, spectrum, quadratic) if spectrum.complete else None
-    return AtPoint(local, spectrum, norm, ratio, kind_of(local, spectrum, stationary), stationary, step, quadratic)
+    kind = kind_of(local, spectrum, stationary, semidefinite=search.semidefinite)
+    return AtPoint(local, spectrum, norm, ratio, kind, stationary, step, quadratic)
