@@ -12,7 +12,10 @@ from typing import NamedTuple, Protocol
 from matgrad.codegen.names import Argument, size_lines, spelled
 from matgrad.codegen.python_text import ATOM, MAX_DEPTH, MAX_INLINE, Code, python_names, words
 from matgrad.dims import Dim
+from matgrad.functions import card_in_code
 from matgrad.planning.steps import Plan, Step, needed, uses
+
+OF_CARDS = ("map", "reduce", "apply")
 
 
 class Signature(NamedTuple):
@@ -33,6 +36,7 @@ class Target(Protocol):
     gram: bool
 
     def spell(self, step: Step, args: list[Code], body: Body) -> Code: ...
+    def translated(self, text: str) -> str: ...
     def owned(self, step: Step, code: Code) -> Code: ...
 
 
@@ -121,12 +125,19 @@ class Body:
         function = "\n".join([head, *("    " + line for line in body), ""])
         text = function
         helpers: list[str] = []
-        for helper, code in reversed(list(target.helpers.items())):
-            if re.search(rf"(?<!\w){helper}\(", text):
+        known = {**self._of_cards(), **target.helpers}
+        for helper, code in reversed(list(known.items())):
+            if re.search(rf"(?<![\w.]){helper}\(", text):
                 helpers.insert(0, code.strip())
                 text += code
         imports = _imports(target, text)
         return "\n\n\n".join([*["\n".join(imports)] * bool(imports), *helpers, function])
+
+    def _of_cards(self) -> dict[str, str]:
+        """The functions that the code on the cards calls."""
+        names = [step.param[0] if step.op == "reduce" else step.param for step in self.steps if step.op in OF_CARDS]
+        cards = [known for known in map(card_in_code, names) if known is not None]
+        return {known.name: self.target.translated(known.helper) for known in cards if known.helper}
 
     def _code(self, step: Step) -> Code:
         args = [self.codes[arg] for arg in step.args]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from matgrad.functions import CARDS, CODE_ONLY
-
 _LU = '''\
 class lu:
     """One LU factorisation for systems, the inverse and the determinant of a matrix."""
@@ -113,12 +111,12 @@ HELPERS = {
     "upper": _TRIANGULAR.format(name="upper", lower=False),
     "matrix_power": _POWER,
     "over": _OVER,
-    **{name: known.helper.replace("np.", "jnp.") for name, known in {**CARDS, **CODE_ONLY}.items() if known.helper},
     "safe_norm": _SAFE_NORM,
 }
 
 SPELLED = {
+    "sigmoid": "jax.nn.sigmoid(#1)",
     "softmax": "jax.nn.softmax(#1, axis=#axis)",
     "logsumexp": "scipy.special.logsumexp(#1, axis=#axis)",
 }
-"""Reductions that JAX has."""
+"""Functions that JAX has."""

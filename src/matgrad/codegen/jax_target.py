@@ -28,8 +28,13 @@ class Jax(NumPy):
     def owned(self, step: Step, code: Code) -> Code:
         return code
 
-    def _translated(self, text: str) -> str:
+    def translated(self, text: str) -> str:
         return text.replace("scipy.special.", "jax.scipy.special.").replace("np.", "jnp.")
+
+    def _map(self, step: Step, args: list[Code], body: Body) -> Code:
+        if step.param in SPELLED:
+            return self._template(SPELLED[step.param], args, body, None)
+        return super()._map(step, args, body)
 
     def _plain_map(self, code: Code) -> Code:
         return code  # of weak type already

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from matgrad.functions import CARDS, CODE_ONLY
-
 _LAPACK = '''\
 def lapack(a, *names):
     """Functions of LAPACK for the type of the entries."""
@@ -140,5 +138,4 @@ HELPERS = {
     "upper": _TRIANGULAR.format(name="upper", lower=False),
     "whole": _WHOLE,
     "over": _OVER,
-    **{name: known.helper for name, known in {**CARDS, **CODE_ONLY}.items() if known.helper},
 }

@@ -43,7 +43,7 @@ FRESH = {
         "embed",
         "place",
     ),
-    *("add_diagonal", "assemble", "inverse", "solve", "adj", "matrix_power", "mask"),
+    *("add_diagonal", "assemble", "inverse", "solve", "apply", "matrix_power", "mask"),
 }
 """Operations whose result is a new array, which may be changed in place where nothing else uses it."""
 
@@ -279,7 +279,7 @@ class NumPy:
         text = text.replace(", axis=#axis", f", axis={axis}" if axis is not None else "")
         if text.count("#1") > 1 and not args[0].text.isidentifier():
             args = [body.name(args[0]), *args[1:]]
-        parts, rest = [], self._translated(text)
+        parts, rest = [], self.translated(text)
         while "#" in rest:
             before, _, after = rest.partition("#")
             code, after = args[int(after[0]) - 1], after[1:]
@@ -288,7 +288,7 @@ class NumPy:
             rest = after
         return parsed("".join([*parts, rest]), 1 + max((a.depth for a in args), default=0))
 
-    def _translated(self, text: str) -> str:
+    def translated(self, text: str) -> str:
         """The code on a card, for this backend."""
         return text
 
@@ -441,8 +441,10 @@ class NumPy:
             return Code(f"{args[0].at_least(ATOM)}.sign()", ATOM, args[0].depth)
         return suffixed(call(f"{self.np}.linalg.slogdet", args[0]), "[0]")
 
-    def _adj(self, step: Step, args: list[Code], body: Body) -> Code:
-        return call("adj", args[0])
+    def _apply(self, step: Step, args: list[Code], body: Body) -> Code:
+        known = card_in_code(step.param)
+        assert known is not None
+        return self._template(known.numpy, args, body, None)
 
     def _matrix_power(self, step: Step, args: list[Code], body: Body) -> Code:
         return call(f"{self.np}.linalg.matrix_power", args[0], f"whole({args[1].text})")

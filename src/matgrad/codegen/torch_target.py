@@ -117,7 +117,7 @@ class Torch(NumPy):
         text = SPELLED[name].replace("#axis", str(axes[0] if count == 1 else axes))
         return self._template(text, args, body, None)
 
-    def _translated(self, text: str) -> str:
+    def translated(self, text: str) -> str:
         return text.replace("np.", "torch.")
 
     # -- products

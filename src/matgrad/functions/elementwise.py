@@ -13,6 +13,11 @@ def _elementwise(name: str, derivative: str, because: str, value: Value, numpy: 
     return Card(name, "elementwise", signatures, because, value, numpy, derivative=derivative, **more)  # type: ignore[arg-type]
 
 
+_SIGMOID = '''\
+def sigmoid(x):
+    """1/(1 + exp(-x)), without overflow."""
+    return 1 / (1 + np.exp(np.minimum(-x, 709)))
+'''
 _SATURATING = {"increasing on": "all", "convex on": "nonpositive", "concave on": "nonnegative"}
 _GROWING_FASTER = {"increasing on": "all", "convex on": "nonnegative", "concave on": "nonpositive"}
 
@@ -145,7 +150,7 @@ RELU = _elementwise(
 )
 SIGMOID = _elementwise(
     "sigmoid", "sigmoid(x)*(1 - sigmoid(x))", "the logistic equation",
-    lift(_expit, lambda np, x: _expit(np, x) * _expit(np, -x)), "scipy.special.expit(#1)", scipy=True,
+    lift(_expit, lambda np, x: _expit(np, x) * _expit(np, -x)), "sigmoid(#1)", helper=_SIGMOID,
     latex=r"\sigma", unicode="σ", laws=("sigmoid(x) + sigmoid(-x) = 1",),
     facts={"range": "positive", "at 0": "1/2", "log-concave on": "all", "bounded": "1", **_SATURATING},
     exact=lambda mp, x: 1 / (1 + mp.exp(-x)),

@@ -8,7 +8,6 @@ from fractions import Fraction
 from typing import Any
 
 from matgrad.dims import Dim
-from matgrad.errors import NotSupported
 from matgrad.planning.common import factored
 from matgrad.planning.contraction import Factor, Network, dense
 from matgrad.planning.finish import finished
@@ -233,9 +232,7 @@ class Planner:
         if node.function in ("inv", "det", "logdet", "detsign"):
             op = {"inv": "inverse"}.get(node.function, node.function)
             return labelled(self.plan.step(op, (self.factor(node.arg),), None, node.shape))
-        if node.function == "adj":
-            return labelled(self.plan.step("adj", (self.dense(node.arg),), None, node.shape))
-        raise NotSupported(f"the planner has no rule for {node.function}")
+        return labelled(self.plan.step("apply", (self.dense(node.arg),), node.function, node.shape))
 
     def factor(self, matrix: Node) -> Step:
         """The factorisation of a square matrix, by what is known of it."""

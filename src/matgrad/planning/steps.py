@@ -14,7 +14,7 @@ all other shapes are symbolic. Operations:
     index slice place reshape mask diagonal    parts of arrays, arrays in parts of others
     expand embed add_diagonal                  to a larger shape, onto a diagonal
     factor solve inverse det logdet            of square matrices
-    adj matrix_power call                      the rest
+    apply matrix_power call                    other functions of matrices; functions that are given
 """
 
 from __future__ import annotations
