@@ -35,7 +35,6 @@ ROWS = [json.loads(line) for line in (Path(__file__).parent / "data" / "stabilit
 LOST = {
     ("exp(a)/(1 + exp(a) + exp(b))", 2),
     ("log(exp(x) - 1)", 2),
-    ("log((1 + tanh(z/2))/2)", 2),
     ("log(sum(exp(x)))", 2),
     ("exp(x)/sum(exp(x))", 1),
     ("log(sum(exp(x - y)))", 2),
