@@ -327,7 +327,7 @@ def test_certificates_in_words() -> None:
         (("x'*A*x",), "say in which variables"),
         (("x'*A*x", "z"), "does not occur"),
         (("sum(log(x))", "x", {"x": [1.0, -1.0]}), "not defined at this point"),
-        (("norm2(x)^2", "x", {"x": [1.0, np.nan]}), "nan"),
+        (("norm2(x)^2", "x", {"x": [1.0, np.nan]}), r"nan at \[2\]"),
         (("norm2(x)^2", "x", {"x": [1.0, np.inf]}), "infinite"),
         (("norm2(A*x)^2", "x", {"x": [1.0, 2.0], "A": np.ones((2, 3))}), "shape"),
         (("norm2(A*x)^2", "x", {"x": [1.0, 2.0]}), "no value is given for A"),
@@ -441,3 +441,10 @@ def test_a_certificate_says_what_the_ends_of_a_spectrum_do_not() -> None:
     assert found.eigenvalues is not None
     np.testing.assert_allclose(found.eigenvalues[-2:], np.linalg.eigvalsh(2 * X.T @ X)[-2:], rtol=1e-8)
     assert curvature("norm2(X*x - b)^2 - x'*x", "x", at, method="iterative", largest=2).kind == "saddle"
+
+
+def test_few_entries_are_all_found_by_products_too() -> None:
+    at = {"A": [[1.0, 2.0], [3.0, 4.0]], "x": [0.0, 0.0]}
+    found = curvature("x'*A*x", "x", at, method="iterative")
+    assert found.kind == "saddle"
+    assert found.condition_number == pytest.approx(curvature("x'*A*x", "x", at).condition_number)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from matgrad.analysis.spectrum import Spectrum, signed
+from matgrad.analysis.spectrum import Spectrum, inertia_of, signed
 
 Array = Any
 Product = Callable[[Array], Array]
@@ -195,4 +195,5 @@ class Extremes:
             if error > 1e3 * max(self.tolerance, self.unit) * scale
         ]
         notes = (*self.notes, f"{self.products} products H·v")
-        return Spectrum(values, signed(vectors), errors, None, residuals, self.size, notes)
+        known = inertia_of(values, float(np.max(errors, initial=0))) if len(values) == self.size else None
+        return Spectrum(values, signed(vectors), errors, known, residuals, self.size, notes)

@@ -35,6 +35,8 @@ class Local:
     def __init__(self, formula: Formula, wrt: Sequence[str], at: Mapping[str, Any]) -> None:
         self.formula = formula
         self.wrt = tuple(wrt)
+        for name, value in at.items():
+            _require_complete(name, value)
         found = bound(formula, at)
         self.sizes = found.sizes
         functions = formula.typed.functions
@@ -254,3 +256,15 @@ class Local:
 
     def _magnitude(self, program: Program) -> Array:
         return magnitudes(program, self.arrays, self.sizes)
+
+
+def _require_complete(name: str, value: Any) -> None:
+    """Raises DataError where an entry is nan, and says which."""
+    try:
+        missing = np.isnan(np.asarray(value))
+    except (TypeError, ValueError):
+        return  # what is no number is told where arrays are bound
+    if missing.any():
+        place = ",".join(str(k + 1) for k in np.argwhere(missing)[0])
+        where = f" at [{place}]" if place else ""
+        raise DataError(f"{name} holds nan{where}", hint="only what is complete, such as rows without missing values")

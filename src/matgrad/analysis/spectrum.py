@@ -74,11 +74,11 @@ def dense(matrix: Array, errors: Array) -> Spectrum:
     """
     values, vectors = np.linalg.eigh(matrix)
     error = _bound(matrix, errors)
-    first = _inertia(values, error)
+    first = inertia_of(values, error)
     scale = np.sqrt(np.abs(np.diag(matrix)) + np.diag(errors))
     scale = 1 / np.where(scale > 0, scale, 1.0)
     scaled, off = matrix * scale[:, None] * scale, errors * scale[:, None] * scale
-    second = _inertia(np.linalg.eigvalsh(scaled), _bound(scaled, off))
+    second = inertia_of(np.linalg.eigvalsh(scaled), _bound(scaled, off))
     positive, negative = max(first.positive, second.positive), max(first.negative, second.negative)
     inertia = Inertia(positive, negative, len(values) - positive - negative)
     residuals = np.linalg.norm(matrix @ vectors - vectors * values, axis=0)
@@ -90,7 +90,7 @@ def _bound(matrix: Array, errors: Array) -> float:
     return float(np.linalg.norm(errors) + len(matrix) * EPS * np.max(np.sum(np.abs(matrix), axis=1), initial=0))
 
 
-def _inertia(values: Array, error: float) -> Inertia:
+def inertia_of(values: Array, error: float) -> Inertia:
     positive, negative = int(np.sum(values > error)), int(np.sum(values < -error))
     return Inertia(positive, negative, len(values) - positive - negative)
 
