@@ -354,3 +354,11 @@ def _compare(seed: int) -> int:
             assert np.shape(got) == expected.shape, (seed, part.text, item)
             assert np.max(np.abs(got - expected), initial=0) / scale < 1e-7, (seed, part.text, item)
     return len(items)
+
+
+@pytest.mark.parametrize("trait", ["symmetric", "spd", "psd", "diagonal", "lower", "orthogonal"])
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2)])
+def test_a_matrix_that_is_not_square_is_told(trait: str, shape: tuple[int, int]) -> None:
+    value = matgrad.compile(matgrad.parse("norm2(S*b)^2", where=f"S: {trait}(n)"))
+    with pytest.raises(DataError, match="S has shape"):
+        value(S=np.ones(shape), b=np.ones(shape[1]))

@@ -420,3 +420,19 @@ def test_an_infimum_at_infinity_is_not_taken_for_a_minimum() -> None:
         found = minimize(formula, formula.strip("inv()/1"), {"n": 2} if "X" in formula else None, where=where)
         assert not found.success
         assert "no minimum" in found.message
+
+
+@pytest.mark.parametrize("method", ["auto", "least-squares"])
+def test_a_residual_need_not_have_all_variables(method: str) -> None:
+    found = matgrad.minimize("(1 - a)^2 + 100*(b - a^2)^2", ["a", "b"], None, {"a": -1.2, "b": 1.0}, method)
+    assert found.success
+    assert found.method == "least-squares"
+    np.testing.assert_allclose(found.x, [1, 1], rtol=1e-8)
+    other = matgrad.minimize("norm2(b - a^2)^2 + (a - 3)^2", ["b", "a"], None, {"b": -1.2, "a": 1.0}, method)
+    np.testing.assert_allclose(other.x, [9, 3], rtol=1e-8)
+
+
+def test_a_variable_in_the_l1_term_only_is_told() -> None:
+    data = {"A": np.eye(2), "b": [1, 2]}
+    with pytest.raises(matgrad.MatgradError, match="z is in the l1 term only"):
+        matgrad.minimize("norm2(A*x - b)^2 + norm1(x) + norm1(z)", ["x", "z"], data, {"z": [1.0, 2.0]})

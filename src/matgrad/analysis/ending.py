@@ -82,7 +82,7 @@ def inspected(problem: Problem, z: Array, ending: Stop) -> Stop:
     if bends.is_saddle():
         return Stop(
             f"stopped at a saddle point, no minimum: the Hessian has the eigenvalue {bends.values[0]:.3g}; try another "
-            "start, or method='newton' or 'trust-exact', which leave it",
+            "start, or method='newton', which leaves it",
             status=4,
         )
     flat = int(np.sum(bends.values <= SMALL * bends.size))

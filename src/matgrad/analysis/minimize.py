@@ -24,7 +24,7 @@ from matgrad.analysis.structure import expanded, restricted, weights_of, written
 from matgrad.analysis.with_scipy import l_bfgs, least_squares, trust_region
 from matgrad.answer.compiled import Compiled
 from matgrad.answer.formula import Formula
-from matgrad.errors import DataError, MatgradError
+from matgrad.errors import DataError, MatgradError, NotSupported
 from matgrad.formula.declarations import Where
 from matgrad.objects.asking import Name, Text
 from matgrad.tensor import builders as b
@@ -116,6 +116,8 @@ def _runner(
     if choice.method == "proximal-gradient":
         assert choice.split is not None
         smooth, weights = restricted(made, choice.split.smooth), weights_of(choice.split, made)
+        if absent := [name for name in made.over if name not in smooth.over]:
+            raise NotSupported(f"{absent[0]} is in the l1 term only, where it is best at 0", hint="over the others")
         return (lambda problem: proximal_gradient(problem, smooth, weights, accelerated=accelerated)), made
     if choice.method == "natural-gradient":
         metric = _metric(made, fisher_of(made.formula, made.over, response))

@@ -44,9 +44,10 @@ def varies(node: Node, formula: Formula, over: Sequence[str]) -> bool:
 
 
 def restricted(made: Objective, formula: Formula) -> Objective:
-    """The same variables and data with another formula made of the same names."""
+    """The same data with another formula made of the same names, over those of the variables that it has."""
     data = {name: array for name, array in made.data.items() if name in formula.typed.variables}
-    return Objective(made.given._replace(formula=formula, data=data))
+    over = tuple(name for name in made.over if name in formula.typed.variables)
+    return Objective(made.given._replace(formula=formula, data=data, over=over))
 
 
 def written(formula: Formula, node: Node) -> Formula:

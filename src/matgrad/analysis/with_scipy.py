@@ -102,15 +102,22 @@ def least_squares(problem: Problem, parts: Sequence[tuple[float, Objective]]) ->
 
     z, value, _ = problem.begin()
     here = [z, value]
+    spans = problem.made.coordinates.spans()  # a residual need not have all variables
+    taken = [np.concatenate([np.arange(len(z))[spans[name]] for name in made.over]) for _, made in parts]
 
     def residuals(z: Array) -> Array:
         problem.value(z)
-        return np.concatenate([factor * made.residuals(z) for factor, made in parts])
+        return np.concatenate([factor * made.residuals(z[at]) for (factor, made), at in zip(parts, taken, strict=True)])
 
     def jacobian(z: Array) -> Array:
         if not np.array_equal(z, here[0]):
             _note(problem, here, z)
-        return np.concatenate([factor * made.jacobian(z) for factor, made in parts])
+        rows = []
+        for (factor, made), at in zip(parts, taken, strict=True):
+            part = factor * made.jacobian(z[at])
+            rows.append(np.zeros((len(part), len(z))))
+            rows[-1][:, at] = part
+        return np.concatenate(rows)
 
     bounds = (problem.lower, problem.upper) if problem.is_bounded else (-np.inf, np.inf)
     if problem.lower is not None and problem.upper is not None:  # its first point must be strictly inside

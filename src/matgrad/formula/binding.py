@@ -169,6 +169,8 @@ def check_traits(name: str, array: Any, traits: Collection[str], *, definite: bo
     """Refuse an array that is not what it is declared to be; eigenvalues are looked at only if ``definite``."""
     if not definite and _SYMMETRIC.issuperset(traits) and np.array_equal(array, array.T):
         return
+    if np.ndim(array) == 2 and array.shape[0] != array.shape[1] and not _SQUARE.isdisjoint(traits):
+        raise DataError(f"{name} has shape {array.shape}, and by its declaration it is square")
     scale = TOLERANCE * (np.max(np.abs(array), initial=0.0))
     for trait, test in _TESTS.items():
         if trait in ("spd", "psd") and not definite:
@@ -193,6 +195,7 @@ _TESTS: dict[str, Callable[[Any, float], bool]] = {
     "nonnegative": lambda x, _: bool(np.all(x >= 0)),
 }
 _SYMMETRIC = frozenset({"symmetric", "spd", "psd"})
+_SQUARE = frozenset(_TESTS) - {"positive", "nonnegative"}
 _SAID = {"spd": "symmetric positive definite", "psd": "symmetric positive semidefinite",
          "lower": "lower triangular", "upper": "upper triangular"}  # fmt: skip
 
