@@ -183,6 +183,20 @@ def test_dimensions_of_0_and_1(m: int, n: int) -> None:
     assert gradient == pytest.approx(2 * at["A"].T @ residual + 0.5)
 
 
+def test_numbers_of_python_overflow_as_arrays_do() -> None:
+    f = matgrad.parse("x^2 + log(p/(1 - p)) + 1/q", where="x: scalar; p: scalar; q: scalar")
+    assert matgrad.compile(f)(x=1e200, p=0.5, q=1.0) == np.inf
+    assert matgrad.compile(f)(x=1.0, p=1e-200, q=0.0) == np.inf
+
+
+def test_no_product_has_more_axes_than_it_needs() -> None:
+    """P∘D with an axis between them was formed, of n³ entries: the order of products passed Hadamard products over."""
+    kernel = "K = exp(a)*exp(-exp(l)*D) + exp(s)*eye; y'*inv(K)*y + logdet(K)"
+    f = matgrad.parse(kernel, where="D: symmetric(n); a: scalar; l: scalar; s: scalar")
+    text = matgrad.compile(matgrad.hessian(f, ["a", "l", "s"])).source
+    assert not re.search(r"->[a-z]{3}", text)
+
+
 def test_nan_and_inf_are_passed_on() -> None:
     _, both, at = _loss()
     broken = at["b"].copy()

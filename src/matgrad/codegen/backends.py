@@ -64,7 +64,10 @@ class NumPyBackend:
     def call(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         try:
             with np.errstate(all="ignore"):
-                found = function(**values)
+                try:
+                    found = function(**values)
+                except ArithmeticError:  # numbers of Python raise where NumPy's overflow
+                    found = function(**{n: np.float64(v) if type(v) is float else v for n, v in values.items()})
             return tuple(map(_number, found)) if type(found) is tuple else _number(found)
         except np.linalg.LinAlgError as error:
             raise DataError(f"{SINGULAR} ({error})", hint="a point at which the conditions hold") from None

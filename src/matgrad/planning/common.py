@@ -67,8 +67,8 @@ def _splits(node: Node) -> list[Split]:
         ):
             continue
         summed = tuple(x for x in labels if x not in node.out)
-        if not summed or not having >= set(summed):
-            continue
+        if not summed or not having >= set(summed) or len(summed) + len(others) > len(node.out):
+            continue  # the rest must not be larger than the result
         axes = tuple(node.out.index(x) if x in node.out else -1 - summed.index(x) for x in labels)
         places = tuple(node.out.index(x) for x in others)
         found.append(Split(operand, axes, places, b.einsum(rest, summed + others, node.coefficient)))

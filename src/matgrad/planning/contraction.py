@@ -19,6 +19,9 @@ from matgrad.planning.values import Value, labelled
 from matgrad.tensor.facts import Fact, nonnegative
 from matgrad.tensor.nodes import Node
 
+MOST_OF_ALL = 16
+"""Factors up to which the cheapest of all orders is looked for."""
+
 Labels = tuple[int, ...]
 Move = Callable[[Step], Step]
 
@@ -337,7 +340,8 @@ class Network:
         inputs = ",".join("".join(letters[x] for x in o.labels) for o in operands)
         output = "".join(letters[x] for x in out if x in letters)
         shapes = [tuple(self.setting.size(self.sizes[x]) for x in o.labels) for o in operands]
-        path, _ = opt_einsum.contract_path(f"{inputs}->{output}", *shapes, shapes=True, optimize="auto")
+        optimize = "dp" if len(operands) <= MOST_OF_ALL else "greedy"  # "optimal" passes products of entries over
+        path, _ = opt_einsum.contract_path(f"{inputs}->{output}", *shapes, shapes=True, optimize=optimize)
         return [tuple(pair) for pair in path]
 
 

@@ -191,8 +191,9 @@ class Planner:
         place = next((i for i, operand in enumerate(node.operands) if self._is_spread(node, operand)), None)
         if place is None:
             coefficient, operands = self._signed(node)
-            factors = [Factor(self.value(x), own, x) for x, own in zip(operands, node.subscripts, strict=True)]
-            return Network(self.setting, coefficient, factors, node.out, node.sizes).contracted()
+            coefficient, network, sizes = _flattened(coefficient, operands, node)
+            factors = [Factor(self.value(x), own, x) for x, own in network]
+            return Network(self.setting, coefficient, factors, node.out, sizes).contracted()
         spread = node.operands[place]
         assert isinstance(spread, Sum)
         if len(node.operands) == 1:
@@ -216,13 +217,15 @@ class Planner:
         return node.coefficient, node.operands
 
     def _is_spread(self, node: Einsum, operand: Node) -> bool:
-        """Whether the product with a sum is multiplied out: a sum of numbers, or one with terms on a diagonal."""
+        """Whether the product with a sum is multiplied out: a sum of numbers, or one with terms on a diagonal, or with
+        outer products, which are then never formed; squares stay squares."""
         if not isinstance(operand, Sum) or node in self._whole:
             return False
         if len(node.operands) == 1 and node.subscripts[0] == node.out and len(set(node.out)) == len(node.out):
             return not node.shape or (node.coefficient == -1 and self._parents[operand] == 1)
-        diagonal = any(len(set(self.value(term).out)) < len(operand.shape) for _, term in operand.terms)
-        return diagonal and len(node.operands) > 1
+        if len(node.operands) == 1 or node.operands.count(operand) > 1:
+            return False
+        return any(len(set(self.value(term).out)) < len(operand.shape) or _is_outer(term) for _, term in operand.terms)
 
     def _apply(self, node: Apply) -> Value:
         if node.parameter is not None:
@@ -257,6 +260,40 @@ def _known_symmetric(root: Node) -> Node:
         if isinstance(node, Named) and b.is_symmetric(node.value):
             found[node] = node.value
     return rebuild(root, found) if found else root
+
+
+def _flattened(
+    coefficient: Fraction, operands: Sequence[Node], node: Einsum
+) -> tuple[Fraction, list[tuple[Node, tuple[int, ...]]], list[Dim]]:
+    """Products that have more than two axes are never formed for another product: their factors take part in it."""
+    waiting = list(zip(operands, node.subscripts, strict=True))
+    sizes = list(node.sizes)
+    found = []
+    while waiting:
+        operand, labels = waiting.pop(0)
+        if not isinstance(operand, Einsum) or len(operand.shape) < 3 or len(set(operand.out)) < len(operand.out):
+            found.append((operand, labels))
+            continue
+        table = dict(zip(operand.out, labels, strict=True))
+        for x in range(len(operand.sizes)):
+            if x not in table:
+                table[x] = len(sizes)
+                sizes.append(operand.sizes[x])
+        coefficient *= operand.coefficient
+        inner = zip(operand.operands, operand.subscripts, strict=True)
+        waiting += [(x, tuple(table[label] for label in own)) for x, own in inner]
+    return coefficient, found, sizes
+
+
+def _is_outer(term: Node) -> bool:
+    """Whether a term is a product of factors that share no label, and have axes of the result each."""
+    if not isinstance(term, Einsum):
+        return False
+    parts: list[set[int]] = []
+    for labels in term.subscripts:
+        touched = [part for part in parts if part & set(labels)]
+        parts = [part for part in parts if part not in touched] + [set(labels).union(*touched)]
+    return sum(bool(part & set(term.out)) for part in parts) > 1
 
 
 def _is_norm(step: Step) -> bool:
