@@ -197,6 +197,18 @@ def test_no_product_has_more_axes_than_it_needs() -> None:
     assert not re.search(r"->[a-z]{3}", text)
 
 
+@pytest.mark.parametrize("text", ["y'*inv(K)*y + logdet(K)", "logsumexp(y)", "max(y)", "det(K)*sum(y)"])
+def test_what_has_no_value_without_entries(text: str) -> None:
+    f = matgrad.parse(text, where={n: d for n, d in {"K": "spd(n)", "y": "vector(n)"}.items() if n in text})
+    at = {n: v for n, v in {"K": np.zeros((0, 0)), "y": np.zeros(0)}.items() if n in f.variables}
+    try:
+        found = matgrad.compile(f)(**at)
+    except DataError as error:
+        assert "without entries" in str(error)  # noqa: PT017
+    else:
+        assert found == 0
+
+
 def test_nan_and_inf_are_passed_on() -> None:
     _, both, at = _loss()
     broken = at["b"].copy()

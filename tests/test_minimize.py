@@ -436,3 +436,20 @@ def test_a_variable_in_the_l1_term_only_is_told() -> None:
     data = {"A": np.eye(2), "b": [1, 2]}
     with pytest.raises(matgrad.MatgradError, match="z is in the l1 term only"):
         matgrad.minimize("norm2(A*x - b)^2 + norm1(x) + norm1(z)", ["x", "z"], data, {"z": [1.0, 2.0]})
+
+
+@pytest.mark.parametrize(
+    ("formula", "over", "start", "method"),
+    [
+        ("(1 - a)^2 + 100*(b - a^2)^2", ["a", "b"], {"a": 1e6, "b": -1e6}, "newton"),
+        ("(c - 1e8)^4", "c", {"c": 0.0}, "newton"),
+        ("c^3", "c", {"c": 0.0}, "l-bfgs"),
+        ("a^3 - 3*a*b^2", ["a", "b"], {"a": 0.0, "b": 0.0}, "newton"),
+    ],
+)
+def test_a_point_that_is_no_minimum_is_no_success(formula: str, over: Any, start: Any, method: str) -> None:
+    """The gradient is small beside that at a far start, or vanishes where the third derivative does not."""
+    where = dict.fromkeys(start, "scalar")
+    found = matgrad.minimize(matgrad.parse(formula, where=where), over, None, start, method=method)
+    assert not found.success
+    assert "minimum" in found.message or "not converged" in found.message

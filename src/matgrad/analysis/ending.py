@@ -17,6 +17,10 @@ NEGATIVE = 1e-8
 """One below minus this is negative."""
 LONG = 1e-2
 """A Newton step that is this long, relative to the point, where the gradient is small: the minimum is elsewhere."""
+STILL, LITTLE = 0.05, 1e-8
+"""A share of the value, and a number, that a Newton step may still gain at a minimum."""
+PROBED, DIRECTIONS = 1e-3, 5
+"""How far, relative to the point, and along how many directions without curvature the value is looked at."""
 LOOKED_AT = 1000
 """Length of the vector up to which eigenvalues are found."""
 
@@ -79,6 +83,15 @@ def inspected(problem: Problem, z: Array, ending: Stop) -> Stop:
             "where the value falls for ever towards a limit; try bounds, or a penalty such as 0.01*norm2(x)^2",
             status=3,
         )
+    rising = steep & (bends.values > 0)
+    fall = float(np.sum(inward[rising] ** 2 / bends.values[rising])) / 2
+    fall += float(np.sum(np.abs(inward[~steep]))) * float(1 + np.linalg.norm(z))  # where nothing bends
+    if fall > max(STILL * abs(problem.lowest), LITTLE):
+        return Stop(
+            f"not converged: the gradient is small beside that at the start, but a Newton step should still lower the "
+            f"value by {fall:.3g}, and it is {problem.lowest:.3g}; go on from here: start=result.values",
+            status=1,
+        )
     if bends.is_saddle():
         return Stop(
             f"stopped at a saddle point, no minimum: the Hessian has the eigenvalue {bends.values[0]:.3g}; try another "
@@ -86,9 +99,33 @@ def inspected(problem: Problem, z: Array, ending: Stop) -> Stop:
             status=4,
         )
     flat = int(np.sum(bends.values <= SMALL * bends.size))
+    falls = _falls(problem, z, bends) if flat else None
+    if falls is not None:
+        return Stop(
+            f"stopped where the gradient vanishes, at no minimum: along a direction in which nothing bends the value "
+            f"falls by {falls:.2g} within {PROBED:g}; try another start",
+            status=4,
+        )
     if flat:
         problem.notes.append(
             f"the Hessian is singular here ({flat} of {len(bends.values)} eigenvalues are below {SMALL:g} of the "
             "largest): other points may be as low, or the minimum at infinity"
         )
     return ending
+
+
+def _falls(problem: Problem, z: Array, bends: Bends) -> float | None:
+    """By how much the value falls a little way along directions without curvature: the sign of third derivatives."""
+    here = problem.made.fun(z)
+    free = np.flatnonzero(bends.free)
+    for k in np.flatnonzero(bends.values <= SMALL * bends.size)[:DIRECTIONS]:
+        for sign in (1.0, -1.0):
+            near = np.array(z)
+            near[free] += sign * PROBED * (1 + np.linalg.norm(z)) * bends.vectors[:, k]
+            try:
+                fall = here - problem.made.fun(problem.inside(near))
+            except MatgradError:
+                continue
+            if fall > 1e-10 * max(1.0, abs(here)):
+                return float(fall)
+    return None

@@ -71,6 +71,11 @@ class NumPyBackend:
             return tuple(map(_number, found)) if type(found) is tuple else _number(found)
         except np.linalg.LinAlgError as error:
             raise DataError(f"{SINGULAR} ({error})", hint="a point at which the conditions hold") from None
+        except Exception as error:
+            empty = [name for name, value in values.items() if getattr(value, "size", 1) == 0]
+            if not empty:
+                raise
+            raise DataError(f"{', '.join(empty)} without entries: this has no value ({error})") from error
 
 
 def _readable(variable: VariableLike, value: Any) -> Any:
@@ -158,6 +163,10 @@ class TorchBackend:
             return function(**values)
         except self.torch.linalg.LinAlgError as error:
             raise DataError(f"{SINGULAR} ({error})", hint="a point at which the conditions hold") from None
+        except RuntimeError as error:
+            raise DataError(
+                f"PyTorch cannot compute this: {error}", hint="tensors of one type on one device"
+            ) from error
 
 
 BACKENDS: dict[str, Callable[[], Backend]] = {"numpy": NumPyBackend, "jax": JaxBackend, "torch": TorchBackend}

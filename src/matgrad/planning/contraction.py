@@ -156,7 +156,7 @@ class Network:
             operands[smallest] = operand._replace(step=self.plan.mul(root, operand.step))
             self.coefficient = sign
             return
-        if operand.nonnegative and not self.scalars:
+        if half is not None and operand.nonnegative and not self.scalars:
             self.coefficient, kept = abs(self.coefficient), sign
         else:
             operand, kept = operand._replace(nonnegative=False), Fraction(1)
@@ -310,7 +310,7 @@ class Network:
 
     def _ordered(self, operands: list[Operand], out: Labels) -> Operand:
         """The product of all, two at a time, in the cheapest order."""
-        operands = list(operands)
+        operands = self._known_products(list(operands), out)
         for pair in self._path(operands, out):
             taken = [operands[i] for i in pair]
             operands = [o for i, o in enumerate(operands) if i not in pair]
@@ -318,9 +318,26 @@ class Network:
             total = taken[0]
             for other in taken[1:]:
                 total = self._two(total, other, wanted, out)
+            self.setting.products.add(total.step)
             operands.append(total)
         (last,) = operands
         return self._summed(last, set(out))
+
+    def _known_products(self, operands: list[Operand], out: Labels) -> list[Operand]:
+        """Matrices that are multiplied elsewhere already are so here, too."""
+        places = [(i, j) for j in range(len(operands)) for i in range(j)]
+        if len(operands) < 3:
+            return operands
+        for i, j in places:
+            a, b = operands[i], operands[j]
+            if len(a.labels) != 2 or len(b.labels) != 2 or len({*a.labels} & {*b.labels}) != 1:
+                continue
+            rest = [o for k, o in enumerate(operands) if k not in (i, j)]
+            with self.plan.tried() as made:
+                total = self._two(a, b, set(out).union(*(o.labels for o in rest)), out)
+            if not made and _source(total.step) in self.setting.products and len(total.labels) == 2:
+                return self._known_products([*rest, total], out)
+        return operands
 
     def _two(self, a: Operand, b: Operand, wanted: set[int], out: Labels) -> Operand:
         a = self._summed(a, wanted | set(b.labels))
@@ -343,6 +360,10 @@ class Network:
         optimize = "dp" if len(operands) <= MOST_OF_ALL else "greedy"  # "optimal" passes products of entries over
         path, _ = opt_einsum.contract_path(f"{inputs}->{output}", *shapes, shapes=True, optimize=optimize)
         return [tuple(pair) for pair in path]
+
+
+def _source(step: Step) -> Step:
+    return _source(step.args[0]) if step.op == "view" else step
 
 
 def _product_of(dims: Sequence[Dim]) -> Dim:

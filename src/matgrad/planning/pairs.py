@@ -66,6 +66,8 @@ def _matrix_product(plan: Plan, a: Array, b: Array, summed: int, out: Labels) ->
     first = _turns(a[1], (*rest_a, summed)) + _turns(b[1], (summed, *rest_b))
     second = _turns(b[1], (*rest_b, summed)) + _turns(a[1], (summed, *rest_a))
     in_order = _ordered(rest_a + rest_b, out) - _ordered(rest_b + rest_a, out)
+    if {a[0], b[0]} <= plan.symmetric:  # either order serves: one for all
+        first, second, in_order = 0, 0, b[0].index - a[0].index
     if second < first or (second == first and in_order < 0):
         a, b, rest_a, rest_b = b, a, rest_b, rest_a
     left = plan.aligned(*a, (*rest_a, summed))

@@ -49,7 +49,10 @@ class Planner:
     def value(self, root: Node) -> Value:
         for node in topological(root, skip=self._values):
             if node not in self._values:
-                self._values[node] = self._turned(node) or _RULES[type(node)](self, node)
+                found = self._turned(node) or _RULES[type(node)](self, node)
+                if len(node.shape) == len(found.labels) == 2 and b.is_symmetric(node):
+                    self.plan.symmetric.add(found.step)
+                self._values[node] = found
         return self._values[root]
 
     def _turned(self, node: Node) -> Value | None:

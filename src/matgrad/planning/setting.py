@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from matgrad.dims import Dim
-from matgrad.planning.steps import Plan
+from matgrad.planning.steps import Plan, Step
 
 TYPICAL = 100
 """The size of a dimension while it is not known."""
@@ -18,7 +18,7 @@ class Setting:
 
     ``sizes`` of dimensions, as far as they are known, decide in which order factors are multiplied; ``by_size`` says
     that they did. With ``gram``, X'·diag(w)·X with w ≥ 0 becomes a symmetric product, which some backends do in half
-    the time. With ``subgradient``, x/norm2(x) is 0 at 0.
+    the time; ``products`` have been chosen so far. With ``subgradient``, x/norm2(x) is 0 at 0.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
@@ -26,6 +26,7 @@ class Setting:
     subgradient: bool = False
     plan: Plan = field(default_factory=Plan)
     by_size: bool = False
+    products: set[Step] = field(default_factory=set)
 
     def size(self, dim: Dim) -> int:
         return dim.evaluate({name: self.sizes.get(name, TYPICAL) for name in dim.names})

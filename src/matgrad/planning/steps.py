@@ -20,6 +20,7 @@ all other shapes are symbolic. Operations:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -52,6 +53,7 @@ class Plan:
     def __init__(self) -> None:
         self.steps: dict[tuple[Any, ...], Step] = {}
         self.hints: dict[Step, str] = {}
+        self.symmetric: set[Step] = set()
 
     def step(self, op: str, args: Sequence[Step] = (), param: Any = None, shape: Shape = ()) -> Step:
         key = (op, tuple([a.index for a in args]), param, shape)
@@ -60,6 +62,14 @@ class Plan:
             found = Step(op, tuple(args), param, tuple(shape), len(self.steps))
             self.steps[key] = found
         return found
+
+    @contextmanager
+    def tried(self) -> Iterator[list[Step]]:
+        """What is made inside is listed in the end, and taken back, if it is new."""
+        known = len(self.steps)
+        made: list[Step] = []
+        yield made
+        made += [self.steps.pop(key) for key in list(self.steps)[known:]]
 
     # -- leaves
 
@@ -80,7 +90,7 @@ class Plan:
             return self.view(x.args[0], tuple(None if a is None else x.param[a] for a in axes))
         while axes and axes[0] is None:
             axes = axes[1:]
-        if axes == tuple(range(len(x.shape))):
+        if axes == tuple(range(len(x.shape))) or (axes == (1, 0) and x in self.symmetric):
             return x
         return self.step("view", (x,), axes, tuple(ONE if a is None else x.shape[a] for a in axes))
 
