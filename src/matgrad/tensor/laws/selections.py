@@ -123,14 +123,18 @@ def _component(
     if at not in (large, small):
         return None
     offset, place = shift.parameter, position(unit)
+    if net.count(at) == 2:
+        remove, drop = places, [at]
+    else:  # the unit vector still stands for something else
+        remove, drop = tuple(k for k in places if net.operands[k][0] is shift), []
     if at == small:
-        return net.replaced(places, [(b.unit(shift.shape[0], place + offset), (large,))], drop=[at])
+        return net.replaced(remove, [(b.unit(shift.shape[0], place + offset), (large,))], drop=drop)
     if disjoint(shift, unit):
         return Network([], net.out, Fraction(0), net.sizes)
     inside = place - offset
     if not ((inside - ONE).is_nonnegative and (shift.shape[1] - inside).is_nonnegative):
         return None
-    return net.replaced(places, [(b.unit(shift.shape[1], inside), (small,))], drop=[at])
+    return net.replaced(remove, [(b.unit(shift.shape[1], inside), (small,))], drop=drop)
 
 
 @b.NETWORK_LAWS.add(
