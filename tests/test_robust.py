@@ -20,8 +20,13 @@ CHUNKS, EACH = 20, 5000
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_any_input_gives_an_answer_or_an_error_of_ours(chunk: int) -> None:
-    """Random and mutated inputs; ``tools/fuzz.py`` tries any number of them."""
-    assert fuzz.run(chunk * EACH, (chunk + 1) * EACH, patience=1) == []
+    """Random and mutated inputs, each usually within a second; ``tools/fuzz.py`` tries any number of them."""
+    assert fuzz.run(chunk * EACH, (chunk + 1) * EACH, patience=2) == []
+
+
+def test_a_size_that_no_variable_has() -> None:
+    with pytest.raises(matgrad.errors.NotSupported, match="no variable has the size"):
+        _ = matgrad.derive("[X, matrix(2)', c]", "c", order=2).text
 
 
 TOO_LARGE = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from matgrad.dims import Dim
+from matgrad.errors import NotSupported
 from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, Expr, Type
 from matgrad.tensor.nodes import Constant
 from matgrad.translate.algebra import call, number, of_order
@@ -54,7 +55,10 @@ def zero(shape: tuple[Dim, ...], size: Size) -> Expr:
 
 def sized_zero(shape: tuple[Dim, ...], size: Size) -> Expr:
     """The same as a whole answer: zeros(m, n) where the sizes have names, matrix(0) for zeros(rows(X), cols(X))."""
-    sizes = [size(dim) for dim in shape]
+    try:
+        sizes = [size(dim) for dim in shape]
+    except NotSupported:  # no variable shows one of them
+        return zero(shape, size)
     if shape and all(e.op in ("name", "number") for e in sizes):
         return call("zeros", *sizes, type=of_order(shape))
     return zero(shape, size)

@@ -45,6 +45,8 @@ from matgrad.translate.splitting import split_scalar
 from matgrad.translate.spreading import is_outer, is_sum, spread_sums, worth_spreading
 from matgrad.translate.terms import Ordering, Term, flattened
 
+SIZED = "sizes of the constants, as in zeros(m, n)"
+
 
 class Recovery:
     """Reads graphs as formulas, in the words of one formula: its order of names, and what it calls its sizes.
@@ -80,6 +82,9 @@ class Recovery:
         """A dimension as a formula that can stand as a size: m*m, not m^2."""
         terms = []
         for parts, count in dim.terms:
+            unnamed = [name for name in parts if name not in self.sizes]
+            if unnamed:
+                raise NotSupported(f"no variable has the size {unnamed[0]}, so that it cannot be written", hint=SIZED)
             factors = [self.sizes[name] for name in parts]
             whole = times(*([number(abs(count))] if abs(count) != 1 or not factors else []), *factors)
             terms.append(whole if count > 0 else negative(whole))

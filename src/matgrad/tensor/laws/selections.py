@@ -123,10 +123,9 @@ def _component(
     if at not in (large, small):
         return None
     offset, place = shift.parameter, position(unit)
-    if net.count(at) == 2:
-        remove, drop = places, [at]
-    else:  # the unit vector still stands for something else
-        remove, drop = tuple(k for k in places if net.operands[k][0] is shift), []
+    alone = net.count(at) == 2  # else the unit vector still stands for something else
+    remove = [k for k in places if alone or net.operands[k][0] is shift]
+    drop = [at] if alone else []
     if at == small:
         return net.replaced(remove, [(b.unit(shift.shape[0], place + offset), (large,))], drop=drop)
     if disjoint(shift, unit):
