@@ -29,6 +29,8 @@ CASES = [
     ("sum(triu(B).^2) + log(2*pi)*sum(diag(B))", "B: matrix(n,n)", "B", 2),
     ("tr(X^k)", "X: matrix(n,n); k: scalar", "X", 1),
     ("r = A*x - b; h = tanh(r); h'*h/length(b)", None, "x", 2),
+    ("sum(exp(tril(ones(n,n))).*B) + sum(diag(triu(B)).^2)", "B: matrix(n,n)", "B", 2),
+    ("c*sum(log(1 + exp(X*w)))", "c: scalar; X: matrix(m,n); w: vector(n)", "w", 2),
 ]
 SIZES = {"m": 5, "n": 3, "p": 4, "h": 2}
 

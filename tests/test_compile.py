@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -253,6 +254,80 @@ def test_results_are_the_callers_own() -> None:
     gradient = matgrad.compile(matgrad.gradient("sum(x)", "x"))
     gradient(x=x)[0] = 7
     assert np.array_equal(x, np.arange(3.0))
+
+
+def test_weights_times_a_number_of_unknown_sign() -> None:
+    """The root of c·w was taken, and is nan where c < 0."""
+    f = matgrad.parse("c*sum(log(1 + exp(X*w)))", where="X: matrix(m,n); w: vector(n); c: scalar")
+    rng = np.random.default_rng(0)
+    at = {"X": rng.normal(size=(5, 3)), "w": rng.normal(size=3), "c": -2.0}
+    p = 1 / (1 + np.exp(-at["X"] @ at["w"]))
+    found = matgrad.compile(matgrad.hessian(f, "w"))(**at)
+    assert found == pytest.approx(-2 * at["X"].T @ np.diag(p * (1 - p)) @ at["X"])
+
+
+def test_arguments_are_never_changed() -> None:
+    """NumPy's power with the exponent 1, and a function that is given, may give their argument itself."""
+    x = np.arange(4.0).reshape(2, 2)
+    power = matgrad.parse("X^k + eye", where="X: matrix(n,n); k: scalar")
+    assert np.array_equal(matgrad.compile(power)(X=x, k=1.0), x + np.eye(2))
+    alone = matgrad.compile(matgrad.parse("X^k", where="X: matrix(n,n); k: scalar"))(X=x, k=1.0)
+    alone[0] = 9
+    given = matgrad.compile(matgrad.parse("g(y)", where="g: function; y: vector(n)"))
+    y = np.ones(2)
+    given(y=y, g=(lambda v: v,))[0] = 9
+    assert np.array_equal(x, np.arange(4.0).reshape(2, 2))
+    assert np.array_equal(y, np.ones(2))
+
+
+def test_results_are_not_parts_of_each_other() -> None:
+    f = matgrad.parse("sum(exp(x))")
+    first, second = matgrad.compile([matgrad.gradient(f, "x"), matgrad.gradient(f, "x")])(x=np.zeros(2))
+    first[0] = 9
+    assert np.array_equal(second, np.ones(2))
+    g = matgrad.parse("inv(X)")
+    inverse, turned = matgrad.compile([g, matgrad.parse("inv(X)'")])(X=np.array([[2.0, 1.0], [0.0, 4.0]]))
+    inverse[0, 1] = 9
+    assert turned[1, 0] == -0.125
+
+
+@pytest.mark.parametrize("name", ["lu", "cholesky", "sigmoid", "product", "lapack", "softmax", "logsumexp", "warnings"])
+def test_variables_named_as_what_the_code_calls(name: str) -> None:
+    text = "x'*inv(#)*x + logdet(#) + det(#) + sum(sigmoid(x)) + norm2(x) + logsumexp(x)"
+    at = {"X": np.array([[2.0, 1.0], [0.5, 4.0]]), "x": np.ones(2)}
+    expected = matgrad.compile(matgrad.parse(text.replace("#", "X"), where="X: matrix(n,n); x: vector(n)"))(**at)
+    f = matgrad.parse(text.replace("#", name), where=f"{name}: matrix(n,n); x: vector(n)")
+    assert matgrad.compile(f)(**{name: at["X"], "x": at["x"]}) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sum(diag(tril(X)))", np.trace),
+        ("tril(ones(n,n)) + X", lambda x: np.tril(np.ones(x.shape)) + x),
+        ("diag(triu(X))", np.diagonal),
+        ("exp(triu(ones(n,n))).*X", lambda x: np.exp(np.triu(np.ones(x.shape))) * x),
+    ],
+)
+def test_triangles_as_arrays(text: str, expected: Callable[[Any], Any]) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 3))
+    assert matgrad.compile(matgrad.parse(text, where="X: matrix(n,n)"))(X=x) == pytest.approx(expected(x))
+
+
+def test_arrays_of_mixed_precision_give_the_larger_one() -> None:
+    """Parts of an array were rounded to float32, since its type was that of the first argument."""
+    stack = matgrad.compile(matgrad.parse("[A*x; b]", where="A: matrix(m,n); x: vector(n); b: vector(k)"))
+    at = {"A": np.ones((2, 3), np.float32), "x": np.ones(3) / 3, "b": np.ones(2) / 3}
+    for _ in range(2):
+        found = stack(**at)
+        assert found.dtype == np.float64
+        assert np.array_equal(found[2:], at["b"])
+
+
+def test_masked_arrays_are_refused() -> None:
+    value = matgrad.compile(matgrad.parse("sum(x)", where="x: vector(n)"))
+    with pytest.raises(DataError, match="x has masked entries"):
+        value(x=np.ma.masked_array([1.0, 2.0], [False, True]))
 
 
 def test_declared_structure_is_checked() -> None:

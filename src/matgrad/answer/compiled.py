@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from matgrad.codegen.backends import BACKENDS, Backend, backend_of
+from matgrad.codegen.backends import Backend, backend_of, check_backend
 from matgrad.codegen.emit import Signature
 from matgrad.codegen.names import Argument
 from matgrad.codegen.source import Arrange, Written, as_it_is, written
@@ -56,8 +56,7 @@ class Compiled:
     def __init__(self, items: Items, backend: str = "numpy") -> None:
         self.items = items
         self.backend = backend
-        if backend not in BACKENDS:
-            backend_of(backend)
+        check_backend(backend)
         self._several = isinstance(items, Sequence | Mapping)
         self._roots = [item.root() for item in _listed(items)]
         self._variables = _variables(self._roots)
@@ -114,7 +113,8 @@ class Compiled:
     def _first_call(self, arrays: Mapping[str, Any], key: tuple[Any, ...]) -> Any:
         """With all checks; arrays of the same types and shapes need not pass those of names and shapes again."""
         check_names([*self.parameters], self._dims, arrays)
-        values = {name: self._backend.array(variable, arrays[name]) for name, variable in self._variables.items()}
+        read = {name: self._backend.array(variable, arrays[name]) for name, variable in self._variables.items()}
+        values = self._backend.alike(read)
         for name, traits in self._structured:
             self._backend.check(name, values[name], traits)
         shapes = {name: tuple(getattr(values[name], "shape", ())) for name in self._variables}
@@ -126,7 +126,7 @@ class Compiled:
             raise DataError(
                 f"the size {missing[0]} is not known", hint=f"{missing[0]}=…, a number, among the arguments"
             )
-        if None not in key and not ready.sizes and not given:
+        if values is read and None not in key and not ready.sizes and not given:
             self._ready[key] = ready
         return self._run(ready, values | {name: callables(name, arrays[name]) for name in self._functions}, sizes)
 

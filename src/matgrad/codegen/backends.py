@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import reduce
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -23,6 +24,9 @@ class Backend(Protocol):
 
     def kind(self, value: Any) -> Any:
         """Shape and type of entries, as a key, of an array that is taken as it is; None for other values."""
+
+    def alike(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The arrays with entries of one type, the most precise one."""
 
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         """Refuse an array that has not the structure it was declared with, where that can be seen."""
@@ -54,6 +58,11 @@ class NumPyBackend:
         if kind is np.ndarray:
             return (value.shape, value.dtype.char) if value.dtype.char in "df" and value.shape else None
         return float if kind is float or kind is np.float64 else None
+
+    def alike(self, values: dict[str, Any]) -> dict[str, Any]:
+        if len({value.dtype for value in values.values() if isinstance(value, np.ndarray)}) < 2:
+            return values
+        return {n: v.astype(np.float64) if isinstance(v, np.ndarray) else v for n, v in values.items()}
 
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         check_traits(name, value, traits, definite=False)
@@ -116,6 +125,12 @@ class JaxBackend:
             return (value.shape, value.dtype.char) if value.dtype.char in "df" else None
         return float if kind is float else None
 
+    def alike(self, values: dict[str, Any]) -> dict[str, Any]:
+        if len({value.dtype for value in values.values()}) < 2:
+            return values
+        type_ = self.jnp.result_type(*values.values())
+        return {name: value.astype(type_) for name, value in values.items()}
+
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         """Entries that are traced have no values yet."""
         if not isinstance(value, self.jax.core.Tracer):
@@ -150,6 +165,12 @@ class TorchBackend:
         known = type(value) is self.torch.Tensor and value.is_floating_point()
         return (value.shape, value.dtype, value.device) if known else None
 
+    def alike(self, values: dict[str, Any]) -> dict[str, Any]:
+        if len({value.dtype for value in values.values() if value.ndim}) < 2:
+            return values
+        type_ = reduce(self.torch.promote_types, [value.dtype for value in values.values() if value.ndim])
+        return {name: value.to(type_) for name, value in values.items()}
+
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         """Inside torch.func's transformations there are no values to look at."""
         if not self.torch._C._functorch.is_functorch_wrapped_tensor(value):
@@ -172,10 +193,14 @@ class TorchBackend:
 BACKENDS: dict[str, Callable[[], Backend]] = {"numpy": NumPyBackend, "jax": JaxBackend, "torch": TorchBackend}
 
 
-def backend_of(name: str) -> Backend:
-    """The backend of a name. Raises NotSupported for others, and where its library is not installed."""
+def check_backend(name: str) -> None:
+    """Raises NotSupported for a name that is none of a backend."""
     if name not in BACKENDS:
         raise NotSupported(f"there is no backend {name!r}", hint=" or ".join(f'"{known}"' for known in BACKENDS))
+
+
+def backend_of(name: str) -> Backend:
+    """The backend of a name. Raises NotSupported where its library is not installed."""
     return BACKENDS[name]()
 
 

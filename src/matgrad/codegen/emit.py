@@ -6,7 +6,7 @@ How an operation is spelled is the target's: ``numpy_target``, ``jax_target``, `
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from matgrad.codegen.names import Argument, size_lines, spelled
@@ -19,12 +19,11 @@ OF_CARDS = ("map", "reduce", "apply")
 
 
 class Signature(NamedTuple):
-    """The function to write: its name, arguments, unspecified functions among them, keys of its results."""
+    """The function to write: its name, its arguments, the functions that it is given, and whether it gives a tuple."""
 
     name: str
     arguments: Sequence[Argument]
     functions: Sequence[str] = ()
-    docstring: str = ""
     tuple: bool = False
 
 
@@ -37,7 +36,8 @@ class Target(Protocol):
 
     def spell(self, step: Step, args: list[Code], body: Body) -> Code: ...
     def translated(self, text: str) -> str: ...
-    def owned(self, step: Step, code: Code) -> Code: ...
+    def owns(self, step: Step, others: Collection[Step]) -> bool: ...
+    def copied(self, code: Code) -> Code: ...
 
 
 class Body:
@@ -52,16 +52,18 @@ class Body:
         self.inverted = {step.args[0] for step in self.steps if step.op == "inverse"}
         self.dims = sorted({name for step in self.steps for dim in dims_of(step) for name in dim.names}
                            | {name for a in signature.arguments for dim in a.dims for name in dim.names})  # fmt: skip
-        self.hints = plan.hints
+        self.hints = dict(plan.hints)
+        self.assigned: set[str] = set()
         given = [*(a.name for a in signature.arguments), *signature.functions]
         extra = [name for name in self.dims if name not in given]
         hinted = [name for name in plan.hints.values() if name not in given and name not in extra]
-        self.names = python_names([*given, *extra, *dict.fromkeys(hinted)], reserved={signature.name})
-        self.taken = {*self.names.values(), signature.name}
+        kept = {signature.name, *target.helpers, *self._of_cards(), *(path.split(".")[0] for path in target.imports)}
+        self.names = python_names([*given, *extra, *dict.fromkeys(hinted)], reserved=kept)
+        self.taken = {*self.names.values(), *kept}
         self.lines: list[str] = []
         self.codes: dict[Step, Code] = {}
-        self.named: set[Step] = set()
         self.count = 0
+        self.returned: set[Step] = set()
         self.unknown: dict[str, str] = {}
 
     # -- what targets ask for
@@ -80,12 +82,10 @@ class Body:
         return Code(name)
 
     def fresh(self, step: Step | None = None) -> str:
-        hint = self.hints.get(step) if step is not None else None
-        if hint is not None:
-            wanted = self.names[hint]
-            if step not in self.named and not any(line.startswith(f"{wanted} = ") for line in self.lines):
-                self.named.add(step)  # type: ignore[arg-type]
-                return wanted
+        hint = None if step is None else self.hints.pop(step, None)
+        if hint is not None and self.names[hint] not in self.assigned:
+            self.assigned.add(self.names[hint])
+            return self.names[hint]
         while True:
             self.count += 1
             if f"t{self.count}" not in self.taken:
@@ -119,8 +119,6 @@ class Body:
         body = [
             f"# {shown} stands for {own}" for own, shown in self.names.items() if shown != own and shown in arguments
         ]
-        if signature.docstring:
-            body.insert(0, f'"""{signature.docstring}"""')
         body += [*sizes, *self.lines, f"return {returned}"]
         function = "\n".join([head, *("    " + line for line in body), ""])
         text = function
@@ -152,7 +150,12 @@ class Body:
         return code
 
     def _result(self, step: Step) -> str:
-        return self.target.owned(step, self.codes[step]).text
+        """An array of the caller's own: no argument, and no part of another result."""
+        code = self.codes[step]
+        if step.shape and not self.target.owns(step, self.returned):
+            code = self.target.copied(code)
+        self.returned.add(source_of(step))
+        return code.text
 
 
 def _imports(target: Target, text: str) -> list[str]:
@@ -165,8 +168,25 @@ def _imports(target: Target, text: str) -> list[str]:
     return [line for prefix, line in target.imports.items() if prefix in used]
 
 
+MOVED = ("view", "reshape", "index", "slice", "diagonal")
+"""Operations whose result may lie in the memory of their operand."""
+
+
+def source_of(step: Step) -> Step:
+    """The step in whose memory an array may lie."""
+    while step.op in MOVED:
+        step = step.args[0]
+    return step
+
+
 def dims_of(step: Step) -> list[Dim]:
     """The sizes that a step is about."""
     found = list(step.shape)
-    parts = step.param if isinstance(step.param, tuple) else (step.param,)
-    return found + [part for part in parts if isinstance(part, Dim)]
+    parts = [step.param]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, Dim):
+            found.append(part)
+        elif isinstance(part, tuple):
+            parts += part
+    return found

@@ -1,22 +1,22 @@
-"""The operations of a plan in JAX: NumPy's, but for what must not be changed in place."""
+"""The operations of a plan in JAX."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from matgrad.codegen.emit import Body
+from matgrad.codegen.functional_target import Functional
 from matgrad.codegen.jax_helpers import HELPERS, SPELLED
-from matgrad.codegen.numpy_target import NumPy, times
-from matgrad.codegen.python_text import ATOM, Code, binary, call, suffixed, transposed
+from matgrad.codegen.python_text import ATOM, Code, call, suffixed
+from matgrad.codegen.target import times
 from matgrad.functions import card_in_code
 from matgrad.planning.steps import Step
 
 
-class Jax(NumPy):
+class Jax(Functional):
     """``jax.numpy``, so that the function can be transformed by jit, vmap and grad."""
 
     np = "jnp"
-    gram = False  # XLA has no symmetric product
     imports: Mapping[str, str] = {
         "jax": "import jax",
         "jnp": "import jax.numpy as jnp",
@@ -25,7 +25,10 @@ class Jax(NumPy):
     }
     helpers: Mapping[str, str] = HELPERS
 
-    def owned(self, step: Step, code: Code) -> Code:
+    def owns(self, step: Step, others: Collection[Step]) -> bool:
+        return True  # arrays of JAX do not change
+
+    def copied(self, code: Code) -> Code:
         return code
 
     def translated(self, text: str) -> str:
@@ -41,12 +44,6 @@ class Jax(NumPy):
 
     def _reshape(self, step: Step, args: list[Code], body: Body) -> Code:
         return call("jnp.reshape", args[0], body.shape(step))
-
-    def _embedded(self, step: Step, code: Code, body: Body) -> Code:
-        return self._by_identities(step, code, step.param, body)
-
-    def _add_diagonal(self, step: Step, args: list[Code], body: Body) -> Code:
-        return self._plus_diagonal(step, args, body)
 
     def _reduce(self, step: Step, args: list[Code], body: Body) -> Code:
         name, count = step.param
@@ -76,17 +73,5 @@ class Jax(NumPy):
     def _permuted(self, code: Code, order: Sequence[int]) -> Code:
         return call("jnp.transpose", code, f"({', '.join(map(str, order))})")
 
-    def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
-        """Products of entries: XLA prefers broadcasting for matrices, and einsum for more axes."""
-        return self._broadcast(step, args) if len(step.shape) == 2 else self._subscripted(step.param, args)
-
-    def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
-        if len(step.args[0].shape) == 1:
-            return binary(args[0], "@", args[1])
-        return call("jnp.vdot", *args)
-
     def _matrix_power(self, step: Step, args: list[Code], body: Body) -> Code:
         return call("matrix_power", *args)
-
-    def _gram(self, step: Step, args: list[Code], body: Body) -> Code:
-        return binary(transposed(args[0]), "@", args[0])

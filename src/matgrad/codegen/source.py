@@ -10,7 +10,6 @@ from matgrad.codegen.emit import Body, Signature, Target
 from matgrad.codegen.jax_target import Jax
 from matgrad.codegen.numpy_target import NumPy
 from matgrad.codegen.torch_target import Torch
-from matgrad.errors import NotSupported
 from matgrad.planning.planner import Planner
 from matgrad.planning.setting import Setting
 from matgrad.planning.steps import Plan, Step
@@ -46,8 +45,6 @@ def written(
     subgradient: bool = False,
 ) -> Written:
     """The source of a function that computes the roots, for these sizes, in the words of ``named``; see ``Setting``."""
-    if backend not in TARGETS:
-        raise NotSupported(f"there is no code for {backend!r}", hint=" or ".join(f'"{name}"' for name in TARGETS))
     target = TARGETS[backend]()
     setting = Setting(sizes, target.gram, subgradient)
     planner = Planner(setting)

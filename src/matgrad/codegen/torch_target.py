@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 
-from matgrad.codegen.emit import Body
-from matgrad.codegen.numpy_target import NumPy, is_plain, number
-from matgrad.codegen.python_text import ATOM, MUL, NEG, POW, Code, binary, call, suffixed, transposed
+from matgrad.codegen.emit import Body, source_of
+from matgrad.codegen.functional_target import Functional
+from matgrad.codegen.python_text import ATOM, MUL, NEG, POW, Code, binary, call, suffixed
+from matgrad.codegen.target import is_plain, number
 from matgrad.codegen.torch_helpers import HELPERS, SPELLED
 from matgrad.dims import ONE, Dim
 from matgrad.planning.steps import Step
 
 
-class Torch(NumPy):
+class Torch(Functional):
     """``torch``: under autograd, and on the device of the arguments."""
 
     np = "torch"
-    gram = False
     imports: Mapping[str, str] = {"warnings": "import warnings", "torch": "import torch"}
     helpers: Mapping[str, str] = HELPERS
 
-    def owned(self, step: Step, code: Code) -> Code:
-        while step.op in ("view", "reshape", "index", "slice", "expand"):
-            step = step.args[0]
-        return suffixed(code, ".clone()") if step.op == "input" and step.shape else code
+    def owns(self, step: Step, others: Collection[Step]) -> bool:
+        source = source_of(step)
+        return source.op not in ("input", "expand", "call", "matrix_power") and source not in others
+
+    def copied(self, code: Code) -> Code:
+        return suffixed(code, ".clone()")
 
     def _options(self, body: Body) -> str:
         arrays = [a for a in body.signature.arguments if a.dims] or list(body.signature.arguments)
@@ -63,12 +65,6 @@ class Torch(NumPy):
         if len(step.param[0]) == 2:
             return call("torch.diagonal", args[0])
         return self._subscripted(step.param, args)
-
-    def _embedded(self, step: Step, code: Code, body: Body) -> Code:
-        return self._by_identities(step, code, step.param, body)
-
-    def _add_diagonal(self, step: Step, args: list[Code], body: Body) -> Code:
-        return self._plus_diagonal(step, args, body)
 
     def _place(self, step: Step, args: list[Code], body: Body) -> Code:
         return self._padded(args[0], step, step.param, body)
@@ -122,9 +118,6 @@ class Torch(NumPy):
 
     # -- products
 
-    def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
-        return self._broadcast(step, args) if len(step.shape) == 2 else self._subscripted(step.param, args)
-
     def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
         if len(step.args[0].shape) == 1:
             return binary(args[0], "@", args[1])
@@ -133,6 +126,3 @@ class Torch(NumPy):
     def _tensordot(self, step: Step, args: list[Code], body: Body) -> Code:
         left, right = step.param
         return call("torch.tensordot", *args, f"dims=({list(left)}, {list(right)})")
-
-    def _gram(self, step: Step, args: list[Code], body: Body) -> Code:
-        return binary(transposed(args[0]), "@", args[0])

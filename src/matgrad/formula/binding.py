@@ -85,6 +85,8 @@ def _array(variable: VariableLike, value: Any) -> Any:
 def as_array(variable: VariableLike, value: Any) -> Any:
     """The value as an array of real numbers with the right number of axes."""
     name, type = variable.name, _type(variable)
+    if np.ma.is_masked(value):
+        raise DataError(f"{name} has masked entries, which have no value", hint=f"{name}.filled(…)")
     try:
         array = np.asarray(value)
     except ValueError as error:

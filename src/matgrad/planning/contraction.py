@@ -144,6 +144,8 @@ class Network:
         """Into the smallest factor, where the result is larger than that; into a half, its root."""
         if len(set(self.out)) < 2 or (self.coefficient == 1 and not self.scalars):
             return
+        if half is not None and self.scalars:
+            return  # they may be negative, and the weights must not be
         turned = set() if half is None else set(range(len(operands))) - set(half.fixed)
         free = [i for i in range(len(operands)) if i not in turned]
         smallest = min(free or half.left if half else free, key=lambda i: len(operands[i].labels))
@@ -156,7 +158,7 @@ class Network:
             operands[smallest] = operand._replace(step=self.plan.mul(root, operand.step))
             self.coefficient = sign
             return
-        if half is not None and operand.nonnegative and not self.scalars:
+        if half is not None:
             self.coefficient, kept = abs(self.coefficient), sign
         else:
             operand, kept = operand._replace(nonnegative=False), Fraction(1)
@@ -274,8 +276,9 @@ class Network:
         """Vectors along one axis are multiplied entry by entry, unless their inner product is all there is."""
         groups: dict[Labels, list[Operand]] = {}
         for operand in operands:
-            groups.setdefault(operand.labels if len(operand.labels) == 1 else (-id(operand),), []).append(operand)
-        found = []
+            if len(operand.labels) == 1:
+                groups.setdefault(operand.labels, []).append(operand)
+        found = [operand for operand in operands if len(operand.labels) != 1]
         for labels, group in groups.items():
             used = set(out).union(*(o.labels for o in operands if o.labels != labels))
             if len(group) == 1 or labels[0] not in used:

@@ -135,10 +135,17 @@ class Planner:
         for factor, term in terms:
             single = plain == [term] and len(terms) > 1
             if len(shape) > 1 and isinstance(term, Einsum) and factor != 1 and (factor != -1 or single):
-                found.append((Fraction(1), self.value(b.scaled(term, factor))))
+                found.append((Fraction(1), self._times(factor, term)))
             else:
                 found.append((factor, self.value(term)))
         return self.added(found, shape)
+
+    def _times(self, factor: Fraction, term: Einsum) -> Value:
+        """A multiple of a contraction, made anew where nothing else needs the contraction itself."""
+        node = b.scaled(term, factor)
+        if isinstance(node, Einsum) and node not in self._values and self._parents[term] < 2:
+            self._values[node] = self._einsum(node)
+        return self.value(node)
 
     def added(self, terms: Sequence[tuple[Fraction, Value]], shape: Shape) -> Value:
         """Terms on a diagonal are added to it in the end; the others are one linear combination."""
