@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ import matgrad
 from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Subject, points
 from matgrad.functions import CARDS, CODE_ONLY
+from matgrad.planning.quotients import NESTED, grows
 from matgrad.planning.rule import BEFORE, RULES
 from matgrad.planning.stable import stabilised
 from matgrad.tensor import builders as b
-from matgrad.tensor.law import Law, laws_used
-from matgrad.tensor.nodes import Node
+from matgrad.tensor.law import Law, Laws, laws_used
+from matgrad.tensor.nodes import Map, Node
 
 ALL = [*BEFORE.all, *RULES.all]
 EXAMPLES = [(rule, formula, where) for rule in ALL for formula, where in rule.examples]
@@ -184,6 +186,37 @@ def test_stable_graphs_stay() -> None:
     for row in ROWS[::29]:
         stable = stabilised(node_of(matgrad.parse(row["formula"], where=row["where"]), row["wrt"], row["order"]))
         assert stabilised(stable) is stable, row["formula"]
+
+
+def test_rules_in_a_circle_depend_on_the_root_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was asked before: what is found inside a circle of rules is not remembered."""
+    rules = Laws()
+    for name, other in (("sin", "cos"), ("cos", "tan"), ("tan", "sin")):
+
+        @rules.add(f"{name} as {other}", "", because="", examples=(), on=(Map,))
+        def turned(node: Any, name: str = name, other: str = other) -> Node | None:
+            return b.map_(other, node.args) if node.function == name else None
+
+    monkeypatch.setattr("matgrad.planning.stable.RULES", rules)
+    found = set()
+    for k, order in enumerate(permutations(("sin", "cos", "tan", "exp"))):
+        x = b.symbol(f"x{k}", ())
+        nodes = {name: b.map_(name, (x,)) for name in ("sin", "cos", "tan")}
+        sin, cos, tan = (b.map_("exp", (node,)) for node in nodes.values())
+        nodes["exp"] = b.map_("ratio", (sin, b.map_("ratio", (cos, tan))))
+        stable = {name: stabilised(nodes[name]) for name in order}
+        found.add(tuple(sorted((name, str(node).replace(x.name, "x")) for name, node in stable.items())))
+    assert len(found) == 1, found
+
+
+@pytest.mark.parametrize("first", range(2 * NESTED + 1))
+def test_what_grows_does_not_depend_on_what_was_asked_before(first: int) -> None:
+    nodes = [b.map_("exp", (b.symbol(f"x{first}", ()),))]
+    for k in range(NESTED):
+        nodes.append(b.multiply(b.symbol(f"a{k}", ()), nodes[-1]))
+        nodes.append(b.add([nodes[-1], b.symbol(f"c{k}", ())]))
+    for depth in (first, *range(len(nodes))):
+        assert grows(nodes[depth]) == (depth <= NESTED)
 
 
 def test_deep_graphs_need_no_recursion() -> None:

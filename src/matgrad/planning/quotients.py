@@ -267,9 +267,10 @@ def grows(node: Node, deep: int = NESTED) -> bool:
         return node.function in _GROWING
     if not isinstance(node, Sum | Einsum) or not deep:
         return False
-    if "grows" not in node.memo:
-        node.memo["grows"] = any(grows(child, deep - 1) for child in node.children)
-    return node.memo["grows"]  # type: ignore[no-any-return]
+    key = f"grows {deep}"
+    if key not in node.memo:
+        node.memo[key] = any(grows(child, deep - 1) for child in node.children)
+    return node.memo[key]  # type: ignore[no-any-return]
 
 
 def _share(upper: Node, base: Node, most: Fraction) -> tuple[int, Node, Node] | None:

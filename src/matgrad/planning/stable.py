@@ -18,61 +18,79 @@ from matgrad.tensor.rebuild import rebuilt
 
 
 def stabilised(root: Node) -> Node:
-    """The node to compute instead of ``root``: equal wherever ``root`` is defined. It is remembered on the node.
+    """The node to compute instead of ``root``: equal wherever ``root`` is defined. It depends on ``root`` alone.
 
     >>> from matgrad import parse
     >>> stabilised(parse("log(1 + c)", where="c: scalar").node)
     Map('log1p', (Symbol('c', (), frozenset()),), None)
     """
-    if _known(root) is None and not any(isinstance(node, Map | Apply) for node in topological(root)):
-        root.memo["stable"] = root  # products and sums alone: every rule is about a function
-    stack = [root]
-    open_: set[Node] = {root}
-    made: list[Node] = [root]  # the table of nodes is weak, and what is remembered must not go before the end
-    while stack:
-        node = stack[-1]
-        if _known(node) is None:
-            following = _next(node, open_)
-            if following is not None:
-                open_.add(following)
-                made.append(following)
+    known: Node | None = root.memo.get("stable")
+    if known is None and any(isinstance(node, Map | Apply) for node in topological(root)):
+        return _Search().of(root)
+    return known or root  # products and sums alone: every rule is about a function
+
+
+class _Search:
+    """What is stable below one root, and the nodes that are being worked on.
+
+    Rules may lead back to one of these, where it depends on the root which comes first. What such a search finds about
+    other nodes holds below its root only, and is not remembered.
+    """
+
+    def __init__(self) -> None:
+        self.done: dict[Node, Node] = {}  # keeps the nodes: their table is weak
+        self.open: set[Node] = set()
+        self.circular = False
+
+    def of(self, root: Node) -> Node:
+        stack = [root]
+        self.open.add(root)
+        while stack:
+            node = stack[-1]
+            following = None if self._known(node) else self._next(node)
+            if following is None:
+                self.open.discard(stack.pop())
+            else:
+                self.open.add(following)
                 stack.append(following)
-                continue
-        open_.discard(stack.pop())
-    found = _known(root)
-    assert found is not None
-    return found
+        if not self.circular:
+            for node, stable in self.done.items():
+                node.memo["stable"] = stable
+        return self.done[root]
 
+    def _next(self, node: Node) -> Node | None:
+        """What has to be stable first; None where the node now is."""
+        made = _rewritten(node, BEFORE)
+        if made is not node and not self._met(made):
+            return self._led_to(node, made)
+        for child in node.children:
+            if self._known(child) is None:
+                if not self._met(child):
+                    return child
+                self.done[child] = child  # a rule brought a node back below itself: it stays as it is
+        made = rebuilt(node, {child: self._known(child) or child for child in node.children}, False)
+        if made is node:
+            made = _rewritten(node, RULES)
+        if made is node or self._met(made):
+            self.done[node] = made
+            return None
+        return self._led_to(node, made)
 
-def _next(node: Node, open_: set[Node]) -> Node | None:
-    """What has to be stable first; None where the node now is."""
-    made = _rewritten(node, BEFORE)
-    if made is not node and made not in open_:
-        stable = _known(made)
+    def _led_to(self, node: Node, made: Node) -> Node | None:
+        """What a rule made of a node, as long as that is not stable."""
+        stable = self._known(made)
         if stable is None:
             return made
-        node.memo["stable"] = stable
+        self.done[node] = stable
         return None
-    for child in node.children:
-        if _known(child) is None:
-            if child not in open_:
-                return child
-            child.memo["stable"] = child  # a rule brought a node back below itself: it stays as it is
-    made = rebuilt(node, {child: _known(child) or child for child in node.children}, False)
-    if made is node:
-        made = _rewritten(node, RULES)
-    if made is node or made in open_:
-        node.memo["stable"] = node if made is node else made
-        return None
-    stable = _known(made)
-    if stable is None:
-        return made
-    node.memo["stable"] = stable
-    return None
 
+    def _known(self, node: Node) -> Node | None:
+        return self.done.get(node) or node.memo.get("stable")
 
-def _known(node: Node) -> Node | None:
-    return node.memo.get("stable")
+    def _met(self, node: Node) -> bool:
+        """Whether the node is being worked on."""
+        self.circular |= node in self.open
+        return node in self.open
 
 
 def _rewritten(node: Node, rules: Laws) -> Node:
