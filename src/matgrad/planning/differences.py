@@ -114,10 +114,13 @@ def complement(node: Node) -> Node | None:
 
 @RULES.add(
     "two logistics",
-    "sigmoid(x) - sigmoid(-x) = tanh(x/2)",
-    because="both are 1/2 near 0",
+    "sigmoid(x) - sigmoid(-x) = tanh(x/2), sigmoid(x) - tanh(x/2) = sigmoid(-x)",
+    because="two are 1/2 near 0, or 1 for large x",
     on=(Sum,),
-    examples=(("sigmoid(x).*sigmoid(-x).^2 - sigmoid(x).^2.*sigmoid(-x)", "x: vector(n)"),),
+    examples=(
+        ("sigmoid(x).*sigmoid(-x).^2 - sigmoid(x).^2.*sigmoid(-x)", "x: vector(n)"),
+        ("y.*sigmoid(x) - y.*tanh(x/2) - sigmoid(2*y) - tanh(-y)", "x: vector(n); y: vector(n)"),
+    ),
 )
 def two_logistics(node: Node) -> Node | None:
     assert isinstance(node, Sum)
@@ -126,10 +129,11 @@ def two_logistics(node: Node) -> Node | None:
         assert isinstance(part.factor, Map)
         z = part.factor.args[0]
         left = power(part.factor, part.count - 1)
-        other = part.times(left, map_("sigmoid", (scaled(z, -1),)))
-        if factors.get(other) == -factor:
-            half = map_("tanh", (scaled(z, Fraction(1, 2)),))
-            return without(node, {part.term, other}, scaled(part.times(left, half), factor))
+        turned, half = map_("sigmoid", (scaled(z, -1),)), map_("tanh", (scaled(z, Fraction(1, 2)),))
+        for other, rest in ((turned, half), (half, turned)):
+            terms = b.linear_terms(part.times(left, other))
+            if terms and all(factors.get(term) == -factor * size for term, size in terms.items()):
+                return without(node, {part.term, *terms}, scaled(part.times(left, rest), factor))
     return None
 
 
