@@ -258,6 +258,24 @@ def test_functions_for_code(name: str, at: list[float], exact: Any) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=0)
 
 
+FINITE = [
+    ("-log(softmax(x)[1])", "x: vector(n)", {"x": [-1000.0, 1000.0, 0.0]}, 2000.0, [-1.0, 1.0, 0.0], np.zeros((3, 3))),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "at", "value", "slope", "second"), FINITE)
+def test_derivatives_where_what_is_typed_overflows(
+    text: str, where: str, at: dict[str, Any], value: Any, slope: Any, second: Any
+) -> None:
+    formula, wrt = matgrad.parse(text, where=where), next(iter(at))
+    together = matgrad.compile([asked(formula, wrt, order) for order in range(3)])
+    point = {name: np.asarray(given) for name, given in at.items()}
+    alone = [matgrad.compile(asked(formula, wrt, order))(**point) for order in range(3)]
+    for found in (together(**point), alone):
+        for one, wanted in zip(found, (value, slope, second), strict=True):
+            np.testing.assert_allclose(one, wanted, rtol=1e-12, atol=0)
+
+
 def test_determinants_whose_parts_overflow() -> None:
     pivots = np.array([1e200, 3e200, -1e-200, 2e-200])
     mixed = np.eye(4)[[2, 0, 1, 3]] @ np.diag(pivots)

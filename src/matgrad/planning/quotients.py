@@ -12,6 +12,7 @@ from matgrad.planning.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, map_, number, power, scaled
 from matgrad.tensor.facts import Fact, positive
+from matgrad.tensor.facts.signs import components, selects
 from matgrad.tensor.laws.shared import is_apply, is_map, power_of
 from matgrad.tensor.nodes import Einsum, Map, Node, Sum
 
@@ -80,14 +81,52 @@ def _falls(node: Node) -> bool:
 
 
 def _vanishes(node: Node) -> bool:
-    return is_apply(node, "softmax") or is_map(node, "sigmoid")
+    return _vanishing(node) is not None
+
+
+def _vanishing(node: Node) -> Node | None:
+    """The softmax or sigmoid that a node is, or entries of which it is."""
+    if isinstance(node, Einsum) and selects(node):
+        return next((operand for operand in node.operands if _vanishes(operand)), None)
+    return node if is_apply(node, "softmax") or is_map(node, "sigmoid") else None
 
 
 def _restores(node: Node, beside: set[Node]) -> bool:
-    """Whether a sum has factors that cancel with what is beside it: softmax(x) with 1/softmax(x)."""
-    inside = set(_factors(node))
-    return any(_vanishes(base) and (power(base, -1) in beside or (power(base, -1) in inside and base in beside))
-               for base, _ in map(power_of, beside | inside))  # fmt: skip
+    """Whether a sum has factors that cancel with what is beside it: softmax(x) with 1/softmax(x)[1]."""
+    return bool(_divided_by(beside) or _divided_by(set(_factors(node))) & beside)
+
+
+def _divided_by(factors: set[Node]) -> set[Node]:
+    """What may underflow and is divided by, or an entry of which."""
+    found = {_vanishing(base) for base, count in map(power_of, factors) if count < 0}
+    return {node for node in found if node is not None}
+
+
+@RULES.add(
+    "entry over itself",
+    "x[1]/x[1] = 1, (x'*y)*z/(x'*y) = z",
+    because="it may underflow or overflow",
+    on=(Einsum,),
+    examples=(
+        ("softmax(x)[1]*softmax(x)/softmax(x)[1]", "x: vector(n)"),
+        ("x'*y*z/(x'*y)", "x: vector(n); y: vector(n); z: vector(m)"),
+    ),
+)
+def entry_over_itself(node: Node) -> Node | None:
+    """The normal form puts the factors of x'*y beside those of z, where it does not see them as one."""
+    assert isinstance(node, Einsum)
+    pairs = _pairs(node)
+    for j, (below, labels) in enumerate(pairs):
+        base, count = power_of(below)
+        if labels or count > -1 or not isinstance(base, Einsum):
+            continue
+        rest = [pair for k, pair in enumerate(pairs) if k != j]
+        for part in components(iter(rest), set(node.out)):
+            if einsum(part, tuple(x for x in node.out if any(x in own for _, own in part))) is base:
+                left = [pair for pair in rest if pair not in part]
+                sizes = {x: node.sizes[x] for x in node.out}
+                return einsum([*left, (power(base, count + 1), ())], node.out, node.coefficient, sizes)
+    return None
 
 
 @RULES.add(
