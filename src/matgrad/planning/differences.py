@@ -71,6 +71,8 @@ _COMPLEMENTS: dict[tuple[str, int, int], Stable] = {
     ("cos", 1, -1): lambda z: (2, (power(map_("sin", (scaled(z, Fraction(1, 2)),)), 2),)),
     ("cosh", 1, -1): lambda z: (-2, (power(map_("sinh", (scaled(z, Fraction(1, 2)),)), 2),)),
     ("exp", 1, -1): lambda z: (-1, (map_("expm1", (z,)),)),
+    ("expm1", 1, 1): lambda z: (1, (map_("exp", (z,)),)),
+    ("expm1", -1, 1): lambda z: (1, (map_("exp", (z,)), power(map_("expm1", (z,)), -1))),
 }
 _FUNCTIONS = {function for function, _, _ in _COMPLEMENTS}
 
@@ -83,7 +85,8 @@ def without(node: Sum, gone: set[Node], new: Node) -> Node:
     "complement",
     "1 - sigmoid(x) = sigmoid(-x), 1 - 2*sigmoid(x) = -tanh(x/2), 1 - tanh(x)^2 = sech2(x), "
     "1 - tanh(x) = 2*sigmoid(-2*x), 1 - erf(x) = 2*normcdf(-sqrt(2)*x), 1 - normcdf(x) = normcdf(-x), "
-    "1 - cos(x) = 2*sin(x/2)^2, 1 - cosh(x) = -2*sinh(x/2)^2, exp(x) - 1 = expm1(x)",
+    "1 - cos(x) = 2*sin(x/2)^2, 1 - cosh(x) = -2*sinh(x/2)^2, exp(x) - 1 = expm1(x), "
+    "1 + expm1(x) = exp(x)",
     because="the same without a difference of nearly equal numbers; a common factor may stand before both terms",
     on=(Sum,),
     examples=(
@@ -93,6 +96,7 @@ def without(node: Sum, gone: set[Node], new: Node) -> Node:
         ("diag(x) - diag(x)*diag(cos(y))", "x: vector(n); y: vector(n)"),
         ("exp(cosh(x) - 1) - 1 + y - y.*erf(x)", "x: vector(n); y: vector(n)"),
         ("1 - normcdf(a) + c*(exp(a) - 1) + 2 + 2*erf(c)", "a: scalar; c: scalar"),
+        ("1./(exp(x) - 1) + 1./(exp(x) - 1).^2", "x: vector(n)"),
     ),
 )
 def complement(node: Node) -> Node | None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import prod
 
 from matgrad.dims import Dim
-from matgrad.planning.logarithms import log_of, log_of_sum, weighted
+from matgrad.planning.logarithms import log_of, log_of_positive, log_of_sum, weighted
 from matgrad.planning.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, map_, number, power, scaled
@@ -295,6 +295,68 @@ def share_of_sum(node: Node) -> Node | None:
 
 def _spread(node: Node, labels: tuple[int, ...], axes: dict[int, Dim]) -> Node:
     return einsum([(node, labels)], tuple(axes), 1, axes)
+
+
+@RULES.add(
+    "share of a difference",
+    "u/(u - v) = -1/expm1(log(v) - log(u))",
+    because="only the logarithms are formed, for u and v made of exponentials",
+    on=(Einsum,),
+    examples=(
+        ("exp(a)/(exp(a) - exp(c))", "a: scalar; c: scalar"),
+        ("exp(2*a)*exp(c)/(exp(a) - 3*exp(c))^3", "a: scalar; c: scalar"),
+        ("exp(x)/(3 - exp(c))", "x: vector(n); c: scalar"),
+        ("cosh(x)./(2*exp(x) - exp(y))", "x: vector(n); y: vector(n)"),
+    ),
+)
+def share_of_difference(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    for j, (below, labels) in enumerate(pairs):
+        base, count = power_of(below)
+        logs = _logs_of_difference(base) if count <= -1 and count.denominator == 1 else None
+        for i, (above, others) in enumerate(pairs if logs is not None else ()):
+            top, times = power_of(above)
+            upper = log_of(top) if times >= 1 and grows(top) else None
+            if upper is None or logs is None or not set(labels) <= set(others) or len(set(others)) < len(others):
+                continue
+            positive_, negative = logs
+            turned = _multiple(upper, positive_) is None and _multiple(upper, negative) is not None
+            largest, other = (negative, positive_) if turned else (positive_, negative)
+            used = min(int(times), -int(count))
+            scale = _spread(largest, labels, dict(zip(others, top.shape, strict=True)))
+            new = [(map_("exp", (scaled(b.subtract(upper, scale), used),)), others), (power(top, times - used), others),
+                   (power(map_("expm1", (b.subtract(other, largest),)), -used), labels),
+                   (power(base, count + used), labels)]  # fmt: skip
+            return _with(node, {i, j}, new, 1 if turned else (-1) ** used)
+    return None
+
+
+def _logs_of_difference(node: Node) -> tuple[Node, Node] | None:
+    """log(u) and log(v), where the node is u - v for positive u and v, one of them made of exponentials."""
+    terms = sorted(b.linear_terms(node).items(), key=lambda entry: -entry[1])
+    if len(terms) != 2 or terms[0][1] < 0 or terms[1][1] > 0 or all(log_of(term) is None for term, _ in terms):
+        return None
+    first, second = (log_of_positive(scaled(term, abs(factor))) for term, factor in terms)
+    return None if first is None or second is None else (first, second)
+
+
+@RULES.add(
+    "hyperbolic sine over exponentials",
+    "sinh(x) = cosh(x)*tanh(x)",
+    because="cosh(x) has a logarithm, as what divides it",
+    on=(Einsum,),
+    examples=(("sinh(2*x)./cosh(x).^2", "x: vector(n)"), ("sinh(c)^3/(1 + exp(2*c))", "c: scalar")),
+)
+def sine_over_exponentials(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    below = {labels for operand, labels in pairs for base, count in [power_of(operand)]
+             if count <= -1 and log_of(base) is not None}  # fmt: skip
+    for i, (above, labels) in enumerate(pairs):
+        base, count = power_of(above)
+        if isinstance(base, Map) and base.function == "sinh" and count >= 1 and labels in below:
+            new = [(power(map_(name, base.args), count), labels) for name in ("cosh", "tanh")]
+            return _with(node, {i}, new)
+    return None
 
 
 _GROWING = frozenset(("exp", "cosh", "sinh", "normpdf", "normcdf"))
