@@ -453,3 +453,12 @@ def test_a_point_that_is_no_minimum_is_no_success(formula: str, over: Any, start
     found = matgrad.minimize(matgrad.parse(formula, where=where), over, None, start, method=method)
     assert not found.success
     assert "minimum" in found.message or "not converged" in found.message
+
+
+def test_trust_krylov_ends_where_its_krylov_space_breaks_down() -> None:
+    C = np.cov(IRIS.T)
+    found = minimize("-(x'*C*x)/(x'*x)", "x", {"C": C}, where="C: symmetric(n)", method="trust-krylov")
+    assert found.success, found
+    assert -found.fun == pytest.approx(np.linalg.eigvalsh(C)[-1], rel=1e-9)
+    cosines = minimize("sum(cos(x)) + 0.1*norm2(x)^2", "x", {"n": 3}, where="x: vector(n)", method="trust-krylov")
+    assert cosines.success, cosines

@@ -84,14 +84,22 @@ def trust_region(problem: Problem, method: str) -> None:
         found = problem.hessian(z)  # it is asked for at every trial, also outside of the domain, which is then refused
         return found if np.all(np.isfinite(found)) else np.eye(len(z))
 
-    second = {"hess": hessian} if method == "trust-exact" else {"hessp": problem.product}
+    # Near the end SciPy's Krylov space breaks down, and it asks about nan: that trial is refused by its value.
+    def value(z: Array) -> float:
+        return problem.value(z) if np.all(np.isfinite(z)) else np.inf
+
+    def slope(z: Array) -> Array:
+        return problem.gradient(z) if np.all(np.isfinite(z)) else np.full(len(z), np.nan)
+
+    def product(z: Array, v: Array) -> Array:
+        return problem.product(z, v) if np.all(np.isfinite(v)) else np.zeros_like(v)
+
+    second = {"hess": hessian} if method == "trust-exact" else {"hessp": product}
     options = {"maxiter": 2 * problem.limit + STALLED, "gtol": problem.tolerance * problem.scale}
     options["max_trust_radius"] = 1e12  # so that what falls without end gets far
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        found = minimize(
-            problem.value, z, jac=problem.gradient, method=method, callback=moved, options=options, **second
-        )
+        found = minimize(value, z, jac=slope, method=method, callback=moved, options=options, **second)
     last = polished(problem, found.x) if method == "trust-exact" else found.x
     raise _ended(problem, last, str(found.message))
 
