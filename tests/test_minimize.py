@@ -462,3 +462,15 @@ def test_trust_krylov_ends_where_its_krylov_space_breaks_down() -> None:
     assert -found.fun == pytest.approx(np.linalg.eigvalsh(C)[-1], rel=1e-9)
     cosines = minimize("sum(cos(x)) + 0.1*norm2(x)^2", "x", {"n": 3}, where="x: vector(n)", method="trust-krylov")
     assert cosines.success, cosines
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_newton_goes_on_while_what_is_declared_positive_falls_to_zero(seed: int) -> None:
+    from scipy.optimize import nnls
+
+    draw = np.random.default_rng(seed)
+    A = draw.normal(size=(30, 5))
+    b = A @ [1.0, -1.0, 2.0, -3.0, 0.5] + 0.1 * draw.normal(size=30)
+    found = minimize("norm2(A*x - b)^2", "x", {"A": A, "b": b}, where="x: positive vector(n)")
+    assert found.success, found
+    assert _far(found.values["x"], nnls(A, b)[0]) < 1e-8

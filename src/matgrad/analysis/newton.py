@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from matgrad.analysis.ending import SMALL, bends_at
+from matgrad.analysis.ending import SMALL, at_zero, bends_at
 from matgrad.analysis.problem import Problem, Stop
 
 Array = Any
@@ -43,8 +43,11 @@ def newton(problem: Problem, metric: Callable[[Array], Array] | None = None) -> 
             problem.notes.append("a saddle point was left along a direction of negative curvature")
             z, value, gradient = down
             continue
-        matrix = _finite(curved(z))[np.ix_(free, free)]
-        step = np.zeros_like(z)
+        matrix = _finite(curved(z))
+        falling = at_zero(problem, z, gradient, matrix)  # these fall by themselves: no other step may wait for them
+        step = np.where(falling, -z, 0.0)
+        free &= ~falling
+        matrix = matrix[np.ix_(free, free)]
         step[free] = -solve_positive(matrix, gradient[free])
         found = search(problem, z, value, gradient, step)
         if found is None:
