@@ -15,29 +15,38 @@ SMALL = 1e-10
 """An eigenvalue below this, relative to the largest, counts as zero."""
 NEGATIVE = 1e-8
 """One below minus this is negative."""
-LONG = 1e-2
-"""A Newton step that is this long, relative to the point, where the gradient is small: the minimum is elsewhere."""
-STILL, LITTLE = 0.05, 1e-8
-"""A share of the value, and a number, that a Newton step may still gain at a minimum."""
+FLAT = 1e-14
+"""One below this, relative to the largest, is rounding; so is a slope, relative to the gradient."""
+LONG, FOLLOWED = 1e-2, 30
+"""A Newton step that is this long, relative to the point, where the gradient is small: the minimum is elsewhere, or
+nowhere. How many are followed, to see which."""
+STILL, LITTLE, CLOSE = 0.05, 1e-8, 1e-5
+"""A share of the value, and a number, that a Newton step may still gain at a minimum, unless it is short: its length,
+relative to each entry of the point."""
 PROBED, DIRECTIONS = 1e-3, 5
 """How far, relative to the point, and along how many directions without curvature the value is looked at."""
+HALVINGS = 30
 LOOKED_AT = 1000
 """Length of the vector up to which eigenvalues are found."""
 
 
 class Bends(NamedTuple):
-    """The eigenvalues and eigenvectors of the Hessian in the entries that are free to move."""
+    """The eigenvalues and eigenvectors of the Hessian in the entries that are free to move.
+
+    ``doubt``: where the gradient is g, not 0, minimisers that lie on a curve have eigenvalues of up to |g|/|z| along it.
+    """
 
     values: Array
     vectors: Array
     free: Array
+    doubt: float
 
     @property
     def size(self) -> float:
         return float(np.max(np.abs(self.values), initial=0.0))
 
     def is_saddle(self) -> bool:
-        return bool(len(self.values) and self.values[0] < -NEGATIVE * self.size)
+        return bool(len(self.values) and self.values[0] < -max(NEGATIVE * self.size, self.doubt))
 
 
 def bends_at(problem: Problem, z: Array) -> Bends | None:
@@ -55,7 +64,8 @@ def bends_at(problem: Problem, z: Array) -> Bends | None:
     if not np.all(np.isfinite(matrix)):
         return None
     values, vectors = np.linalg.eigh(matrix)
-    return Bends(values, vectors, free)
+    doubt = 10 * float(np.linalg.norm(gradient[free]) / (1 + np.linalg.norm(z)))
+    return Bends(values, vectors, free, doubt)
 
 
 def at_zero(problem: Problem, z: Array, gradient: Array, matrix: Array) -> Array:
@@ -74,22 +84,22 @@ def inspected(problem: Problem, z: Array, ending: Stop) -> Stop:
     if near.size:
         names = ", ".join(problem.made.labels[k] for k in near)
         problem.notes.append(f"{names}: declared positive, and the lowest value is approached at 0, not attained")
+    gradient = problem.made.jac(z)
+    inward = bends.vectors.T @ gradient[bends.free]
     steep = np.abs(bends.values) > SMALL * bends.size
-    inward = bends.vectors.T @ problem.made.jac(z)[bends.free]
-    step = float(np.linalg.norm(inward[steep] / bends.values[steep]))
-    if step > LONG * (1 + np.linalg.norm(z)):
+    long = float(np.linalg.norm(inward[steep] / bends.values[steep]))
+    if long > LONG * (1 + np.linalg.norm(z)) and not _settles(problem, z):
         return Stop(
-            f"there seems to be no minimum: the gradient is small, but Newton's step is still {step:.3g} long, as "
+            f"there seems to be no minimum: the gradient is small, but Newton's step is still {long:.3g} long, as "
             "where the value falls for ever towards a limit; try bounds, or a penalty such as 0.01*norm2(x)^2",
             status=3,
         )
-    rising = steep & (bends.values > 0)
-    fall = float(np.sum(inward[rising] ** 2 / bends.values[rising])) / 2
-    fall += float(np.sum(np.abs(inward[~steep]))) * float(1 + np.linalg.norm(z))  # where nothing bends
-    if fall > max(STILL * abs(problem.lowest), LITTLE):
+    fall, far = _ahead(problem, z, bends, inward)
+    if (far and fall > max(STILL * abs(problem.lowest), LITTLE)) or long > LONG * (1 + np.linalg.norm(z)):
         return Stop(
             f"not converged: the gradient is small beside that at the start, but a Newton step should still lower the "
-            f"value by {fall:.3g}, and it is {problem.lowest:.3g}; go on from here: start=result.values",
+            f"value by {fall:.3g}, and it is {problem.lowest:.3g}; go on from here: start=result.values, and a smaller "
+            "tolerance",
             status=1,
         )
     if bends.is_saddle():
@@ -114,18 +124,57 @@ def inspected(problem: Problem, z: Array, ending: Stop) -> Stop:
     return ending
 
 
+def _ahead(problem: Problem, z: Array, bends: Bends, inward: Array) -> tuple[float, bool]:
+    """By how much the value should still fall, and whether that is where the point is not yet: a value near 0 may be
+    halved by the last digits of the point."""
+    rising = bends.values > FLAT * bends.size
+    along = inward[rising] / bends.values[rising]
+    step = np.abs(bends.vectors[:, rising] @ along)
+    slopes = np.abs(inward[np.abs(bends.values) <= FLAT * bends.size])
+    slope = float(np.sum(slopes[slopes > FLAT * np.linalg.norm(inward)]))  # where nothing bends
+    promised = 100 * problem.tolerance * float(np.linalg.norm(z - problem.start))
+    far = bool(np.any(step > CLOSE * np.abs(z[bends.free]) + promised)) or slope > 0
+    return float(inward[rising] @ along) / 2 + slope * float(1 + np.linalg.norm(z)), far
+
+
+def _settles(problem: Problem, z: Array) -> bool:
+    """Whether Newton's steps from here become short: there is a minimum, though not here."""
+    value = problem.made.fun(z)
+    for _ in range(FOLLOWED):
+        bends = bends_at(problem, z)
+        if bends is None:
+            return False
+        steep = np.abs(bends.values) > SMALL * bends.size
+        gradient = problem.made.jac(z)[bends.free]
+        step = np.zeros_like(z)
+        step[bends.free] = -bends.vectors[:, steep] @ (
+            (bends.vectors.T @ gradient)[steep] / np.abs(bends.values[steep])
+        )
+        if np.linalg.norm(step) <= LONG * (1 + np.linalg.norm(z)):
+            return True
+        trials = (problem.moved(z, 0.5**k * step) for k in range(HALVINGS))
+        lower = next((trial for trial in trials if problem.made.fun(trial) < value), None)
+        if lower is None:
+            return False
+        z, value = lower, problem.made.fun(lower)
+    return False
+
+
 def _falls(problem: Problem, z: Array, bends: Bends) -> float | None:
-    """By how much the value falls a little way along directions without curvature: the sign of third derivatives."""
-    here = problem.made.fun(z)
+    """By how much the value falls a little way along directions without curvature: the sign of third derivatives.
+
+    What the gradient does there, which is small but not zero, is not counted.
+    """
+    here, gradient = problem.made.fun(z), problem.made.jac(z)
     free = np.flatnonzero(bends.free)
     for k in np.flatnonzero(bends.values <= SMALL * bends.size)[:DIRECTIONS]:
         for sign in (1.0, -1.0):
             near = np.array(z)
             near[free] += sign * PROBED * (1 + np.linalg.norm(z)) * bends.vectors[:, k]
             try:
-                fall = here - problem.made.fun(problem.inside(near))
+                fall = here - problem.made.fun(near := problem.inside(near))
             except MatgradError:
                 continue
-            if fall > 1e-10 * max(1.0, abs(here)):
+            if fall - 2 * abs(float(gradient @ (near - z))) > 1e-10 * max(1.0, abs(here)):
                 return float(fall)
     return None
