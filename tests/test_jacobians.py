@@ -337,6 +337,31 @@ def test_descent_of_a_convex_function_is_guaranteed_up_to_the_last_lower_point()
     assert descent_step("x[1]^2*x[2]^2 + x[1]", {"x": [1.0, 1.0]}).convex_limit is None  # not convex
 
 
+@pytest.mark.parametrize(("text", "at", "last"), [("abs(x)", {"x": 1.0}, 2), ("norm1(x)", {"x": [1.0, 1.0]}, 2)])
+def test_what_has_kinks_is_not_quadratic(text, at, last):
+    """Its second derivatives are 0 beside the kinks; from 1 the steps are lower up to the mirror image, -1."""
+    s = descent_step(text, at, step=5.0)
+    assert s.after > s.before
+    assert not s.quadratic
+    assert not s.guaranteed
+    assert s.convex_limit == pytest.approx(last)
+    assert descent_step(text, at, step=1.5).guaranteed
+
+
+def test_a_step_out_of_what_is_declared_is_not_guaranteed():
+    """tr(S) - log|det S| is lower far beyond the singular matrices, where S is not positive definite."""
+    found = [
+        descent_step("tr(S) - logdet(S)", {"S": [[3.0]]}, "S", where="S: spd(n)", step=9.0),
+        descent_step("sum(log(x))", {"x": [1.0, 2.0]}, step=10.0, where="x: positive vector(n)"),
+        descent_step("x^2", {"x": 1.0}, step=0.9, where="x: positive"),
+    ]
+    for s in found:
+        assert math.isnan(s.after)
+        assert not s.guaranteed
+    assert 3 - found[0].convex_limit * 2 / 3 > 0
+    assert "is not defined there" in str(found[0])
+
+
 def test_descent_elsewhere():
     s = descent_step("x[1]^4*x[2]", {"x": [2.0, 1.0]})
     assert not s.quadratic

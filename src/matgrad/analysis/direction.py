@@ -16,6 +16,7 @@ from matgrad.analysis.maps import Pushforward
 from matgrad.analysis.plane import hessian_product
 from matgrad.analysis.report import array, labelled, number
 from matgrad.analysis.setting import Setting
+from matgrad.differentiate.conditions import kinks
 from matgrad.differentiate.tangent import tangent
 from matgrad.errors import DataError
 from matgrad.formula.declarations import Declaration, Where
@@ -197,7 +198,13 @@ class DescentStep:
 
     @cached_property
     def quadratic(self) -> bool:
-        """Whether f is quadratic in what moves: its second derivatives do not depend on it, and limits are exact."""
+        """Whether f is quadratic in what moves: its second derivatives do not depend on it, and limits are exact.
+
+        One with kinks is none, though the second derivatives of |x| are 0 beside them.
+        """
+        formula = self.setting.formula
+        if kinks(formula.program, self.setting.wrt, formula.node_of):
+            return False
         forward = Pushforward(self.setting.formula, self.setting.wrt)
         second = tangent(forward.differential, forward.directions)
         return forward.directions.keys().isdisjoint(topological(rebuild(second, {}, expand=True)))
@@ -246,6 +253,8 @@ class DescentStep:
     @property
     def guaranteed(self) -> bool:
         """Whether it is certain that f decreases, and for every smaller step as well."""
+        if not np.isfinite(self.after):
+            return False
         if self.concave or (self.quadratic and self.step < self.limit):
             return True
         return not self.quadratic and self.convex_limit is not None and self.step <= self.convex_limit

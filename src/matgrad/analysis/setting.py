@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from matgrad.analysis.coordinates import Coordinates, entry_labels
+from matgrad.analysis.spaces import belongs
 from matgrad.answer.compiled import Compiled
 from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.differentiation import variable_of
+from matgrad.answer.evaluation import kinks_at
 from matgrad.answer.formula import Formula
 from matgrad.api import parse
 from matgrad.errors import DataError, MatgradError, NotScalar, NotSupported
@@ -85,8 +87,12 @@ class Setting:
         return found
 
     def value_at(self, flat: Array) -> Array:
-        """The value at other coordinates, rows first on one axis; nan where it is not defined."""
-        given = {**self.arrays, **self.coordinates.arrays(flat)}
+        """The value at other coordinates, rows first on one axis; nan where it is not defined, or a variable is not
+        what it is declared: a closed form may rest on that."""
+        moved, variables = self.coordinates.arrays(flat), self.formula.typed.variables
+        if not all(belongs(array, variables[name].traits) for name, array in moved.items()):
+            return np.full(int(np.prod(self.shape)), np.nan)
+        given = {**self.arrays, **moved}
         with np.errstate(all="ignore"):
             try:
                 found = self._function(**given)
@@ -164,8 +170,6 @@ class Setting:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What the derivatives use at kinks that are met at the point."""
-        from matgrad.answer.evaluation import kinks_at
-
         return kinks_at(self.formula, self.wrt, self.arrays)
 
 
