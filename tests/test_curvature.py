@@ -180,6 +180,20 @@ def test_the_ends_of_a_spectrum_agree_with_all_of_it() -> None:
     assert "‖Hv − λv‖" in ends.text
 
 
+@pytest.mark.parametrize("n", [6, 200])
+def test_products_in_which_terms_cancel_show_no_signs(n: int) -> None:
+    """The Hessian is the rounding of two large matrices that are nearly one: of its signs nothing is known."""
+    B = RNG.standard_normal((n, n))
+    B = (B + B.T) * 1e10
+    at = {"A": B, "B": B * (1 + 3e-16), "x": np.zeros(n)}
+    for method in ("dense", "iterative"):
+        found = curvature("x'*A*x - x'*B*x", "x", at, method=method, largest=3)
+        assert found.kind == "undecided"
+        assert found.at is not None
+        assert np.all(found.at.spectrum.is_zero)
+    assert curvature("x'*A*x", "x", {"A": B, "x": np.zeros(n)}, method="iterative", largest=3).kind == "saddle"
+
+
 def test_copies_of_an_eigenvalue_are_all_found_and_no_ghosts() -> None:
     diagonal = np.concatenate([np.full(6, 5.0), np.linspace(0, 4, 200), np.full(3, -2.0)])
     found = Extremes(lambda v: diagonal * v, len(diagonal), 1e-15).find(8)

@@ -25,7 +25,8 @@ ROUNDS = 4
 
 class Extremes:
     """Looks for eigenvalues at both ends of a symmetric operator of ``size``; ``unit`` is the relative error of a
-    product, ``limit`` the number of products after which a search is given up."""
+    product, and ``loss`` what one with a unit vector loses where terms cancel in it; ``limit`` is the number of
+    products after which a search is given up."""
 
     def __init__(
         self,
@@ -33,12 +34,13 @@ class Extremes:
         size: int,
         unit: float,
         *,
+        loss: Callable[[Array], float] | None = None,
         tolerance: float = 1e-9,
         limit: int = 3000,
         progress: Progress | None = None,
         seed: int = 0,
     ) -> None:
-        self._product, self.size, self.unit = product, size, unit
+        self._product, self.size, self.unit, self._loss = product, size, unit, loss
         self.tolerance, self.limit, self.progress = tolerance, limit, progress
         self.rng = np.random.default_rng(seed)
         self.products = 0
@@ -188,7 +190,10 @@ class Extremes:
         kept = [k for k in range(count) if k < smallest or k >= count - largest]
         values, vectors, residuals = values[kept], vectors[:, kept], residuals[kept]
         scale = float(np.max(np.abs(values), initial=0))
-        errors = residuals + self.unit * scale
+        lost = np.full(len(values), self.unit * scale)
+        if self._loss is not None:
+            lost = np.maximum(lost, [self._loss(vector) for vector in vectors.T])
+        errors = residuals + lost
         self.notes += [
             f"{value:.8g} is known to ±{error:.1e} only, by its residual"
             for value, error in zip(values, errors, strict=True)

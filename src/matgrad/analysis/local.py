@@ -11,6 +11,7 @@ import numpy as np
 
 from matgrad.analysis.coordinates import Coordinates
 from matgrad.analysis.spaces import belongs
+from matgrad.answer.action import Action
 from matgrad.answer.compiled import Compiled
 from matgrad.answer.derivative import Derivative, derivative_of
 from matgrad.answer.evaluation import bound, kinks_at
@@ -55,13 +56,7 @@ class Local:
     @cached_property
     def _weights(self) -> Array:
         """√2 for an entry that moves together with its mirror image, else 1."""
-        parts = []
-        for block in self.coordinates.blocks:
-            weight = np.ones(block.size)
-            if block.mirrored:
-                weight[block.places[0] != block.places[1]] = np.sqrt(2)
-            parts.append(weight)
-        return np.concatenate(parts)
+        return np.sqrt(self.coordinates.weights)
 
     def flat(self, arrays: Mapping[str, Array]) -> Array:
         """The orthonormal coordinates of arrays by name."""
@@ -167,16 +162,22 @@ class Local:
         return np.concatenate(rows, axis=0)
 
     @cached_property
-    def _products(self) -> tuple[Compiled, dict[str, str]]:
-        actions = {pair: block.matvec for pair, block in self.blocks.items()}
-        return Compiled(actions), {b: action.direction for (_, b), action in actions.items()}
+    def _actions(self) -> dict[tuple[str, str], Action]:
+        return {pair: block.matvec for pair, block in self.blocks.items()}
+
+    @cached_property
+    def _product(self) -> Compiled:
+        return Compiled(self._actions)
+
+    def _directions(self, direction: Array) -> dict[str, Array]:
+        """The parts of a direction by the names that they have in the actions."""
+        along = self.unflat(np.asarray(direction, dtype=float).reshape(-1))
+        return {action.direction: along[b] for (_, b), action in self._actions.items()}
 
     def product(self, direction: Array) -> Array:
         """H·v from the closed form of the product, without forming H."""
-        compiled, names = self._products
-        along = self.unflat(np.asarray(direction, dtype=float).reshape(-1))
         with np.errstate(all="ignore"):
-            found = compiled(**self._needed(compiled, self.arrays), **{names[b]: array for b, array in along.items()})
+            found = self._product(**self._needed(self._product, self.arrays), **self._directions(direction))
         total = {a: sum(np.asarray(found[a, b], dtype=float) for b in self.wrt) for a in self.wrt}
         return self._finite(self.flat(total), "the Hessian-vector product")
 
@@ -232,6 +233,15 @@ class Local:
         weights = self._weights[:, None] * self._weights
         rounding = np.maximum(self._as_matrix(terms) * weights, np.abs(self.hessian)) * self.unit
         return rounding + self._sensitivity()
+
+    def product_error(self, direction: Array) -> float:
+        """A bound on ‖error of H·v‖: rounding of its terms; infinite where these cannot be written down."""
+        if not all(action.available for action in self._actions.values()):
+            return np.inf
+        known = {**self.arrays, **self._directions(direction)}
+        terms = {pair: magnitudes(Program((), a.expr), known, self.sizes) for pair, a in self._actions.items()}
+        total = {a: sum(terms[a, b] for b in self.wrt) for a in self.wrt}
+        return self.unit * float(np.linalg.norm(self.flat(total)))
 
     def _sensitivity(self, samples: int = 2) -> Array:
         """How much the Hessian changes where the data are changed in their last digits: it shows ill-conditioning."""

@@ -173,7 +173,9 @@ def _at_point(local: Local, search: Search) -> AtPoint:
         spectrum = dense(local.hessian, local.hessian_error)
     else:
         with shown_progress(search.progress) as tick:
-            extremes = Extremes(local.product, local.size, local.unit, progress=tick, seed=search.seed)
+            extremes = Extremes(
+                local.product, local.size, local.unit, loss=local.product_error, progress=tick, seed=search.seed
+            )
             spectrum = extremes.find(search.largest, semidefinite=search.semidefinite)
     norm, ratio = float(np.linalg.norm(local.gradient)), local.gradient_ratio(formed=spectrum.complete)
     stationary = is_stationary(ratio)
