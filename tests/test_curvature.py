@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -192,6 +193,19 @@ def test_products_in_which_terms_cancel_show_no_signs(n: int) -> None:
         assert found.at is not None
         assert np.all(found.at.spectrum.is_zero)
     assert curvature("x'*A*x", "x", {"A": B, "x": np.zeros(n)}, method="iterative", largest=3).kind == "saddle"
+
+
+def test_no_matrix_of_the_size_of_the_hessian_is_formed() -> None:
+    """Not by the bounds of errors either, which are of 2*A'*A*x and 2*A'*A*dx as they stand."""
+    p = 4000
+    at = {"A": RNG.standard_normal((3, p)), "x": np.zeros(p)}
+    tracemalloc.start()
+    try:
+        curvature("norm2(A*x)^2", "x", at, method="iterative", largest=2)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < p * p  # bytes: an eighth of a Hessian
 
 
 def test_copies_of_an_eigenvalue_are_all_found_and_no_ghosts() -> None:

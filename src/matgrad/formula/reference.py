@@ -174,6 +174,8 @@ def _total(values: list[Array]) -> Array:
 
 
 def _product(node: Expr, values: list[Array], subgradient: bool) -> Array:
+    if set(node.value) == {"*"} and _is_chain([factor.kind for factor in node.args]):
+        return _chain(values)
     result, kind = values[0], node.args[0].kind
     for operator, value, factor in zip(node.value, values[1:], node.args[1:], strict=True):
         combined = product_kind(kind, operator, factor.kind)
@@ -186,6 +188,23 @@ def _product(node: Expr, values: list[Array], subgradient: bool) -> Array:
             if subgradient and operator in ("/", "./") and is_norm(factor):
                 result = np.where((value == 0) & np.isnan(result), 0, result)
         kind = combined
+    return result
+
+
+def _is_chain(kinds: list[str]) -> bool:
+    """Whether it is a product of three or more matrices, of which the outer ones may be vectors, and of numbers."""
+    found = [kind for kind in kinds if kind != SCALAR]
+    return (
+        len(found) > 2 and found[0] in (ROW, MATRIX) and found[-1] in (VECTOR, MATRIX) and set(found[1:-1]) == {MATRIX}
+    )
+
+
+def _chain(values: list[Array]) -> Array:
+    """In the cheapest order: A'*A*x forms no matrix of the size of A'*A."""
+    result = np.linalg.multi_dot([value for value in values if np.ndim(value)])
+    for value in values:
+        if not np.ndim(value):
+            result = result * value
     return result
 
 
