@@ -14,6 +14,9 @@ from matgrad.analysis import (
     plot_spectrum,
 )
 
+from matgrad.analysis.plane import plane_of
+from matgrad.analysis.setting import Setting
+
 PATHS = {"gradient descent": [[2.0, 1.0], [1.0, -0.5], [0.4, 0.1]], "Newton": [[2.0, 1.0], [0.0, 0.0]]}
 
 
@@ -134,6 +137,24 @@ def test_runs_of_very_different_lengths_have_a_logarithmic_axis():
     axes = plot_convergence({"slow": 0.99 ** np.arange(500), "fast": [1.0, 0.1, 0.0]}).axes[0]
     assert axes.get_xscale() == "log"
     assert curves(axes)["fast"].get_xdata().tolist() == [1, 2]
+
+
+def test_eigenvectors_of_many_variables():
+    """That of the largest eigenvalue is antisymmetric in x[1] and x[2], and the smallest ones are close together."""
+    weights = np.linspace(0, 1, 450)
+    weights[:2] = 0
+    setting = Setting("sum(c.*x.^2) - 10*x[1]*x[2]", {"x": np.zeros(450), "c": weights}, "x")
+    hessian = np.diag(2 * weights)
+    hessian[[0, 1], [1, 0]] = -10
+    values, _ = np.linalg.eigh(hessian)
+    for first, second in ((1, -1), (2, 1), (-2, 1)):
+        plane = plane_of(setting, (first, second))
+        wanted = values[[450 - k if k > 0 else -k - 1 for k in (first, second)]]
+        assert np.allclose(plane.basis.T @ plane.basis, np.eye(2))
+        assert np.allclose(plane.basis.T @ hessian @ plane.basis, np.diag(wanted), atol=1e-5)
+        assert [label.rpartition(" ")[2] for label in plane.labels] == [f"{value:.3g}" for value in wanted]
+    flat = plane_of(Setting("sum(x)", {"x": np.zeros(450)}), (1, -1))  # a Hessian of zeros
+    assert np.allclose(flat.basis.T @ flat.basis, np.eye(2))
 
 
 def test_many_variables_and_points_without_a_model():

@@ -232,7 +232,7 @@ def _in_plane(setting: Setting, flat: Plane) -> tuple[Array, Array]:
     if setting.coordinates.size <= DENSE:
         bent = setting.hessians[0] @ flat.basis
     else:
-        bent = np.column_stack([hessian_product(setting)(direction) for direction in flat.basis.T])
+        bent = np.column_stack([*map(hessian_product(setting), flat.basis.T)])
     return setting.jacobian[0] @ flat.basis, setting.finite(flat.basis.T @ bent, "the Hessian")
 
 

@@ -74,6 +74,16 @@ class Extremes:
             self._search(count, -1, norm, "smallest")
         return self._spectrum(count, count if negative else 1)
 
+    def ends(self, largest: int, smallest: int) -> Spectrum:
+        """So many of the largest eigenvalues and of the smallest ones, whatever their signs."""
+        norm = self._norm()
+        if norm == 0:
+            self._add(np.eye(self.size, largest + smallest))
+        for count, sign, name in ((largest, 1, "largest"), (smallest, -1, "smallest")):
+            if norm and count:
+                self._search(count, sign, norm, name)
+        return self._spectrum(largest, smallest)
+
     def _random(self) -> Array:
         vector = self.rng.standard_normal((self.size, 1))
         return vector / np.linalg.norm(vector)

@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from matgrad.analysis.krylov import Extremes
 from matgrad.analysis.setting import Setting
 from matgrad.errors import DataError, MatgradError
 
 Array = Any
 DENSE = 400
 """Up to so many coordinates the Hessian is an array; beyond, eigenvectors come from Hessian-vector products."""
+TOLERANCE, UNIT = 1e-6, 1e-14
+"""Of these eigenvectors, and of the products, relative to the largest eigenvalue: enough for a picture."""
 
 
 class Plane(NamedTuple):
@@ -122,24 +125,17 @@ def _eigenvectors(setting: Setting, wanted: Sequence[int]) -> tuple[Array, Array
         values, vectors = np.linalg.eigh(setting.hessians[0])
         places = [size - k if k > 0 else -k - 1 for k in wanted]
         return values[places], vectors[:, places]
-    pairs = [_extreme(setting, k) for k in wanted]
-    return np.array([value for value, _ in pairs]), np.column_stack([vector for _, vector in pairs])
-
-
-def _extreme(setting: Setting, k: int) -> tuple[float, Array]:
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
-
-    size = setting.coordinates.size
-    operator = LinearOperator((size, size), matvec=hessian_product(setting), dtype=float)
-    try:
-        values, vectors = eigsh(operator, k=abs(k), which="LA" if k > 0 else "SA", v0=np.ones(size))
-    except ArpackNoConvergence as error:
+    largest, smallest = max(0, *wanted), max(0, *(-k for k in wanted))
+    found = Extremes(hessian_product(setting), size, UNIT, tolerance=TOLERANCE).ends(largest, smallest)
+    missing = [note for note in found.notes if note.startswith("not converged")]
+    if missing:
         raise DataError(
-            f"eigenvector {k} was not found: {error}", hint='coordinates, such as plane=("x[1]", "x[2]")'
-        ) from error
-    order = np.argsort(values)
-    place = order[0] if k > 0 else order[-1]
-    return float(values[place]), vectors[:, place]
+            "the eigenvectors of the Hessian were not found",
+            details="\n".join(missing),
+            hint='coordinates, such as plane=("x[1]", "x[2]")',
+        )
+    places = [-k if k > 0 else -k - 1 for k in wanted]
+    return found.values[places], found.vectors[:, places]
 
 
 def hessian_product(setting: Setting) -> Callable[[Array], Array]:
