@@ -14,6 +14,7 @@ from random_formulas import SIZES, kind_of, random_formula, smaller, variables_o
 import matgrad
 from matgrad.functions import CARDS
 from matgrad.tensor import builders as b
+from matgrad.translate.algebra import number, times
 
 CHUNKS, EACH = 100, 100
 """Formulas that are tried here; ``tools/soak.py`` tries any number, and the same ones for the same numbers."""
@@ -141,6 +142,26 @@ def test_random_directions_show_what_every_entry_shows(
     entry = b.einsum([(first, (0,)), (first, (1,))], (0, 1))  # that derivative is off in one entry
     monkeypatch.setattr(differentiation, "derivatives", lambda *a: [b.add([d, entry]) for d in right(*a)])
     assert matgrad.derive(text, "M", where=where, **options).verify().passed is False
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "expected"),
+    [
+        ("sin(1e17*x)", "x", None),
+        ("sin(1000*x)", "x", False),
+        ("exp(x) - x^3", "x", False),
+        ("sum(sin(1e9*A*v))", "v", False),
+    ],
+)
+@pytest.mark.parametrize("factor", [-1, 2])
+def test_rounding_errors_excuse_no_wrong_derivative(text: str, wrt: str, expected: bool | None, factor: int) -> None:
+    """Where they are as large as the derivative, agreement up to them says nothing: -cos(1e17*x) has passed."""
+    derivative = matgrad.derive(text, wrt, where={"x": "scalar"} if wrt == "x" else None)
+    assert derivative.verify().passed is True
+    derivative.expr = times(number(factor), derivative.expr)
+    check = derivative.verify()
+    assert check.passed is expected
+    assert ("rounding errors" in str(check)) == (expected is None)
 
 
 def test_what_is_read_back_is_evaluated_at_the_arrays_of_the_formula() -> None:
