@@ -38,9 +38,10 @@ def derivatives(
         if node in wanted or not depends.isdisjoint(node.children):
             depends.add(node)
     outputs = len(root.shape)
+    _foresee([node for node in order if node in depends and node not in multiples], depends)
     signals: dict[Node, list[Node]] = {root: [b.identity(root.shape)]}
     found: dict[Node, Node] = {}
-    factors: Counter[Node] = Counter()
+    lengths = _Lengths()
     for node in reversed(order):
         terms = signals.pop(node, None)
         if terms is None or node not in depends:
@@ -60,15 +61,38 @@ def derivatives(
         for edge in leaving:
             if edge.child in depends:
                 term = _pulled_back(signal, edge, outputs)
-                arrived = signals.setdefault(edge.child, [])
-                arrived.append(term)
-                factors[edge.child] += len(term.operands) if isinstance(term, Einsum) else 0
-                if len(arrived) > b.FLATTEN and factors[edge.child] > MOST:
-                    raise NotSupported(
-                        f"a derivative of more than {len(arrived):,} terms with {len(term.children)} factors each",
-                        hint="named intermediates (r = ...) for parts of the product",
-                    )
+                signals.setdefault(edge.child, []).append(term)
+                lengths.add(edge.child, len(term.operands) if isinstance(term, Einsum) else 0)
     return [_on_space(found.get(x, b.zeros(root.shape + x.shape)), x, symmetric) for x in wrt]
+
+
+class _Lengths:
+    """How many terms each signal has, and how many factors between them; too many are refused."""
+
+    def __init__(self) -> None:
+        self._terms: Counter[Node] = Counter()
+        self._factors: Counter[Node] = Counter()
+
+    def add(self, child: Node, factors: int) -> None:
+        self._terms[child] += 1
+        self._factors[child] += factors
+        if self._terms[child] > b.FLATTEN and self._factors[child] > MOST:
+            raise NotSupported(
+                f"a derivative of more than {self._terms[child]:,} terms with {factors} factors each",
+                hint="named intermediates (r = ...) for parts of the product",
+            )
+
+
+def _foresee(order: list[Node], depends: set[Node]) -> None:
+    """Refuse products that alone send too much, before the work is done: each factor gets the rest of its product."""
+    products = [node.operands for node in order if isinstance(node, Einsum)]
+    if sum([len(operands) ** 2 for operands in products]) <= MOST:
+        return
+    lengths = _Lengths()
+    for operands in products:
+        for operand in operands:
+            if operand in depends:
+                lengths.add(operand, len(operands) - 1)
 
 
 def _with_multiples(order: list[Node]) -> tuple[list[Node], dict[Node, list[Edge]]]:
