@@ -13,7 +13,6 @@ from matgrad.analysis import (
     plot_paths,
     plot_spectrum,
 )
-
 from matgrad.analysis.plane import plane_of
 from matgrad.analysis.setting import Setting
 

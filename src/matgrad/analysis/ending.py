@@ -33,7 +33,8 @@ LOOKED_AT = 1000
 class Bends(NamedTuple):
     """The eigenvalues and eigenvectors of the Hessian in the entries that are free to move.
 
-    ``doubt``: where the gradient is g, not 0, minimisers that lie on a curve have eigenvalues of up to |g|/|z| along it.
+    ``doubt``: where the gradient is g, not 0, minimisers that lie on a curve have eigenvalues of up to |g|/|z| along
+    it.
     """
 
     values: Array

@@ -68,10 +68,10 @@ def trust_region(problem: Problem, method: str) -> None:
     """SciPy's ``trust-exact``, with Hessians, or ``trust-krylov``, with their products. Always leaves by Stop."""
     from scipy.optimize import minimize
 
-    z, value, gradient = problem.begin()
+    z, lowest, gradient = problem.begin()
     if problem.is_small(z, gradient) and method == "trust-krylov":
         raise Stop("converged: the gradient is small at the start", success=True, status=0)
-    here, still = [z, value], [0]
+    here, still = [z, lowest], [0]
 
     def moved(z: Array) -> None:
         still[0] = still[0] + 1 if np.array_equal(z, here[0]) else 0
