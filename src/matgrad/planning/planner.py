@@ -59,8 +59,7 @@ class Planner:
         """The transpose or a multiple of what there is already, or will be."""
         turned = b.transpose(node) if isinstance(node, Einsum | Sum | Map) and len(node.shape) == 2 else node
         if turned is not node and turned in self._values:
-            found = self._values[turned]
-            return Value(found.step, found.labels, found.out[::-1])
+            return _turned_back(self._values[turned])
         if not isinstance(node, Einsum) or node.coefficient == 1 or not node.operands:
             return None
         plain = b.primitive(node)
@@ -121,7 +120,30 @@ class Planner:
         return [self.plan.aligned(step, own, labels) for step, own in steps], labels, axes
 
     def _sum(self, node: Sum) -> Value:
-        return self._of_terms(node.terms, node.shape)
+        if self._lean(node) >= 0:
+            return self._of_terms(node.terms, node.shape)
+        return _turned_back(self._of_terms([(c, b.transpose(x)) for c, x in node.terms], node.shape[::-1]))
+
+    def _lean(self, node: Node) -> int:
+        """How many more of the matrices that are multiplied or added entry by entry lie in memory as the result does than
+        in the order of its transpose."""
+        if len(node.shape) != 2:
+            return 0
+        if isinstance(node, Sum):
+            return sum([self._lean(term) for _, term in node.terms])
+        if not isinstance(node, Einsum):
+            return self._order(node)
+        pairs = zip(node.operands, node.subscripts, strict=True)
+        signs = {node.out: 1, node.out[::-1]: -1}
+        return sum([signs[labels] * self._order(x) for x, labels in pairs if labels in signs])
+
+    def _order(self, node: Node) -> int:
+        """-1 for a matrix that lies in memory as its transpose does."""
+        step, labels, out = self.value(node)
+        if len(labels) < 2 or len(set(out)) < 2:
+            return 0
+        turned = step.op == "view" and step.param == (1, 0)
+        return -1 if (labels == out) == turned else 1
 
     def _of_terms(self, terms: Sequence[tuple[Fraction, Node]], shape: Shape) -> Value:
         """Σ c·x; a factor goes into a contraction, which may have a smaller place for it."""
@@ -203,6 +225,8 @@ class Planner:
             coefficient, operands = self._signed(node)
             coefficient, network, sizes = _flattened(coefficient, operands, node)
             factors = [Factor(self.value(x), own, x) for x, own in network]
+            if self._lean(node) < 0:
+                return _turned_back(Network(self.setting, coefficient, factors, node.out[::-1], sizes).contracted())
             return Network(self.setting, coefficient, factors, node.out, sizes).contracted()
         spread = node.operands[place]
         assert isinstance(spread, Sum)
@@ -212,9 +236,8 @@ class Planner:
         for factor, term in spread.terms:
             operands = [*node.operands[:place], term, *node.operands[place + 1 :]]
             network = list(zip(operands, node.subscripts, strict=True))
-            product = b.einsum(network, node.out, node.coefficient * factor, dict(enumerate(node.sizes)))
-            terms.append((Fraction(1), self.value(product)))
-        return self.added(terms, node.shape)
+            terms.append((factor, b.einsum(network, node.out, node.coefficient, dict(enumerate(node.sizes)))))
+        return self._of_terms(terms, node.shape)
 
     def _signed(self, node: Einsum) -> tuple[Fraction, Sequence[Node]]:
         """-c·(b - a) as c·(a - b), where nothing else needs the sum."""
@@ -261,6 +284,11 @@ class Planner:
     def _matrix_power(self, node: MatrixPower) -> Value:
         args = (self.dense(node.base), self.dense(node.exponent))
         return labelled(self.plan.step("matrix_power", args, None, node.shape))
+
+
+def _turned_back(value: Value) -> Value:
+    """The matrix of which this is the transpose."""
+    return Value(value.step, value.labels, value.out[::-1])
 
 
 def _known_symmetric(root: Node) -> Node:
