@@ -58,19 +58,20 @@ class Compiled:
         self.backend = backend
         check_backend(backend)
         self._several = isinstance(items, Sequence | Mapping)
+        self._keys = [*items] if isinstance(items, Mapping) else None
         self._roots = [item.root() for item in _listed(items)]
         self._variables = _variables(self._roots)
         self._functions = sorted({name for root in self._roots for name in root.functions})
         self._dims = frozenset().union(*(root.dimensions for root in self._roots)) - self._variables.keys()
         self._structured = [(name, v.traits) for name, v in self._variables.items() if v.traits]
         self._plans: dict[tuple[int, ...], Ready] = {}
-        self._ready: dict[tuple[Any, ...], Ready] = {}
+        self._ready: dict[tuple[Any, ...] | None, Ready] = {}
         self._source = ""
         self._by_size = True
 
     @cached_property
-    def _kind(self) -> Callable[[Any], Any]:
-        return self._backend.kind
+    def _key(self) -> Callable[[Mapping[str, Any]], tuple[Any, ...] | None]:
+        return self._backend.key
 
     @cached_property
     def _backend(self) -> Backend:
@@ -102,21 +103,23 @@ class Compiled:
 
     def __call__(self, /, **arrays: Any) -> Any:
         """The values at arrays given by name."""
-        key = (*arrays, *map(self._kind, arrays.values()))
-        ready = self._ready.get(key)
+        ready = self._ready.get(self._key(arrays))
         if ready is None:
-            return self._first_call(arrays, key)
-        for name, traits in self._structured:
-            self._backend.check(name, arrays[name], traits)
+            return self._first_call(arrays)
+        if self._structured:
+            self._check(arrays)
         return self._run(ready, arrays, {})
 
-    def _first_call(self, arrays: Mapping[str, Any], key: tuple[Any, ...]) -> Any:
+    def _check(self, arrays: Mapping[str, Any]) -> None:
+        for name, traits in self._structured:
+            self._backend.check(name, arrays[name], traits)
+
+    def _first_call(self, arrays: Mapping[str, Any]) -> Any:
         """With all checks; arrays of the same types and shapes need not pass those of names and shapes again."""
         check_names([*self.parameters], self._dims, arrays)
         read = {name: self._backend.array(variable, arrays[name]) for name, variable in self._variables.items()}
         values = self._backend.alike(read)
-        for name, traits in self._structured:
-            self._backend.check(name, values[name], traits)
+        self._check(values)
         shapes = {name: tuple(getattr(values[name], "shape", ())) for name in self._variables}
         given = {name: arrays[name] for name in arrays.keys() & self._dims}
         sizes = sizes_of(self._variables, shapes, given)
@@ -126,7 +129,8 @@ class Compiled:
             raise DataError(
                 f"the size {missing[0]} is not known", hint=f"{missing[0]}=…, a number, among the arguments"
             )
-        if values is read and None not in key and not ready.sizes and not given:
+        key = self._key(arrays)
+        if values is read and key is not None and not ready.sizes and not given:
             self._ready[key] = ready
         return self._run(ready, values | {name: callables(name, arrays[name]) for name in self._functions}, sizes)
 
@@ -135,7 +139,7 @@ class Compiled:
             values = {python: values[name] for name, python in ready.names}
             values |= {python: sizes[name] for name, python in ready.sizes.items()}
         found = self._backend.call(ready.function, values)
-        return dict(zip(self.items, found, strict=True)) if isinstance(self.items, Mapping) else found
+        return found if self._keys is None else dict(zip(self._keys, found, strict=True))
 
     def _prepared(self, sizes: Mapping[str, int]) -> Ready:
         """The function for these sizes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextvars import Context
 from functools import reduce
 from importlib import import_module
 from typing import Any, Protocol
@@ -13,6 +14,11 @@ from matgrad.codegen.source import as_function
 from matgrad.errors import DataError, NotSupported
 from matgrad.formula.binding import VariableLike, as_array, check_traits
 
+_REAL = (np.dtype(np.float64), np.dtype(np.float32))
+_SILENT = Context()
+"""One in which NumPy does not warn of what is infinite or undefined: ``np.errstate`` takes longer to enter."""
+_SILENT.run(np.seterr, all="ignore")
+
 SINGULAR = "a matrix that is inverted is singular at this point"
 
 
@@ -22,8 +28,8 @@ class Backend(Protocol):
     def array(self, variable: VariableLike, value: Any) -> Any:
         """The user's value as an array of the backend, of float64 or float32. Raises DataError."""
 
-    def kind(self, value: Any) -> Any:
-        """Shape and type of entries, as a key, of an array that is taken as it is; None for other values."""
+    def key(self, arrays: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Names, shapes and types of entries, of arrays that are taken as they are; None where one is not."""
 
     def alike(self, values: dict[str, Any]) -> dict[str, Any]:
         """The arrays with entries of one type, the most precise one."""
@@ -53,11 +59,17 @@ class NumPyBackend:
             value = value if value.dtype.char in "df" else value.astype(np.float64)
         return value if axes else value[()]
 
-    def kind(self, value: Any) -> Any:
-        kind = type(value)
-        if kind is np.ndarray:
-            return (value.shape, value.dtype.char) if value.dtype.char in "df" and value.shape else None
-        return float if kind is float or kind is np.float64 else None
+    def key(self, arrays: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        found: list[Any] = []
+        for name, value in arrays.items():
+            kind = type(value)
+            if kind is np.ndarray and value.dtype in _REAL and value.shape:
+                found.append((name, value.shape, value.dtype))
+            elif kind is float or kind is np.float64:
+                found += (name, float)
+            else:
+                return None
+        return tuple(found)
 
     def alike(self, values: dict[str, Any]) -> dict[str, Any]:
         if len({value.dtype for value in values.values() if isinstance(value, np.ndarray)}) < 2:
@@ -67,16 +79,19 @@ class NumPyBackend:
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         check_traits(name, value, traits, definite=False)
 
-    def function(self, source: str, _static: Collection[str], _opaque: bool, /) -> Callable[..., Any]:
-        return as_function(source)
+    def function(self, source: str, _static: Collection[str], opaque: bool, /) -> Callable[..., Any]:
+        """Without warnings of NumPy; a function that is given runs in the context of its caller."""
+        function = as_function(source)
+        if opaque:
+            return np.errstate(all="ignore")(function)
+        return lambda **values: _SILENT.copy().run(function, **values)
 
     def call(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         try:
-            with np.errstate(all="ignore"):
-                try:
-                    found = function(**values)
-                except ArithmeticError:  # numbers of Python raise where NumPy's overflow
-                    found = function(**{n: np.float64(v) if type(v) is float else v for n, v in values.items()})
+            try:
+                found = function(**values)
+            except ArithmeticError:  # numbers of Python raise where NumPy's overflow
+                found = function(**{n: np.float64(v) if type(v) is float else v for n, v in values.items()})
             return tuple(map(_number, found)) if type(found) is tuple else _number(found)
         except np.linalg.LinAlgError as error:
             raise DataError(f"{SINGULAR} ({error})", hint="a point at which the conditions hold") from None
@@ -119,11 +134,17 @@ class JaxBackend:
             value = value.astype(self.jnp.result_type(float))
         return value
 
-    def kind(self, value: Any) -> Any:
-        kind = type(value)
-        if kind is self._own or kind is np.ndarray:
-            return (value.shape, value.dtype.char) if value.dtype.char in "df" else None
-        return float if kind is float else None
+    def key(self, arrays: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        found: list[Any] = []
+        for name, value in arrays.items():
+            kind = type(value)
+            if (kind is self._own or kind is np.ndarray) and value.dtype.char in "df":
+                found += (name, value.shape, value.dtype.char)
+            elif kind is float:
+                found += (name, float)
+            else:
+                return None
+        return tuple(found)
 
     def alike(self, values: dict[str, Any]) -> dict[str, Any]:
         if len({value.dtype for value in values.values()}) < 2:
@@ -161,9 +182,13 @@ class TorchBackend:
             value = value.to(torch.float64)
         return value
 
-    def kind(self, value: Any) -> Any:
-        known = type(value) is self.torch.Tensor and value.is_floating_point()
-        return (value.shape, value.dtype, value.device) if known else None
+    def key(self, arrays: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        found: list[Any] = []
+        for name, value in arrays.items():
+            if type(value) is not self.torch.Tensor or not value.is_floating_point():
+                return None
+            found += (name, value.shape, value.dtype, value.device)
+        return tuple(found)
 
     def alike(self, values: dict[str, Any]) -> dict[str, Any]:
         if len({value.dtype for value in values.values() if value.ndim}) < 2:

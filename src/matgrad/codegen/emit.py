@@ -126,7 +126,8 @@ class Body:
         known = {**self._of_cards(), **target.helpers}
         for helper, code in reversed(list(known.items())):
             if re.search(rf"(?<![\w.]){helper}\(", text):
-                helpers.insert(0, code.strip())
+                code = _called(code.strip(), text)
+                helpers.insert(0, code)
                 text += code
         imports = _imports(target, text)
         return "\n\n\n".join([*["\n".join(imports)] * bool(imports), *helpers, function])
@@ -156,6 +157,21 @@ class Body:
             code = self.target.copied(code)
         self.returned.add(source_of(step))
         return code.text
+
+
+def _called(code: str, text: str) -> str:
+    """A class without the methods that neither the text nor its other methods call."""
+    head, *methods = re.split(r"\n+(?=    def )", code)
+    if not code.startswith("class "):
+        return code
+    named = {re.split(r"\W+", method)[2]: method for method in methods}
+    kept: set[str] = set()
+    more = {"__init__"}
+    while more:
+        kept |= more
+        text += "".join([named[name] for name in more])
+        more = {name for name in named if f".{name}(" in text} - kept
+    return "\n\n".join([head, *(method for name, method in named.items() if name in kept)])
 
 
 def _imports(target: Target, text: str) -> list[str]:

@@ -39,8 +39,10 @@ class lu:
         with np.errstate(divide="ignore"):
             return np.sum(np.log(np.abs(np.diagonal(self._lu))))
 '''
-_DEFINITE = """\
+_DEFINITE = '''\
 class _cholesky:
+    """One Cholesky factorisation for systems, the inverse and the determinant."""
+
     def __init__(self, c, potrs, potri):
         self._c, self._potrs, self._potri = c, potrs, potri
 
@@ -61,7 +63,7 @@ class _cholesky:
 
     def logdet(self):
         return 2 * np.sum(np.log(np.diagonal(self._c)))
-"""
+'''
 _CHOLESKY = '''\
 def cholesky(a):
     """The Cholesky factorisation; of a matrix that is not positive definite, with a warning, LU."""

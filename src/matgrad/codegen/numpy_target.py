@@ -97,8 +97,6 @@ class NumPy(Arrays):
         code = self._own(array, args[0], step, body)
         out, labels = step.param
         places = self._on_diagonal(code, out, labels)
-        if len(out) == 2:
-            places = f"{code.text}[np.diag_indices({body.size(step.shape[0])})]"
         body.line(f"{places} += {args[1].text}")
         return code
 

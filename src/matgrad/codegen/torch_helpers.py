@@ -29,17 +29,10 @@ class lu:
     def logdet(self):
         return torch.sum(torch.log(torch.abs(torch.diagonal(self._lu))))
 '''
-_CHOLESKY = '''\
-def cholesky(a):
-    """The Cholesky factorisation; of a matrix that is not positive definite, with a warning, LU."""
-    c, failed = torch.linalg.cholesky_ex(a)
-    if failed:
-        warnings.warn("a matrix that should be positive definite is not: LU in place of Cholesky", stacklevel=3)
-        return lu(a)
-    return _cholesky(c)
-
-
+_DEFINITE = '''\
 class _cholesky:
+    """One Cholesky factorisation for systems, the inverse and the determinant."""
+
     def __init__(self, c):
         self._c = c
 
@@ -58,6 +51,15 @@ class _cholesky:
 
     def logdet(self):
         return 2 * torch.sum(torch.log(torch.diagonal(self._c)))
+'''
+_CHOLESKY = '''\
+def cholesky(a):
+    """The Cholesky factorisation; of a matrix that is not positive definite, with a warning, LU."""
+    c, failed = torch.linalg.cholesky_ex(a)
+    if failed:
+        warnings.warn("a matrix that should be positive definite is not: LU in place of Cholesky", stacklevel=3)
+        return lu(a)
+    return _cholesky(c)
 '''
 _SYMMETRIC = '''\
 def symmetric(a):
@@ -161,8 +163,8 @@ def safe_norm(x, axis):
 
 HELPERS = {
     "lu": _LU,
-    "_cholesky": _CHOLESKY.partition("class _cholesky")[1] + _CHOLESKY.partition("class _cholesky")[2],
-    "cholesky": _CHOLESKY.partition("\n\nclass _cholesky")[0],
+    "_cholesky": _DEFINITE,
+    "cholesky": _CHOLESKY,
     "symmetric": _SYMMETRIC,
     "lower": _TRIANGULAR.format(name="lower", lower=True, upper=False),
     "upper": _TRIANGULAR.format(name="upper", lower=False, upper=True),
