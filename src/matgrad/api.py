@@ -148,7 +148,12 @@ def hessian(
     _require_scalar(first[0].formula, "Hessian")
     if is_one(wrt):
         return first[0].derive(wanted[0])
-    return {(a, b): d.derive(b) for a, d in zip(wanted, first, strict=True) for b in wanted}
+    blocks: dict[tuple[str, str], Derivative] = {}
+    for a, d in zip(wanted, first, strict=True):
+        for b in wanted:
+            mirror = blocks.get((b, a))
+            blocks[a, b] = d.derive(b) if mirror is None else d.mirrored(mirror)
+    return blocks
 
 
 def explain(

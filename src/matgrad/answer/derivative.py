@@ -22,6 +22,7 @@ from matgrad.formula.syntax import Expr, Program
 from matgrad.formula.unicode import to_unicode
 from matgrad.functions import CARDS
 from matgrad.objects.convert import to_object
+from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import names, of_order
@@ -257,6 +258,13 @@ class Derivative:
         """
         check_options(self.layout, self.symmetric, self.order + 1, self.riemannian)
         return Derivative(self.formula, (*self.wrt, wrt), self.layout, self.symmetric, below=self._node)
+
+    def mirrored(self, block: Derivative) -> Derivative:
+        """The mixed second derivative of which this is the first step, from the block in the other order: by Schwarz's
+        theorem it has the same entries."""
+        axes = tuple(range(len(block.node.shape)))
+        node = b.einsum([(block.node, axes)], axes[block.outputs :] + axes[: block.outputs])
+        return Derivative(self.formula, block.wrt[::-1], self.layout, self.symmetric, node=node, below=self._node)
 
     def to_sympy(self) -> Any:
         """The derivative in SymPy, an extra. Raises NotSupported for what it cannot hold.

@@ -102,6 +102,13 @@ class NumPy(Arrays):
 
     # -- products
 
+    def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
+        """With a transpose by einsum, which needs no copy of it."""
+        for x, y in (step.args, step.args[::-1]):
+            if y.op == "view" and y.param == (1, 0) and x.op != "view":
+                return self._subscripted([(0, 1), (1, 0), ()], [body.codes[x], body.codes[y.args[0]]])
+        return super()._inner(step, args, body)
+
     def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
         """Products of entries by einsum: broadcasting along the last axis is slow in NumPy."""
         return self._subscripted(step.param, args)

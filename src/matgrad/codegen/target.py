@@ -217,7 +217,7 @@ class Arrays:
         return Code(f"{x.at_least(ATOM)} ** {number(exponent).at_least(NEG)}", POW, 1 + x.depth)
 
     def _linear(self, step: Step, args: list[Code], body: Body) -> Code:
-        return self._sum_of(list(zip(step.param, args, strict=True)), body)
+        return self._sum_of([_term(c, x, code) for c, x, code in zip(step.param, step.args, args, strict=True)], body)
 
     def _sum_of(self, terms: Sequence[tuple[Fraction, Code]], body: Body) -> Code:
         """Terms with their signs; a long sum goes over several lines, since Python's compiler is recursive."""
@@ -239,7 +239,7 @@ class Arrays:
     def _mul(self, step: Step, args: list[Code], body: Body) -> Code:
         factor, of = step.args
         if factor.op == "number" and of.op == "linear" and body.uses[of] == 1:
-            terms = [(c * factor.param, body.codes[x]) for c, x in zip(of.param, of.args, strict=True)]
+            terms = [_term(c * factor.param, x, body.codes[x]) for c, x in zip(of.param, of.args, strict=True)]
             return self._sum_of(sorted(terms, key=lambda term: term[0] < 0), body)
         if factor.op == "number":
             return times(factor.param, args[1])
@@ -360,6 +360,14 @@ def subscripts(labels: Sequence[Sequence[int]]) -> str:
     }
     *inside, out = ["".join(letters[x] for x in s) for s in labels]
     return f"{','.join(inside)}->{out}"
+
+
+def _term(factor: Fraction, step: Step, code: Code) -> tuple[Fraction, Code]:
+    """A term of a sum: a factor and what it multiplies; numbers are multiplied now."""
+    if step.op != "number":
+        return factor, code
+    value = factor * step.param
+    return Fraction(-1 if value < 0 else 1), number(abs(value))
 
 
 def times(factor: Fraction, code: Code) -> Code:

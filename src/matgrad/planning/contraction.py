@@ -6,6 +6,7 @@ at the end is one array over the labels of ``out`` that it depends on, and moves
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -273,22 +274,20 @@ class Network:
         return Operand(self.plan.sum(operand.step, axes), labels, operand.nonnegative)
 
     def _weights(self, operands: list[Operand], out: Labels) -> list[Operand]:
-        """Vectors along one axis are multiplied entry by entry, unless their inner product is all there is."""
-        groups: dict[Labels, list[Operand]] = {}
+        """Arrays over the same axes, all of which others have too, are multiplied entry by entry."""
+        groups: dict[frozenset[int], list[Operand]] = {}
         for operand in operands:
-            if len(operand.labels) == 1:
-                groups.setdefault(operand.labels, []).append(operand)
-        found = [operand for operand in operands if len(operand.labels) != 1]
-        for labels, group in groups.items():
-            used = set(out).union(*(o.labels for o in operands if o.labels != labels))
-            if len(group) == 1 or labels[0] not in used:
-                found += group
-                continue
-            step = group[0].step
-            for other in group[1:]:
-                step = self.plan.mul(step, other.step)
-            found.append(Operand(step, labels, all(o.nonnegative for o in group)))
-        return found
+            groups.setdefault(frozenset(operand.labels), []).append(operand)
+        found = []
+        for having, group in groups.items():
+            used = set(out).union(*(o.labels for o in operands if having != {*o.labels}))
+            if len(group) > 1 and 0 < len(having) <= 2 and having <= used:
+                total = group[0]
+                for other in group[1:]:
+                    total = self._two(total, other, set(having), out)
+                group = [total]
+            found += group
+        return sorted(found, key=lambda operand: len(operand.labels) == 1)
 
     def _gram(self, operands: list[Operand], half: Half) -> tuple[Step, Labels] | None:
         """Z'·Z, where Z is a half of the operands times the root of the weights that both halves share."""
@@ -312,9 +311,10 @@ class Network:
         return self.plan.reshape(found, tuple(self.sizes[x] for x in labels)), labels
 
     def _ordered(self, operands: list[Operand], out: Labels) -> Operand:
-        """The product of all, two at a time, in the cheapest order."""
+        """The product of all, two at a time, in the cheapest order; a product may make others known."""
         operands = self._known_products(list(operands), out)
-        for pair in self._path(operands, out):
+        while len(operands) > 1:
+            pair = self._path(operands, out)[0]
             taken = [operands[i] for i in pair]
             operands = [o for i, o in enumerate(operands) if i not in pair]
             wanted = set(out).union(*(o.labels for o in operands))
@@ -322,23 +322,26 @@ class Network:
             for other in taken[1:]:
                 total = self._two(total, other, wanted, out)
             self.setting.products.add(total.step)
-            operands.append(total)
+            operands = self._known_products([*operands, total], out)
         (last,) = operands
         return self._summed(last, set(out))
 
     def _known_products(self, operands: list[Operand], out: Labels) -> list[Operand]:
         """Matrices that are multiplied elsewhere already are so here, too."""
-        places = [(i, j) for j in range(len(operands)) for i in range(j)]
         if len(operands) < 3:
             return operands
+        least = min(len(o.labels) for o in operands)  # next to a vector no product of matrices is needed
+        places = [(i, j) for j in range(len(operands)) for i in range(j)]
         for i, j in places:
+            if min(len(operands[i].labels), len(operands[j].labels)) > least:
+                continue
             a, b = operands[i], operands[j]
-            if len(a.labels) != 2 or len(b.labels) != 2 or len({*a.labels} & {*b.labels}) != 1:
+            if max(len(a.labels), len(b.labels)) != 2 or len({*a.labels} & {*b.labels}) != 1:
                 continue
             rest = [o for k, o in enumerate(operands) if k not in (i, j)]
             with self.plan.tried() as made:
                 total = self._two(a, b, set(out).union(*(o.labels for o in rest)), out)
-            if not made and _source(total.step) in self.setting.products and len(total.labels) == 2:
+            if not made and _source(total.step) in self.setting.products and len(total.labels) < 3:
                 return self._known_products([*rest, total], out)
         return operands
 
@@ -351,9 +354,11 @@ class Network:
     def _path(self, operands: list[Operand], out: Labels) -> list[tuple[int, ...]]:
         if len(operands) < 3:
             return [tuple(range(len(operands)))] if len(operands) == 2 else []
+        self.setting.by_size = True
+        if len(operands) == 3:
+            return [min([(0, 1), (0, 2), (1, 2)], key=lambda pair: self._cost(operands, pair, out))]
         import opt_einsum
 
-        self.setting.by_size = True
         letters = {
             x: opt_einsum.get_symbol(k) for k, x in enumerate(dict.fromkeys(x for o in operands for x in o.labels))
         }
@@ -363,6 +368,17 @@ class Network:
         optimize = "dp" if len(operands) <= MOST_OF_ALL else "greedy"  # "optimal" passes products of entries over
         path, _ = opt_einsum.contract_path(f"{inputs}->{output}", *shapes, shapes=True, optimize=optimize)
         return [tuple(pair) for pair in path]
+
+    def _cost(self, operands: list[Operand], pair: tuple[int, ...], out: Labels) -> tuple[int, int, bool]:
+        """Products of numbers, where this pair of three is multiplied first; of equals that which takes what is given,
+        since others may need it, too, and what stands to the left."""
+        (last,) = {0, 1, 2} - {*pair}
+        first = {*operands[pair[0]].labels, *operands[pair[1]].labels}
+        rest = {*operands[last].labels}
+        second = first & (rest | {*out}) | rest
+        made = [_source(operands[i].step) in self.setting.products for i in pair]
+        total = sum([math.prod([self.setting.size(self.sizes[x]) for x in labels]) for labels in (first, second)])
+        return total, sum(made), first.isdisjoint(out[:1])
 
 
 def _source(step: Step) -> Step:

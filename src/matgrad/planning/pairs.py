@@ -26,7 +26,8 @@ def contract(plan: Plan, a: Array, b: Array, wanted: Collection[int], out: Label
         if solved is not None:
             return solved
     if not kept and set(a[1]) == set(b[1]):
-        return plan.step("inner", (a[0], plan.aligned(*b, a[1]))), ()
+        both_ways = len(a[1]) == 2 and not plan.symmetric.isdisjoint((a[0], b[0]))
+        return plan.step("inner", (a[0], b[0] if both_ways else plan.aligned(*b, a[1]))), ()
     if len(summed) == 1 and not kept and len(a[1]) <= 2 and len(b[1]) <= 2:
         return _matrix_product(plan, a, b, summed[0], out)
     if not kept:
@@ -66,8 +67,8 @@ def _matrix_product(plan: Plan, a: Array, b: Array, summed: int, out: Labels) ->
     first = _turns(a[1], (*rest_a, summed)) + _turns(b[1], (summed, *rest_b))
     second = _turns(b[1], (*rest_b, summed)) + _turns(a[1], (summed, *rest_a))
     in_order = _ordered(rest_a + rest_b, out) - _ordered(rest_b + rest_a, out)
-    if {a[0], b[0]} <= plan.symmetric:  # either order serves: one for all
-        first, second, in_order = 0, 0, b[0].index - a[0].index
+    if {x[0] for x in (a, b) if len(x[1]) == 2} <= plan.symmetric:  # either order serves: one for all
+        first, second, in_order = 0, 0, len(a[1]) - len(b[1]) or b[0].index - a[0].index
     if second < first or (second == first and in_order < 0):
         a, b, rest_a, rest_b = b, a, rest_b, rest_a
     left = plan.aligned(*a, (*rest_a, summed))

@@ -125,8 +125,8 @@ class Planner:
         return _turned_back(self._of_terms([(c, b.transpose(x)) for c, x in node.terms], node.shape[::-1]))
 
     def _lean(self, node: Node) -> int:
-        """How many more of the matrices that are multiplied or added entry by entry lie in memory as the result does than
-        in the order of its transpose."""
+        """How many more of the matrices that are multiplied or added entry by entry lie in memory as the result does
+        than as its transpose."""
         if len(node.shape) != 2:
             return 0
         if isinstance(node, Sum):
@@ -258,7 +258,9 @@ class Planner:
             return not node.shape or (node.coefficient == -1 and self._parents[operand] == 1)
         if len(node.operands) == 1 or node.operands.count(operand) > 1:
             return False
-        return any(len(set(self.value(term).out)) < len(operand.shape) or _is_outer(term) for _, term in operand.terms)
+        if any(len(set(self.value(term).out)) < len(operand.shape) or _is_outer(term) for _, term in operand.terms):
+            return True
+        return not node.shape and any(_holds_outer(term) for _, term in operand.terms)
 
     def _apply(self, node: Apply) -> Value:
         if node.parameter is not None:
@@ -332,6 +334,14 @@ def _is_outer(term: Node) -> bool:
         touched = [part for part in parts if part & set(labels)]
         parts = [part for part in parts if part not in touched] + [set(labels).union(*touched)]
     return sum(bool(part & set(term.out)) for part in parts) > 1
+
+
+def _holds_outer(term: Node) -> bool:
+    """Whether a term is a product with a sum that has outer products, at any depth."""
+    if not isinstance(term, Einsum):
+        return False
+    inner = [x for x in term.operands if isinstance(x, Sum) and len(x.shape) == 2]
+    return any(_is_outer(part) or _holds_outer(part) for x in inner for _, part in x.terms)
 
 
 def _is_norm(step: Step) -> bool:

@@ -31,6 +31,10 @@ Axes = tuple[int | None, ...]
 Labels = tuple[int, ...]
 
 
+ENTRYWISE = frozenset(("map", "power", "linear", "mul", "div"))
+"""Operations on entries: of symmetric matrices and numbers they give symmetric matrices."""
+
+
 class Step:
     """One operation; compared by identity, since ``Plan.step`` makes equal ones once."""
 
@@ -61,6 +65,8 @@ class Plan:
         if found is None:
             found = Step(op, tuple(args), param, tuple(shape), len(self.steps))
             self.steps[key] = found
+            if op in ENTRYWISE and len(shape) == 2 and all(not x.shape or x in self.symmetric for x in args):
+                self.symmetric.add(found)
         return found
 
     @contextmanager
@@ -171,6 +177,10 @@ class Plan:
 
     def linear(self, terms: Sequence[tuple[Fraction, Step]]) -> Step:
         """Σ c·x entry by entry."""
+        factors: dict[Step, Fraction] = {}
+        for c, x in terms:
+            factors[x] = factors.get(x, Fraction(0)) + c
+        terms = [(c, x) for x, c in factors.items()]
         if len(terms) == 1:
             return self.mul(self.number(terms[0][0]), terms[0][1])
         shape: Shape = ()
