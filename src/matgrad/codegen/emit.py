@@ -32,7 +32,7 @@ class Target(Protocol):
 
     imports: Mapping[str, str]
     helpers: Mapping[str, str]
-    gram: bool
+    blas: bool
 
     def spell(self, step: Step, args: list[Code], body: Body) -> Code: ...
     def translated(self, text: str) -> str: ...
@@ -46,7 +46,7 @@ class Body:
     def __init__(self, plan: Plan, outputs: Sequence[Step], signature: Signature, target: Target) -> None:
         self.signature = signature
         self.target = target
-        self.outputs = outputs
+        self.outputs = list(outputs)
         self.steps = needed(outputs)
         self.uses = uses(self.steps, outputs)
         self.inverted = {step.args[0] for step in self.steps if step.op == "inverse"}
@@ -146,7 +146,7 @@ class Body:
         light = step.op in ("view", "index") and code.level == ATOM and len(code.text) < 16
         if self.uses[step] > 1 and not light:
             return self.name(code, step)
-        if len(code.text) > MAX_INLINE or code.depth > MAX_DEPTH or step in self.hints:
+        if step in self.hints or (self.outputs != [step] and (len(code.text) > MAX_INLINE or code.depth > MAX_DEPTH)):
             return self.name(code, step)
         return code
 

@@ -13,7 +13,7 @@ from matgrad.planning.steps import Step
 class Functional(Arrays):
     """Diagonals by identities, products of entries by broadcasting."""
 
-    gram = False  # no symmetric product
+    blas = False  # no symmetric product
 
     def _embedded(self, step: Step, code: Code, body: Body) -> Code:
         return self._by_identities(step, code, step.param, body)

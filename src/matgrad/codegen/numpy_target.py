@@ -25,6 +25,7 @@ NEW = {
         "tensordot",
         "einsum",
         "gram",
+        "stack",
     ),
     *("constant", "embed", "place", "assemble", "add_diagonal", "mask", "inverse", "solve", "apply"),
 }
@@ -36,7 +37,7 @@ class NumPy(Arrays):
     """NumPy and SciPy."""
 
     np = "np"
-    gram = True
+    blas = True
     imports: Mapping[str, str] = {
         "np": "import numpy as np",
         "warnings": "import warnings",

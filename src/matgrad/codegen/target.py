@@ -33,7 +33,7 @@ class Arrays:
     """What the backends have in common; ``np`` is the module of the functions of arrays."""
 
     np: str
-    gram: bool
+    blas: bool
     imports: Mapping[str, str]
     helpers: Mapping[str, str]
 
@@ -274,6 +274,9 @@ class Arrays:
         if len(step.args[0].shape) == 1:
             return binary(args[0], "@", args[1])
         return call(f"{self.np}.vdot", *args)
+
+    def _stack(self, step: Step, args: list[Code], body: Body) -> Code:
+        return Code(f"{self.np}.stack([{', '.join(code.text for code in args)}])", ATOM, 1 + max(x.depth for x in args))
 
     def _tensordot(self, step: Step, args: list[Code], body: Body) -> Code:
         left, right = step.param

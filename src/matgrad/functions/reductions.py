@@ -24,8 +24,8 @@ def logsumexp(x, axis=None):
 '''
 _SOFTMAX = """\
 def softmax(x, axis=None):
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return e / np.sum(e, axis=axis, keepdims=True)
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
 """
 LOGSUMEXP = Card(
     "logsumexp", "reduction", OVER, "the chain rule on log(sum(exp(x)))",

@@ -11,6 +11,7 @@ from matgrad.dims import Dim
 from matgrad.planning.common import factored
 from matgrad.planning.contraction import Factor, Network, dense
 from matgrad.planning.finish import finished
+from matgrad.planning.outer import joined
 from matgrad.planning.setting import Setting
 from matgrad.planning.stable import stabilised
 from matgrad.planning.steps import Shape, Step, broadcast
@@ -197,6 +198,8 @@ class Planner:
     def _combined(self, terms: list[tuple[Fraction, Value]], shape: Shape) -> tuple[Step, tuple[int, ...]]:
         """Σ c·x over the labels that any of the terms has; what stands in a part of the array is added there."""
         labels = tuple(sorted({label for _, value in terms for label in value.labels}))
+        if self.setting.blas:
+            terms = joined(self.plan, terms)
         placed = [(c, x) for c, x in terms if x.step.op == "place" and x.labels == labels]
         if placed and len(terms) > 1:
             return self._assembled(placed, [term for term in terms if term not in placed], labels, shape)

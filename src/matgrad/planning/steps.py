@@ -10,6 +10,7 @@ all other shapes are symbolic. Operations:
     linear mul div                             sums with rational coefficients, products, quotients of entries
     sum reduce                                 over axes; ``reduce`` is softmax, max, … over the last ones
     spread matmul inner tensordot einsum       products of two; ``spread`` sums nothing
+    stack                                      equal shapes along a new first axis
     gram                                       Z'·Z over the first axes of Z: symmetric
     index slice place reshape mask diagonal    parts of arrays, arrays in parts of others
     expand embed add_diagonal                  to a larger shape, onto a diagonal
@@ -187,6 +188,9 @@ class Plan:
         for _, x in terms:
             shape = broadcast(shape, x.shape)
         return self.step("linear", [x for _, x in terms], tuple([c for c, _ in terms]), shape)
+
+    def stack(self, parts: Sequence[Step]) -> Step:
+        return self.step("stack", parts, None, (Dim.of(len(parts)), *parts[0].shape))
 
     def sum(self, x: Step, axes: Sequence[int]) -> Step:
         gone = tuple(sorted(axes))
