@@ -49,7 +49,7 @@ class Planner:
 
     def value(self, root: Node) -> Value:
         for node in topological(root, skip=self._values):
-            if node not in self._values:
+            if node not in self._values and (node is root or not _is_large(node)):
                 found = self._turned(node) or _RULES[type(node)](self, node)
                 if len(node.shape) == len(found.labels) == 2 and b.is_symmetric(node):
                     self.plan.symmetric.add(found.step)
@@ -261,9 +261,15 @@ class Planner:
             return not node.shape or (node.coefficient == -1 and self._parents[operand] == 1)
         if len(node.operands) == 1 or node.operands.count(operand) > 1:
             return False
-        if any(len(set(self.value(term).out)) < len(operand.shape) or _is_outer(term) for _, term in operand.terms):
+        if any(self._has_diagonal(term) or _is_outer(term) for _, term in operand.terms):
             return True
         return not node.shape and any(_holds_outer(term) for _, term in operand.terms)
+
+    def _has_diagonal(self, term: Node) -> bool:
+        """Whether an array is zero off a diagonal; large products, which may never be formed, are not planned for it."""
+        if not isinstance(term, Einsum) or not _is_large(term):
+            return len(set(self.value(term).out)) < len(term.shape)
+        return len(set(term.out)) < len(term.out)
 
     def _apply(self, node: Apply) -> Value:
         if node.parameter is not None:
@@ -314,7 +320,7 @@ def _flattened(
     found = []
     while waiting:
         operand, labels = waiting.pop(0)
-        if not isinstance(operand, Einsum) or len(operand.shape) < 3 or len(set(operand.out)) < len(operand.out):
+        if not isinstance(operand, Einsum) or not _is_large(operand) or len(set(operand.out)) < len(operand.out):
             found.append((operand, labels))
             continue
         table = dict(zip(operand.out, labels, strict=True))
@@ -326,6 +332,11 @@ def _flattened(
         inner = zip(operand.operands, operand.subscripts, strict=True)
         waiting += [(x, tuple(table[label] for label in own)) for x, own in inner]
     return coefficient, found, sizes
+
+
+def _is_large(node: Node) -> bool:
+    """Whether a product or sum has more than two axes: as a factor of a product it may never be formed."""
+    return isinstance(node, Einsum | Sum) and len(node.shape) > 2
 
 
 def _is_outer(term: Node) -> bool:

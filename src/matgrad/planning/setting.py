@@ -18,7 +18,8 @@ class Setting:
 
     ``sizes`` of dimensions, as far as they are known, decide in which order factors are multiplied; ``by_size`` says
     that they did. With ``blas``, products of matrices are much faster than other operations: X'·diag(w)·X with w ≥ 0
-    becomes a symmetric product, a sum of outer products one of stacks; ``products`` have been chosen so far. With ``subgradient``, x/norm2(x) is 0 at 0.
+    becomes a symmetric product, a sum of outer products one of stacks. ``products`` have been chosen so far. With
+    ``subgradient``, x/norm2(x) is 0 at 0.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
