@@ -7,7 +7,7 @@ from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.infer import declaration_text, read
 from matgrad.formula.syntax import Expr, Type, walk
 from matgrad.formula.tokens import MAX_CHARS
-from matgrad.tensor.nodes import Named, Node, topological
+from matgrad.tensor.nodes import Node
 from matgrad.translate.algebra import has_inner_constants, is_unsized, sized
 
 MOST = 100_000
@@ -15,16 +15,10 @@ MOST = 100_000
 
 
 def bounded(root: Node) -> Node:
-    """The graph, unless it is too large to be written out: what stands in it often may make that huge.
-
-    Named intermediates are written as their names.
-    """
-    counts: dict[Node, int] = {}
-    for node in topological(root):
-        counts[node] = 1 if isinstance(node, Named) else 1 + sum([counts[child] for child in node.children])
-    if counts[root] > MOST:
+    """The graph, unless it is too large to be written out: what stands in it often may make that huge."""
+    if root.extent > MOST:
         raise NotSupported(
-            f"an answer of {counts[root]:,} operations, written out: the limit is {MOST:,}",
+            f"an answer of {root.extent:,} operations, written out: the limit is {MOST:,}",
             hint="named intermediates (r = ...) for what it repeats",
         )
     return root

@@ -26,7 +26,7 @@ einsum     operands        "ij,jk->ik"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from matgrad.dims import Dim
@@ -124,14 +124,16 @@ class Program(NamedTuple):
     body: Expr
 
 
-def walk(root: Expr) -> Iterator[Expr]:
+def walk(root: Expr) -> list[Expr]:
     """Every node once per occurrence, parents before children, left to right, without recursion."""
+    order: list[Expr] = []
     stack = [root]
     while stack:
         node = stack.pop()
-        yield node
+        order.append(node)
         if node.args:
             stack += node.args[::-1]
+    return order
 
 
 def fold(root: Expr, visit: Callable[[Expr, list[Any]], Any]) -> Any:
@@ -142,13 +144,14 @@ def fold(root: Expr, visit: Callable[[Expr, list[Any]], Any]) -> Any:
     done: dict[int, Any] = {}
     stack = [root]
     while stack:
-        node = stack[-1]
-        missing = [arg for arg in reversed(node.args) if id(arg) not in done]
-        if missing:
-            stack += missing
+        node = stack.pop()
+        if id(node) in done:
             continue
-        stack.pop()
-        if id(node) not in done:
+        missing = [arg for arg in reversed(node.args) if id(arg) not in done] if node.args else None
+        if missing:
+            stack.append(node)
+            stack += missing
+        else:
             done[id(node)] = visit(node, [done[id(arg)] for arg in node.args])
     return done[id(root)]
 

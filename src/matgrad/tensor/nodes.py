@@ -34,9 +34,11 @@ Spelling = Callable[[Any], Any]
 class Node:
     """The base of all nodes: a shape, a digest that orders nodes alike in every process, and a memo."""
 
-    __slots__ = ("__weakref__", "_digest", "memo", "shape")
+    __slots__ = ("__weakref__", "_digest", "extent", "memo", "shape")
     fields: ClassVar[tuple[str, ...]] = ()
     shape: Shape
+    extent: int
+    """The number of nodes that it takes to write it out; a named intermediate is written as its name."""
     memo: dict[str, Any]
     _digest: int | None
 
@@ -221,6 +223,7 @@ def intern(kind: type[N], shape: Shape, *values: Any) -> N:
             for name, value in zip(kind.fields, values, strict=True):
                 setattr(found, name, value)
             found.shape = shape
+            found.extent = 1 if kind is Named else 1 + sum([child.extent for child in found.children])
             found.memo = {}
             found._digest = None
             entry = _Entry(found, _forget)
@@ -263,6 +266,9 @@ def topological(*roots: Node, skip: Container[Node] = ()) -> list[Node]:
             order.append(stack.pop())  # type: ignore[arg-type]
         elif node not in seen:
             seen.add(node)
-            stack += (node, None)
-            stack += [c for c in reversed(node.children) if c not in seen and c not in skip]
+            if children := node.children:
+                stack += (node, None)
+                stack += [c for c in reversed(children) if c not in seen and c not in skip]
+            else:
+                order.append(node)
     return order
