@@ -21,6 +21,8 @@ def sized_names(program: Program, variables: Iterable[str], dimensions: frozense
     taken = set(variables)
     for value in [value for _, value in program.definitions] + [program.body]:
         for node in walk(value):
+            if node.op not in ("call", "index"):
+                continue
             known = card(node.value.name) if node.op == "call" and node.args else None
             if not (known is not None and is_sized(known)) and node.op != "index":
                 continue

@@ -122,6 +122,8 @@ def _declaration(name: str, text: str) -> Declaration:
 
 def _kind(name: str, words: list[str]) -> tuple[str, frozenset[str]]:
     """The kind that the last word names, and what the words before it add."""
+    if len(words) == 1 and words[0] in _KINDS:
+        return words[0], frozenset()
     for word in words:
         if word not in _WORDS:
             close = difflib.get_close_matches(word.lower(), _WORDS, 1)

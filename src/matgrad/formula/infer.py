@@ -248,10 +248,12 @@ class _Inference:
 
     def _named_sizes(self, shapes: Shapes) -> dict[str, Dim]:
         """Names for the sizes that stayed unknown."""
-        variables = [self.names[name] for name in self._order()]
-        named = name_sizes(shapes.sizes, [*variables, shapes.type_of(self.program.body)], self._taken())
+        named: dict[str, Dim] = {}
+        if shapes.sizes.count:
+            variables = [self.names[name] for name in self._order()]
+            named = name_sizes(shapes.sizes, [*variables, shapes.type_of(self.program.body)], self._taken())
         for node in self.kinds.nodes:
-            for dim in shapes.type_of(node).dims:
+            for dim in shapes.type_of(node).dims if shapes.sizes.count else ():
                 left = unknowns(shapes.sizes.resolve(dim))
                 if left and not named.keys() >= set(left):
                     self._undetermined(node)
@@ -302,6 +304,8 @@ class _Inference:
         seen: dict[int, Type] = {}  # of types that shapes and names keep
 
         def final(type: Type) -> Type:
+            if not shapes.sizes.count:
+                return type
             if id(type) not in seen:
                 dims = tuple([_substituted(shapes.sizes.resolve(d), named) for d in type.dims])
                 seen[id(type)] = type if dims == type.dims else Type(type.kind, dims)

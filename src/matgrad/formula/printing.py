@@ -20,9 +20,9 @@ SUM, JOINT, PRODUCT, UNARY, POSTFIX, ATOM = range(6)
 has one level for all of them, it is not used. UNARY is a call written without brackets, such as ``√x``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Piece:
-    """A printed node, without its minus sign if ``negative``.
+    """A printed node, without its minus sign if ``negative``; never changed once it is made.
 
     ``tall`` asks for large brackets; ``closed`` says that it ends in a bracket or a superscript; ``operator``
     is the one at its top; ``script`` holds base and superscript, so that transposes and inverses can join;
@@ -39,9 +39,9 @@ class Piece:
     bars: int = 0
 
     def __post_init__(self) -> None:
-        inside = max([part.bars for part in self.parts if not isinstance(part, str)], default=0)
-        if inside > self.bars:
-            object.__setattr__(self, "bars", inside)
+        for part in self.parts:
+            if isinstance(part, Piece) and part.bars > self.bars:
+                self.bars = part.bars
 
 
 def flatten(piece: Piece) -> str:

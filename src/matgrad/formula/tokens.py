@@ -44,6 +44,8 @@ _CALL = re.compile(r"(['′’]*)\(|[ \t]*\(")
 _ENDS_OPERAND = {"NAME", "NUMBER", "RPAR", "RSQB", "TICK", "SUPER", "STRING"}
 _INFIX = {"PLUS", "MINUS", "TIMES", "POW", "EQUALS", "COMMA", "COLON"}
 _CONTINUES = {"TIMES", "POW", "TICK", "SUPER", "COMMA", "EQUALS", "COLON"}
+_FLAT = {"NAME", "NUMBER", "STRING", "LPAR", "RPAR", "RSQB"}
+"""Tokens that nest nothing deeper, and end no chain of signs and postfix operators."""
 _INSTEAD = {
     "|": "abs(x), norm2(x) or det(X)", "‖": "norm2(x) or norm1(x)", "√": "sqrt(x)", "∑": "sum(x)",
     "{": "( )", "}": f"( ), or {EXAMPLE}",
@@ -75,7 +77,7 @@ def scan_name(text: str, start: int) -> int:
 
 def normalise_name(raw: str) -> str | None:
     """The name as it is known everywhere (NFKC), or None where it is no identifier."""
-    name = unicodedata.normalize("NFKC", raw)
+    name = raw if raw.isascii() else unicodedata.normalize("NFKC", raw)
     return name if name.isidentifier() else None
 
 
@@ -259,7 +261,7 @@ class _Tokenizer:
             self._close(value, start, stop)
         if kind == "SEMI" and not self._semicolon(start, stop):
             return stop
-        if self.limits:
+        if self.limits and kind not in _FLAT:
             self._count(kind, value, start, stop)
         token = Token("STOP" if kind == "SEMI" and not self.open else kind, value, start, stop)
         self.tokens.append(token)
