@@ -75,11 +75,11 @@ class Machine:
         for state, row in table.states.items():
             for name, (action, argument) in row.items():
                 if action is Shift:
-                    rows[state][name] = rows[argument]
+                    rows[state][str(name)] = rows[argument]
                     continue
                 size, builder = len(argument.expansion), builders[argument]
                 alone = size == 1 and isinstance(builder, ExpandSingleChild)
-                rows[state][name] = _Reduction(size, None if alone else builder, argument.origin.name)
+                rows[state][str(name)] = _Reduction(size, None if alone else builder, str(argument.origin.name))
         self._ends = {name: (rows[table.start_states[name]], rows[table.end_states[name]]) for name in start}
 
     def parse(self, tokens: Sequence[Cuttable], start: str) -> Any:

@@ -23,13 +23,15 @@ def canonical(
     operands: Sequence[Operand], out: tuple[int, ...], sizes: dict[int, Any], symmetric: Callable[[Node], bool]
 ) -> tuple[tuple[Node, ...], tuple[tuple[int, ...], ...], tuple[int, ...], Shape]:
     """Operands, subscripts, out and sizes with labels renumbered from 0 in a canonical order."""
-    swaps = [len(labels) == 2 and symmetric(node) for node, labels in operands]
-    order = _forced_order(operands, out) or _plain_order(operands, out, swaps)
-    order = order or _searched_order(operands, out, sizes, swaps)
+    order = _forced_order(operands, out)
+    if order is None:
+        order = _plain_order(operands, out, symmetric)
+    if order is None:
+        order = _searched_order(operands, out, sizes, symmetric)
     numbered = []
-    for (node, subscript), swap in zip(operands, swaps, strict=True):
+    for node, subscript in operands:
         numbers = tuple([order[x] for x in subscript])
-        if swap and numbers[0] > numbers[1]:
+        if len(numbers) == 2 and numbers[0] > numbers[1] and symmetric(node):
             numbers = numbers[::-1]
         numbered.append((node, numbers))
     if len(numbered) > 1:
@@ -48,16 +50,17 @@ def _forced_order(operands: Sequence[Operand], out: tuple[int, ...]) -> dict[int
     return order if len(order) <= len(set(out)) + 1 else None
 
 
-def _plain_order(operands: Sequence[Operand], out: tuple[int, ...], swaps: Sequence[bool]) -> dict[int, int] | None:
+def _plain_order(
+    operands: Sequence[Operand], out: tuple[int, ...], symmetric: Callable[[Node], bool]
+) -> dict[int, int] | None:
     """The numbers of the labels, where the digests alone put the operands in order."""
-    turns = {node for (node, _), swap in zip(operands, swaps, strict=True) if swap}
     if len(operands) > 1:
         if len({node for node, _ in operands}) < len(operands):
             return None
         operands = sorted(operands, key=lambda operand: operand[0].digest)
     order = _numbered((out,))
     for node, subscript in operands:
-        if node in turns and len(operands) > 1 and len(set(subscript) - order.keys()) == 2:
+        if len(subscript) == 2 and len(operands) > 1 and len(set(subscript) - order.keys()) == 2 and symmetric(node):
             return None  # either of its legs could come first
         for x in subscript:
             if x not in order:
@@ -76,8 +79,9 @@ def _numbered(several: Iterable[tuple[int, ...]]) -> dict[int, int]:
 
 
 def _searched_order(
-    operands: Sequence[Operand], out: tuple[int, ...], sizes: dict[int, Any], swaps: Sequence[bool]
+    operands: Sequence[Operand], out: tuple[int, ...], sizes: dict[int, Any], symmetric: Callable[[Node], bool]
 ) -> dict[int, int]:
+    swaps = [len(subscript) == 2 and symmetric(node) for node, subscript in operands]
     labels = dict.fromkeys([*out, *(x for _, subscript in operands for x in subscript)])
     colours = {x: (tuple(i for i, o in enumerate(out) if o == x), sizes[x].terms) for x in labels}
     _, best = _search(_Colouring(operands, swaps, colours), [_BRANCHES])
