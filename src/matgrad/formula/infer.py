@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
@@ -159,7 +160,7 @@ class _Inference:
     def _shapes(self, reading: Reading) -> Shapes:
         kinds = {node: reading.kinds[variable] for node, variable in self.kinds.of_node.items()}
         shapes = Shapes(kinds, self.names, self.functions)
-        largest = _only_components(self.values)
+        largest = _only_components(self.kinds.nodes)
         defined = {name for name, _ in self.program.definitions}
         for name, variable in self.kinds.of_name.items():
             if name in defined:
@@ -364,25 +365,18 @@ def declaration_text(type: Type) -> str:
     return type.kind + (f"({','.join(map(str, type.dims))})" if type.dims else "")
 
 
-def _only_components(values: list[Expr]) -> dict[str, int]:
+def _only_components(nodes: list[Expr]) -> dict[str, int]:
     """Names that occur only as ``x[1]`` or ``x[2:5]``, with their largest index."""
-    total: dict[str, int] = {}
-    picked: dict[str, int] = {}
-    largest: dict[str, int] = {}
-    for value in values:
-        for node in walk(value):
-            if node.op == "name":
-                total[node.value] = total.get(node.value, 0) + 1
-            elif (
-                node.op == "index"
-                and node.args[0].op == "name"
-                and len(node.value) == 1
-                and node.value[0] not in (None, AT, RANGE)
-            ):
-                name, item = node.args[0].value, node.value[0]
-                picked[name] = picked.get(name, 0) + 1
-                largest[name] = max(largest.get(name, 0), item if isinstance(item, int) else item[1])
-    return {name: last for name, last in largest.items() if picked[name] == total[name]}
+    found: dict[str, list[int]] = {}
+    for node in nodes:
+        if node.op == "index" and node.args[0].op == "name" and len(node.value) == 1:
+            item = node.value[0]
+            if item not in (None, AT, RANGE):
+                found.setdefault(node.args[0].value, []).append(item if isinstance(item, int) else item[1])
+    if not found:
+        return {}
+    total = Counter([node.value for node in nodes if node.op == "name"])
+    return {name: max(places) for name, places in found.items() if len(places) == total[name]}
 
 
 def name_sizes(sizes: Sizes, types: Iterable[Type], taken: set[str]) -> dict[str, Dim]:

@@ -21,7 +21,7 @@ from matgrad.tensor.law import Laws
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Shape, Sum, Symbol, intern
 
 ONE = Fraction(1)
-_SMALL = {value: Fraction(value) for value in range(-9, 10) if value}
+_SMALL = {value: Fraction(value) for value in range(-9, 10) if value} | {1: ONE}
 """Numbers that are made often."""
 
 FLATTEN = 24
@@ -79,7 +79,7 @@ class Network:
             operands = [(node, tuple(kept if x == gone else x for x in s)) for node, s in operands]
             out = tuple(kept if x == gone else x for x in out)
             sizes.pop(gone, None)
-        return Network(operands, out, self.coefficient * coefficient, sizes)
+        return Network(operands, out, times(self.coefficient, as_fraction(coefficient)), sizes)
 
 
 NETWORK_LAWS, MAP_LAWS, APPLY_LAWS, SUM_LAWS, POWER_LAWS = Laws(), Laws(), Laws(), Laws(), Laws()
@@ -230,10 +230,10 @@ def _flatten(network: Network) -> Network:
 
 def as_fraction(value: Fraction | int) -> Fraction:
     """The number as a fraction, 1 as ``ONE``."""
-    if value is ONE or value == 1:
+    if value is ONE:
         return ONE
     if isinstance(value, Fraction):
-        return value
+        return ONE if value.numerator == value.denominator else value
     return _SMALL.get(value) or Fraction(value)
 
 
@@ -288,18 +288,14 @@ def _interned(network: Network) -> Node:
     if not network.coefficient.numerator:
         network = Network([], tuple(range(len(network.out))), Fraction(0),
                           {i: network.sizes[x] for i, x in enumerate(network.out)})  # fmt: skip
-    shape = tuple(network.sizes[x] for x in network.out)
+    shape = tuple([network.sizes[x] for x in network.out])
     operands, subscripts, out, sizes = canonical(network.operands, network.out, network.sizes, is_symmetric)
     return _simplest(intern(Einsum, shape, network.coefficient, operands, subscripts, out, sizes))
 
 
 def _simplest(node: Einsum) -> Node:
     """The only operand itself, where the Einsum does nothing to it."""
-    if (
-        len(node.operands) == 1
-        and node.subscripts[0] == node.out
-        and (node.coefficient is ONE or node.coefficient == 1)
-    ):
+    if len(node.operands) == 1 and node.subscripts[0] == node.out and as_fraction(node.coefficient) is ONE:
         if len(set(node.out)) == len(node.out):
             return node.operands[0]
     return node

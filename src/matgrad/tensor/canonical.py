@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from operator import itemgetter
 from typing import Any
 
 from matgrad.tensor.nodes import Node, Shape
@@ -98,6 +99,7 @@ class _Colouring:
     def __init__(self, operands: Sequence[Operand], swaps: Sequence[bool], colours: Mapping[int, Any]) -> None:
         self.operands = operands
         self.swaps = swaps
+        self.digests = [node.digest for node, _ in operands]
         self.beside: dict[int, list[int]] = {x: [] for x in colours}
         for k, (_, subscript) in enumerate(operands):
             for x in dict.fromkeys(subscript):
@@ -138,10 +140,9 @@ class _Colouring:
         """What a label stands at: operands, with the ranks of their legs and its place among them."""
         found = []
         for k in self.beside[label]:
-            node, subscript = self.operands[k]
+            subscript, swap = self.operands[k][1], self.swaps[k]
             legs = tuple([self.ranks[x] for x in subscript])
-            swap = self.swaps[k]
-            colour = (node.digest, tuple(sorted(legs)) if swap else legs)
+            colour = (self.digests[k], tuple(sorted(legs)) if swap else legs)
             found += [(colour, 0 if swap else place) for place, x in enumerate(subscript) if x == label]
         return tuple(sorted(found))
 
@@ -175,7 +176,7 @@ def _search(colouring: _Colouring, budget: list[int]) -> tuple[list[Any], list[O
     """The least certificate (operands in terms of ranks), and the operands in its order."""
     tied = colouring.tied()
     if tied is None:
-        rows = sorted(_certificate(colouring.ranks, colouring.operands, colouring.swaps), key=lambda row: row[0])
+        rows = sorted(_certificate(colouring), key=itemgetter(0))
         return [key for key, _ in rows], [operand for _, operand in rows]
     best: tuple[list[Any], list[Operand]] | None = None
     for chosen in tied:
@@ -189,12 +190,11 @@ def _search(colouring: _Colouring, budget: list[int]) -> tuple[list[Any], list[O
     return best
 
 
-def _certificate(
-    ranks: dict[int, int], operands: Sequence[Operand], swaps: Sequence[bool]
-) -> list[tuple[tuple[int, tuple[int, ...]], Operand]]:
+def _certificate(colouring: _Colouring) -> list[tuple[tuple[int, tuple[int, ...]], Operand]]:
     rows = []
-    for (node, subscript), swap in zip(operands, swaps, strict=True):
+    ranks = colouring.ranks
+    for (node, subscript), digest, swap in zip(colouring.operands, colouring.digests, colouring.swaps, strict=True):
         if swap:
-            subscript = tuple(sorted(subscript, key=lambda x: ranks[x]))
-        rows.append(((node.digest, tuple([ranks[x] for x in subscript])), (node, subscript)))
+            subscript = tuple(sorted(subscript, key=ranks.__getitem__))
+        rows.append(((digest, tuple([ranks[x] for x in subscript])), (node, subscript)))
     return rows
