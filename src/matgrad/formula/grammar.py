@@ -85,8 +85,11 @@ class Machine:
     def parse(self, tokens: Sequence[Cuttable], start: str) -> Any:
         """What is built of all tokens; raises Unexpected."""
         first, last = self._ends[start]
-        states, values = [first], []
-        for token in (*tokens, None):
+        states: list[_Row] = [first]
+        values: list[Any] = []
+        following = iter(tokens)
+        while True:
+            token = next(following, None)
             kind = _END if token is None else token.kind
             while (step := states[-1].get(kind)).__class__ is _Reduction:
                 size, build, rule = step

@@ -80,13 +80,14 @@ class Network:
                 return False
             if after == before:
                 continue
+            again = len(set(variables)) < len(variables)  # else to narrow by the same once more would change nothing
             for variable, mask in zip(variables, after, strict=True):
                 mask &= self.domains[variable]
                 if not mask:
                     return False
                 if mask != self.domains[variable]:
                     self._set(variable, mask)
-                    fresh = [n for n in self.watchers[variable] if n not in waiting]
+                    fresh = [n for n in self.watchers[variable] if n not in waiting and (again or n != number)]
                     pending.extend(fresh)
                     waiting.update(fresh)
         return True

@@ -147,12 +147,14 @@ def fold(root: Expr, visit: Callable[[Expr, list[Any]], Any]) -> Any:
         node = stack.pop()
         if id(node) in done:
             continue
-        missing = [arg for arg in reversed(node.args) if id(arg) not in done] if node.args else None
-        if missing:
+        args = node.args
+        if not args:
+            done[id(node)] = visit(node, [])
+        elif missing := [arg for arg in args if id(arg) not in done]:
             stack.append(node)
-            stack += missing
+            stack += missing[::-1]
         else:
-            done[id(node)] = visit(node, [done[id(arg)] for arg in node.args])
+            done[id(node)] = visit(node, [done[id(arg)] for arg in args])
     return done[id(root)]
 
 

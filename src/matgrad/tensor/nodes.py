@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Container
+from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import blake2b
 from typing import Any, ClassVar, TypeVar
@@ -35,7 +36,7 @@ class Node:
     """The base of all nodes: a shape, a digest that orders nodes alike in every process, and a memo."""
 
     __slots__ = ("__weakref__", "_digest", "extent", "memo", "shape")
-    fields: ClassVar[tuple[str, ...]] = ()
+    __match_args__: ClassVar[tuple[str, ...]] = ()
     shape: Shape
     extent: int
     """The number of nodes that it takes to write it out; a named intermediate is written as its name."""
@@ -60,13 +61,13 @@ class Node:
         return self._digest  # type: ignore[return-value]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(repr(getattr(self, f)) for f in self.fields)})"
+        return f"{type(self).__name__}({', '.join(repr(getattr(self, f)) for f in self.__match_args__)})"
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Symbol(Node):
-    __slots__ = ("name", "traits")
-    fields = ("name", "shape", "traits")
     name: str
+    shape: Shape
     traits: frozenset[str]
 
     @property
@@ -74,12 +75,12 @@ class Symbol(Node):
         return ()
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Constant(Node):
     """``name`` is one of size, pi, unit, shift, fuse, tril, triu; ``parameter`` says which one."""
 
-    __slots__ = ("name", "parameter")
-    fields = ("name", "shape", "parameter")
     name: str
+    shape: Shape
     parameter: Any
 
     @property
@@ -87,9 +88,8 @@ class Constant(Node):
         return ()
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Einsum(Node):
-    __slots__ = ("coefficient", "operands", "out", "sizes", "subscripts")
-    fields = ("coefficient", "operands", "subscripts", "out", "sizes")
     coefficient: Fraction
     operands: tuple[Node, ...]
     subscripts: tuple[tuple[int, ...], ...]
@@ -106,9 +106,8 @@ class Einsum(Node):
         return number(coefficient), tuple(map(name, operands)), subscripts, out, sizes
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Sum(Node):
-    __slots__ = ("terms",)
-    fields = ("terms",)
     terms: tuple[tuple[Fraction, Node], ...]
 
     @property
@@ -121,11 +120,10 @@ class Sum(Node):
         return (tuple([(number(factor), name(node)) for factor, node in terms]),)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Map(Node):
     """``parameter`` is the exponent of a ``power``, and (name, primes) of an unspecified ``function``."""
 
-    __slots__ = ("args", "function", "parameter")
-    fields = ("function", "args", "parameter")
     function: str
     args: tuple[Node, ...]
     parameter: Any
@@ -140,14 +138,14 @@ class Map(Node):
         return function, tuple(map(name, args)), parameter
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Apply(Node):
     """``parameter`` is the number of last axes over which a reduction runs; None for matrix functions."""
 
-    __slots__ = ("arg", "function", "parameter")
-    fields = ("function", "arg", "parameter", "shape")
     function: str
     arg: Node
     parameter: Any
+    shape: Shape
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -159,11 +157,10 @@ class Apply(Node):
         return function, name(arg), parameter, shape
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class MatrixPower(Node):
     """X^k for a square X; the exponent is a node of order 0, whose values are integers."""
 
-    __slots__ = ("base", "exponent")
-    fields = ("base", "exponent")
     base: Node
     exponent: Node
 
@@ -177,9 +174,8 @@ class MatrixPower(Node):
         return name(base), name(exponent)
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Named(Node):
-    __slots__ = ("name", "value")
-    fields = ("name", "value")
     name: str
     value: Node
 
@@ -219,9 +215,7 @@ def intern(kind: type[N], shape: Shape, *values: Any) -> N:
         entry = _TABLE.get(key)
         found = entry() if entry is not None else None
         if found is None:
-            found = object.__new__(kind)
-            for name, value in zip(kind.fields, values, strict=True):
-                setattr(found, name, value)
+            found = kind(*values)
             found.shape = shape
             found.extent = 1 if kind is Named else 1 + sum([child.extent for child in found.children])
             found.memo = {}
@@ -242,7 +236,7 @@ def _find_digest(root: Node) -> None:
             stack += missing
             continue
         stack.pop()
-        values = node.spelled(_known_digest, _itself, *[getattr(node, name) for name in node.fields])
+        values = node.spelled(_known_digest, _itself, *[getattr(node, name) for name in node.__match_args__])
         text = repr((type(node).__name__, [sorted(v) if isinstance(v, frozenset) else v for v in values]))
         node._digest = int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 

@@ -15,7 +15,7 @@ def updated(root: Node, order: Sequence[Node]) -> Node | None:
 
     ``order`` has all its nodes, children first.
     """
-    if all([update_of(node) is None for node in order if isinstance(node, Apply)]):
+    if all(update_of(node) is None for node in order if isinstance(node, Apply)):
         return None
     done: dict[Node, Node] = {}
     for node in order:

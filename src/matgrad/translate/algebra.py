@@ -326,7 +326,7 @@ _UNSIZED = ("eye", "vector", "matrix", "unit")
 def has_inner_constants(expr: Expr) -> bool:
     """Whether a constant sized by context stands inside of a call, an einsum, a stack or an index."""
     nodes = walk(expr)
-    if not any([is_unsized(node) for node in nodes if node.op == "call"]):
+    if not any(is_unsized(node) for node in nodes if node.op == "call"):
         return False
     inside = (node for node in nodes if node.op in ("call", "einsum", "stack", "index"))
     return any(is_unsized(inner) for node in inside for arg in node.args for inner in walk(arg))

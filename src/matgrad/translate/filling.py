@@ -36,7 +36,7 @@ def ones_shown(expr: Expr, size: Size, typed: Collection[Expr] = ()) -> Expr:
 
     Sums of the formula as ``typed`` stay as they are.
     """
-    if not any([_is_broadcast(e) for e in walk(expr) if e.op == "add"]):
+    if not any(_is_broadcast(e) for e in walk(expr) if e.op == "add"):
         return expr
 
     def visit(node: Expr, forms: list[tuple[Expr, ...]]) -> tuple[Expr, ...]:

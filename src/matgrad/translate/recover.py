@@ -69,12 +69,12 @@ class Recovery:
         if b.is_zero(root):
             return sized_zero(root.shape, self.size)
         order = topological(root)
-        selected = any([n.name in ("unit", "shift") for n in order if isinstance(n, Constant)])
+        selected = any(n.name in ("unit", "shift") for n in order if isinstance(n, Constant))
         found = written_out(root, self.plain, self.size) if selected else self.plain(root)
         other = updated(root, order)
         if other is not None:
             found = min(found, self.plain(other), key=cost)
-        if any([name[0] == "<" for name in names(found)]):
+        if any(name[0] == "<" for name in names(found)):
             raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
         return ones_shown(found, self.size, self.typed)
 
