@@ -12,7 +12,7 @@ from matgrad.differentiate.powers import IN_EXPONENT
 from matgrad.differentiate.transpose import derivatives
 from matgrad.errors import NotSupported, UnknownName
 from matgrad.formula.kinds import constant_value
-from matgrad.formula.syntax import MATRIX, walk
+from matgrad.formula.syntax import MATRIX
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol, topological
 from matgrad.tensor.rebuild import rebuild
@@ -39,10 +39,7 @@ def variable_of(formula: Formula, name: str) -> Node:
 
 def refuse_exponents(formula: Formula, variable: Node) -> None:
     """X^k and (-2)^k have no derivative in k, nor has what is made of them, even where a law would take them away."""
-    program = formula.program
-    for expr in (e for part in (*(d for _, d in program.definitions), program.body) for e in walk(part)):
-        if expr.op != "power":
-            continue
+    for expr in [e for nodes in formula.program.walked() for e in nodes if e.op == "power"]:
         base, exponent = expr.args
         of_matrix = expr.value == "^" and base.kind == MATRIX
         known = constant_value(base)

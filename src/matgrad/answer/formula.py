@@ -13,7 +13,7 @@ from matgrad.formula.infer import Typed, Variable, read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import writes_decimals
 from matgrad.formula.printing import ATOM, Piece
-from matgrad.formula.syntax import Expr, Program, Type, walk
+from matgrad.formula.syntax import Expr, Program, Type
 from matgrad.formula.text import to_text, type_text
 from matgrad.formula.unicode import to_unicode
 from matgrad.objects.convert import to_object
@@ -219,7 +219,7 @@ class Formula:
 
     def sizes_needed(self) -> frozenset[str]:
         """Dimension names that occur in the formula: in the shape of a part, or as a number."""
-        parts = [e for part in (*(d for _, d in self.program.definitions), self.program.body) for e in walk(part)]
+        parts = [e for nodes in self.program.walked() for e in nodes]
         numbers = {e.value for e in parts if e.op == "name" and e.value in self.typed.dimensions}
         return frozenset(numbers | {n for e in parts if e.type for d in e.type.dims for n in d.names})
 
@@ -234,8 +234,7 @@ class Formula:
         return Recovery(order, self._size_names(), self._written)
 
     def _reading_order(self) -> list[str]:
-        parts = [*(d for _, d in self.program.definitions), self.program.body]
-        return [n.value for part in parts for n in walk(part) if n.op == "name"]
+        return [n.value for nodes in self.program.walked() for n in nodes if n.op == "name"]
 
     def _size_names(self) -> dict[str, Expr]:
         """Each dimension as an expression: its declared name, or the size of a variable that has it."""

@@ -15,12 +15,12 @@ MAX_PRIMES = 3
 _NUMBERS = ("no", "one", "two", "three")
 
 
-def sized_names(program: Program, variables: Iterable[str], dimensions: frozenset[str]) -> frozenset[str]:
+def sized_names(walked: list[list[Expr]], variables: Iterable[str]) -> frozenset[str]:
     """Names that stand where a size is expected, as in ``eye(n)``: names of dimensions, then."""
     found: set[str] = set()
     taken = set(variables)
-    for value in [value for _, value in program.definitions] + [program.body]:
-        for node in walk(value):
+    for nodes in walked:
+        for node in nodes:
             if node.op not in ("call", "index"):
                 continue
             known = card(node.value.name) if node.op == "call" and node.args else None
@@ -44,6 +44,7 @@ def sized_names(program: Program, variables: Iterable[str], dimensions: frozense
 
 def check_names(
     program: Program,
+    walked: list[list[Expr]],
     source: str,
     declarations: Mapping[str, Declaration],
     known: set[str],
@@ -55,8 +56,8 @@ def check_names(
     _check_definitions(program, declarations, functions, dimensions)
     occurring: set[str] = set()
     later = set(defined)
-    for name, value in [*program.definitions, (None, program.body)]:
-        for node in walk(value):
+    for name, nodes in zip([*defined, None], walked, strict=True):
+        for node in nodes:
             if node.op == "name":
                 occurring.add(node.value)
                 if node.value in later:

@@ -55,7 +55,7 @@ class _Reduction(NamedTuple):
 
 
 _Row = dict[str, Any]
-"""What to do in a state, by the kind of the next token, or by the rule just reduced: a _Reduction, or the next state."""
+"""What to do in a state, by the next token's kind or by the rule just reduced: a _Reduction, or the next state."""
 _END = "$END"
 
 

@@ -24,7 +24,7 @@ from matgrad.formula.parser import parse_program
 from matgrad.formula.readings import Reading, first_clash, solve
 from matgrad.formula.shapes import Clash, Shapes
 from matgrad.formula.sizes import Sizes, unknowns
-from matgrad.formula.syntax import AT, MATRIX, RANGE, VECTOR, Call, Expr, Program, Type, fold, index_items, walk
+from matgrad.formula.syntax import AT, MATRIX, RANGE, VECTOR, Call, Expr, Program, Type, fold, index_items
 
 _SIZE_NAMES = ("n", "m", "p", "q", "k", "r", "s", "t")
 
@@ -120,19 +120,20 @@ class _Inference:
         self.notes: list[str] = []
         defined = [name for name, _ in program.definitions]
         taken = {*self.declared, *self.known, *defined, *self.functions}
-        self.program = program if "I" in taken or "I" in self.dimensions else self._with_identity(program)
-        self.dimensions |= sized_names(self.program, taken, self.dimensions)
-        check_names(self.program, source, declarations, set(self.known), self.functions, self.dimensions)
+        walked = program.walked()
+        if "I" not in taken and "I" not in self.dimensions and _has_identity(walked):
+            program = self._with_identity(program)
+            walked = program.walked()
+        self.program = program
+        self.dimensions |= sized_names(walked, taken)
+        check_names(program, walked, source, declarations, set(self.known), self.functions, self.dimensions)
         fixed = {n: d.kind for n, d in self.declared.items()} | {n: t.kind for n, t in self.known.items()}
-        self.kinds = Kinds(self.program, fixed, self.functions, self.dimensions)
+        self.kinds = Kinds(program, walked, fixed, self.functions, self.dimensions)
         self.values = [value for _, value in self.program.definitions] + [self.program.body]
         self.names: dict[str, Type] = {}
 
     def _with_identity(self, program: Program) -> Program:
         """An undeclared ``I`` is the identity matrix."""
-        values = [value for _, value in program.definitions] + [program.body]
-        if not any(node.op == "name" and node.value == "I" for value in values for node in walk(value)):
-            return program
         self.notes.append("I is read as the identity matrix")
 
         def visit(node: Expr, args: list[Expr]) -> Expr:
@@ -140,9 +141,9 @@ class _Inference:
                 return Expr("call", (), Call("eye"), node.span)
             return node.replace(args=tuple(args)) if args else node
 
-        new = [fold(value, visit) for value in values]
-        names = [name for name, _ in program.definitions]
-        return Program(tuple(zip(names, new[:-1], strict=True)), new[-1])
+        return Program(
+            tuple((name, fold(value, visit)) for name, value in program.definitions), fold(program.body, visit)
+        )
 
     def run(self) -> Typed:
         reading = solve(self.kinds)
@@ -363,6 +364,10 @@ def declaration_text(type: Type) -> str:
     'matrix(m,3)'
     """
     return type.kind + (f"({','.join(map(str, type.dims))})" if type.dims else "")
+
+
+def _has_identity(walked: list[list[Expr]]) -> bool:
+    return any(node.value == "I" for nodes in walked for node in nodes if node.op == "name")
 
 
 def _only_components(nodes: list[Expr]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from matgrad.formula.network import (
     VECTOR_BIT,
     Relation,
 )
-from matgrad.formula.syntax import MATRIX, VECTOR, Expr, Program, fold, walk
+from matgrad.formula.syntax import MATRIX, VECTOR, Expr, Program, fold
 from matgrad.functions import card
 
 
@@ -34,6 +34,8 @@ class Limit(NamedTuple):
 
 def constant_value(node: Expr) -> Fraction | None:
     """The value of an expression of literals, or None."""
+    if not node.args:
+        return _value_of(node, [])
     found: Fraction | None = fold(node, _value_of)
     return found
 
@@ -74,7 +76,12 @@ class Kinds:
     """The constraints of a program. ``fixed`` gives the kinds that are known; all other names are open."""
 
     def __init__(
-        self, program: Program, fixed: Mapping[str, str], functions: frozenset[str], sizes: frozenset[str]
+        self,
+        program: Program,
+        walked: list[list[Expr]],
+        fixed: Mapping[str, str],
+        functions: frozenset[str],
+        sizes: frozenset[str],
     ) -> None:
         self.functions = functions
         self.sizes = sizes
@@ -92,7 +99,7 @@ class Kinds:
         self.courtesies: list[tuple[int, str, int]] = []  # a bare name may only be of these kinds here
         self.equal: list[tuple[int, str, Limit]] = []  # a bare name has the same kind as its neighbour
         self.nodes: list[Expr] = []
-        self.divisors = _scalar_places(program)
+        self.divisors = _scalar_places(walked)
         for name, value in program.definitions:
             self.add_tree(value)
             self.of_name[name] = self.of_node[id(value)]
@@ -257,11 +264,11 @@ class Kinds:
             self._only(node.args[0], ANY & ~SCALAR_BIT)
 
 
-def _scalar_places(program: Program) -> set[str]:
+def _scalar_places(walked: list[list[Expr]]) -> set[str]:
     """Names right of ``/`` or in an exponent: only there may an undeclared capital be a scalar."""
     roots = []
-    for value in [value for _, value in program.definitions] + [program.body]:
-        for node in walk(value):
+    for nodes in walked:
+        for node in nodes:
             if node.op == "power":
                 roots.append(node.args[1])
             elif node.op == "product":

@@ -123,6 +123,10 @@ class Program(NamedTuple):
     definitions: tuple[tuple[str, Expr], ...]
     body: Expr
 
+    def walked(self) -> list[list[Expr]]:
+        """All nodes of each definition, and of the body."""
+        return [walk(value) for value in (*[value for _, value in self.definitions], self.body)]
+
 
 def walk(root: Expr) -> list[Expr]:
     """Every node once per occurrence, parents before children, left to right, without recursion."""
