@@ -56,16 +56,20 @@ def _plain_order(
 ) -> dict[int, int] | None:
     """The numbers of the labels, where the digests alone put the operands in order."""
     if len(operands) > 1:
-        if len({node for node, _ in operands}) < len(operands):
-            return None
         operands = sorted(operands, key=lambda operand: operand[0].digest)
     order = _numbered((out,))
-    for node, subscript in operands:
-        if len(subscript) == 2 and len(operands) > 1 and len(set(subscript) - order.keys()) == 2 and symmetric(node):
-            return None  # either of its legs could come first
+    before = None
+    for k, (node, subscript) in enumerate(operands, 1):
+        fresh = set(subscript) - order.keys()
+        if fresh and len(operands) > 1:
+            if node is before or (k < len(operands) and node is operands[k][0]):
+                return None  # either of two equal operands could come first
+            if len(fresh) == len(subscript) == 2 and symmetric(node):
+                return None  # either of its legs could come first
         for x in subscript:
             if x not in order:
                 order[x] = len(order)
+        before = node
     return order
 
 
@@ -83,8 +87,10 @@ def _searched_order(
     operands: Sequence[Operand], out: tuple[int, ...], sizes: dict[int, Any], symmetric: Callable[[Node], bool]
 ) -> dict[int, int]:
     swaps = [len(subscript) == 2 and symmetric(node) for node, subscript in operands]
-    labels = dict.fromkeys([*out, *(x for _, subscript in operands for x in subscript)])
-    colours = {x: (tuple(i for i, o in enumerate(out) if o == x), sizes[x].terms) for x in labels}
+    places: dict[int, list[int]] = {x: [] for _, subscript in operands for x in subscript}
+    for place, x in enumerate(out):
+        places.setdefault(x, []).append(place)
+    colours = {x: (tuple(found), sizes[x].terms) for x, found in places.items()}
     _, best = _search(_Colouring(operands, swaps, colours), [_BRANCHES])
     return _numbered((out, *[subscript for _, subscript in best]))
 
@@ -128,12 +134,14 @@ class _Colouring:
 
     def _refine(self, changed: Sequence[int]) -> None:
         while changed:
-            near = {x for y in changed for k in self.beside[y] for x in self.operands[k][1]}.union(changed)
+            near = set(changed)
+            for k in {k for y in changed for k in self.beside[y]}:
+                near.update(self.operands[k][1])
             touched: dict[int, list[int]] = {}
             for x in near:
                 if len(self.classes[self.ranks[x]]) > 1:
                     touched.setdefault(self.ranks[x], []).append(x)
-            self.views.update([(x, self._view(x)) for members in touched.values() for x in members])
+                    self.views[x] = self._view(x)
             changed = [x for rank in sorted(touched) for x in self._split(rank, touched[rank])]
 
     def _view(self, label: int) -> Any:
@@ -143,7 +151,10 @@ class _Colouring:
             subscript, swap = self.operands[k][1], self.swaps[k]
             legs = tuple([self.ranks[x] for x in subscript])
             colour = (self.digests[k], tuple(sorted(legs)) if swap else legs)
-            found += [(colour, 0 if swap else place) for place, x in enumerate(subscript) if x == label]
+            if swap:
+                found += [(colour, 0)] * subscript.count(label)
+            else:
+                found += [(colour, place) for place, x in enumerate(subscript) if x == label]
         return tuple(sorted(found))
 
     def _split(self, rank: int, touched: list[int]) -> list[int]:
@@ -160,6 +171,8 @@ class _Colouring:
                 parts.pop(view, None)
                 return [x for _, part in sorted(parts.items()) for x in self._moved(part)]
             parts.setdefault(view, []).extend(members - among)
+        if len(parts) == 1:
+            return []
         largest = min(parts, key=lambda view: (-len(parts[view]), view))
         return [x for view, part in sorted(parts.items()) if view != largest for x in self._moved(part)]
 
