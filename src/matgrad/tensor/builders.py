@@ -520,6 +520,8 @@ def rational_power(value: Fraction, exponent: Fraction) -> Fraction | None:
     >>> rational_power(Fraction(4, 9), Fraction(-1, 2)), rational_power(Fraction(2), Fraction(1, 2))
     (Fraction(3, 2), None)
     """
+    if value is ONE:
+        return ONE
     size = abs(exponent.numerator) * max(value.numerator.bit_length(), value.denominator.bit_length())
     if size > LARGEST or (value == 0 and exponent < 0):
         return None

@@ -203,8 +203,9 @@ N = TypeVar("N", bound=Node)
 
 def _forget(entry: ref[Node]) -> None:
     with _LOCK:
-        if _TABLE.get(entry.key) is entry:  # type: ignore[attr-defined]
-            del _TABLE[entry.key]
+        found = _TABLE.pop(entry.key, entry)  # type: ignore[attr-defined]
+        if found is not entry:  # the node has been made anew
+            _TABLE[found.key] = found
 
 
 def intern(kind: type[N], shape: Shape, *values: Any) -> N:

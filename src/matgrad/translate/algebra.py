@@ -224,12 +224,13 @@ def cost(expr: Expr) -> int:
         stack = [expr]
         while stack:
             node = stack[-1]
-            missing = [arg for arg in node.args if arg.cost is None]
-            if missing:
+            args = node.args
+            if missing := [arg for arg in args if arg.cost is None]:
                 stack += missing
             else:
                 stack.pop()
-                node.cost = _own_cost(node) + sum([arg.cost for arg in node.args if arg.cost])
+                own = _own_cost(node)
+                node.cost = own + sum([arg.cost for arg in args if arg.cost]) if args else own
     return expr.cost  # type: ignore[return-value]
 
 
@@ -276,13 +277,15 @@ def names(expr: Expr) -> tuple[str, ...]:
         stack = [expr]
         while stack:
             node = stack[-1]
-            missing = [arg for arg in node.args if arg.names is None]
-            if missing:
+            args = node.args
+            if not args:
+                stack.pop()
+                node.names = (node.value,) if node.op == "name" else ()
+            elif missing := [arg for arg in args if arg.names is None]:
                 stack += missing
             else:
                 stack.pop()
-                own = (node.value,) if node.op == "name" else ()
-                node.names = own or tuple([name for arg in node.args for name in arg.names or ()])
+                node.names = tuple([name for arg in args for name in arg.names or ()])
     return expr.names  # type: ignore[return-value]
 
 
