@@ -95,7 +95,7 @@ class _Search:
 
 def _rewritten(node: Node, rules: Laws) -> Node:
     """What the first rule that applies makes of a node; the node itself where none does."""
-    for rule in rules.about(frozenset([type(node)])):
+    for rule in rules.about([type(node)]):
         found: Node | None = rule.rewrite(node)
         if found is not None:
             return found

@@ -166,7 +166,7 @@ def _rewritten(network: Network) -> Network | Node | None:
     found: Network | Node | None = _count_free_labels(network) or _merge_powers(network)
     if found is not None:
         return found
-    for law in NETWORK_LAWS.about(frozenset([type(node) for node, _ in network.operands])):
+    for law in NETWORK_LAWS.about([head for node, _ in network.operands for head in node.heads]):
         found = law.rewrite(network)
         if found is not None:
             return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -15,14 +15,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Law:
     """``rewrite`` gives the rewritten thing, or None where the law does not apply. ``examples`` are formulas with
     declarations; the tests compare each before and after, on non-symmetric data. A law of contractions is tried only
-    where an operand is of one of the kinds ``on``."""
+    where an operand is of one of the kinds ``on``, or applies one of the functions (of a power, its base)."""
 
     name: str
     law: str
     because: str
     examples: tuple[tuple[str, str], ...]
     rewrite: Callable[..., Any]
-    on: tuple[type, ...] = ()
+    on: tuple[type | str, ...] = ()
 
 
 class Laws:
@@ -30,30 +30,40 @@ class Laws:
 
     def __init__(self) -> None:
         self.all: list[Law] = []
-        self._about: dict[frozenset[type], list[Law]] = {}
-        self._of = self.all  # the laws that _about was made of
+        self._about: dict[frozenset[type | str], list[Law]] = {}
+        self._of = self.all  # the laws that _about and _heads were made of
+        self._heads: frozenset[type | str] = frozenset()
 
     def add(
-        self, name: str, law: str, *, because: str, examples: tuple[tuple[str, str], ...], on: tuple[type, ...] = ()
+        self,
+        name: str,
+        law: str,
+        *,
+        because: str,
+        examples: tuple[tuple[str, str], ...],
+        on: tuple[type | str, ...] = (),
     ) -> Callable[[F], F]:
         """Registers the function below as a law."""
 
         def register(rewrite: F) -> F:
             self.all.append(Law(name, law, because, examples, rewrite, on))
             self._about.clear()
+            self._heads |= {*on}
             return rewrite
 
         return register
 
-    def about(self, kinds: frozenset[type]) -> list[Law]:
-        """The laws that need an operand of one of these kinds."""
-        if _seen.get() is not None:
-            return [law for law in self if not kinds.isdisjoint(law.on)]
+    def about(self, heads: Iterable[type | str]) -> list[Law]:
+        """The laws that need an operand of one of these kinds or functions."""
         if self._of is not self.all:
             self._about, self._of = {}, self.all
-        if kinds not in self._about:
-            self._about[kinds] = [law for law in self.all if not kinds.isdisjoint(law.on)]
-        return self._about[kinds]
+            self._heads = frozenset([head for law in self.all for head in law.on])
+        known = self._heads.intersection(heads)
+        if _seen.get() is not None:
+            return [law for law in self if not known.isdisjoint(law.on)]
+        if known not in self._about:
+            self._about[known] = [law for law in self.all if not known.isdisjoint(law.on)]
+        return self._about[known]
 
     def __iter__(self) -> Iterator[Law]:
         seen = _seen.get()

@@ -48,6 +48,11 @@ class Node:
         """The nodes that this one is made of. Each kind says so itself: one that did not would pass for a constant."""
         raise NotImplementedError(type(self).__name__)
 
+    @property
+    def heads(self) -> tuple[type | str, ...]:
+        """What laws ask for: its kind, or the function that it applies; of a power its base's, too."""
+        return (type(self),)
+
     @staticmethod
     def spelled(_name: Spelling, _number: Spelling, *values: Any) -> tuple[Any, ...]:
         """The values of the fields, with a name in place of every child, and a spelling of every coefficient."""
@@ -132,6 +137,10 @@ class Map(Node):
     def children(self) -> tuple[Node, ...]:
         return self.args
 
+    @property
+    def heads(self) -> tuple[type | str, ...]:
+        return (self.function, *self.args[0].heads) if self.function == "power" else (self.function,)
+
     @staticmethod
     def spelled(name: Spelling, _number: Spelling, *values: Any) -> tuple[Any, ...]:
         function, args, parameter = values
@@ -150,6 +159,10 @@ class Apply(Node):
     @property
     def children(self) -> tuple[Node, ...]:
         return (self.arg,)
+
+    @property
+    def heads(self) -> tuple[type | str, ...]:
+        return (self.function,)
 
     @staticmethod
     def spelled(name: Spelling, _number: Spelling, *values: Any) -> tuple[Any, ...]:

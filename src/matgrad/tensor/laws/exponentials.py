@@ -67,7 +67,7 @@ def logarithm_of_two(function: str, args: tuple[Node, ...], parameter: Any) -> N
 @b.NETWORK_LAWS.add(
     "one of two exponentials",
     "exp(x)/(exp(x) + exp(y)) = sigmoid(x - y)",
-    on=(Map,),
+    on=("exp",),
     because="the definition of sigmoid",
     examples=(("exp(a)/(exp(a) + exp(c))", "a: scalar; c: scalar"),),
 )
@@ -90,7 +90,7 @@ def one_of_two(net: Network) -> Network | None:
 @b.NETWORK_LAWS.add(
     "total of a softmax",
     "sum(softmax(x)) = 1, softmax(x)'*(y + c) = softmax(x)'*y + c",
-    on=(Apply,),
+    on=("softmax", "argmax", "argmin"),
     because="the probabilities add up to 1",
     examples=(
         ("c*sum(softmax(x))", "c: scalar; x: vector(n)"),
@@ -208,7 +208,7 @@ def hyperbolic(terms: dict[Node, Fraction]) -> bool:
 @b.NETWORK_LAWS.add(
     "powers of one base",
     "x*x^(p - 1) = x^p",
-    on=(Map,),
+    on=("pow",),
     because="exponents add up",
     examples=(
         ("c*c^(a - 1)", "c: positive; a: scalar"),

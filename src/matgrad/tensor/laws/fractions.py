@@ -263,7 +263,7 @@ def _without_complement(terms: Terms, kept: Node, group: list[Node]) -> bool:
 @b.NETWORK_LAWS.add(
     "quotient in a denominator",
     "1/(v*(1 + u/v)) = 1/(v + u)",
-    on=(Map,),
+    on=("power",),
     because="distributivity",
     examples=(
         ("1/(c*(1 + x'*x/c))", "x: vector(n); c: scalar"),
@@ -296,7 +296,7 @@ def quotient_in_denominator(net: Network) -> Network | None:
 @b.NETWORK_LAWS.add(
     "rectifier",
     "step(z)*relu(z) = relu(z), z*step(z) = relu(z)",
-    on=(Map,),
+    on=("step",),
     because="both are 0 where z <= 0",
     examples=(
         ("2*relu(x).*step(x)", "x: vector(n)"),

@@ -92,7 +92,7 @@ def of_products(function: str, arg: Node, parameter: Any) -> Node | None:
 @b.NETWORK_LAWS.add(
     "inverse of a product",
     "inv(A*B)*A = inv(B) for square A and B",
-    on=(Apply,),
+    on=("inv",),
     because="where A*B has an inverse, A and B have one",
     examples=(
         ("inv(A*B)*A*x", "A: matrix(n,n); B: matrix(n,n); x: vector(n)"),

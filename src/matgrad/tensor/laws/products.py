@@ -18,7 +18,7 @@ from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
 @b.NETWORK_LAWS.add(
     "inverse",
     "inv(X)*X = eye",
-    on=(Apply,),
+    on=("inv",),
     because="the definition of the inverse",
     examples=(
         ("inv(X)*X*A", "X: matrix(n,n); A: matrix(n,m)"),
@@ -92,7 +92,7 @@ def _extend(
 @b.NETWORK_LAWS.add(
     "adjugate",
     "adj(X)*det(X)^p = inv(X)*det(X)^(p + 1) for p < 0, inv(X)*det(X)^p = adj(X)*det(X)^(p - 1) for p ≥ 1",
-    on=(Apply,),
+    on=("adj", "inv"),
     because="adj(X) = det(X)*inv(X)",
     examples=(
         ("adj(X)/det(X)", "X: matrix(n,n)"),
@@ -118,7 +118,7 @@ def adjugate(net: Network) -> Network | None:
 @b.NETWORK_LAWS.add(
     "softmax",
     "exp(x)/sum(exp(x)) = softmax(x)",
-    on=(Map,),
+    on=("exp",),
     because="the definition of softmax",
     examples=(
         ("exp(x)/sum(exp(x))", "x: vector(n)"),
@@ -163,7 +163,7 @@ def softmax(net: Network) -> Network | None:
 @b.NETWORK_LAWS.add(
     "logistic",
     "exp(z)*sigmoid(-z) = sigmoid(z)",
-    on=(Map,),
+    on=("exp",),
     because="sigmoid(z) = exp(z)/(1 + exp(z))",
     examples=(
         ("exp(x)./(1 + exp(x))", "x: vector(n)"),
@@ -224,7 +224,7 @@ _QUOTIENTS = {entry.facts["quotient"]: entry.name for entry in CARDS.values() if
 @b.NETWORK_LAWS.add(
     "quotient",
     "sinh(z)/cosh(z) = tanh(z), sin(z)/cos(z) = tan(z)",
-    on=(Map,),
+    on=tuple(quotient.split("/")[0] for quotient in _QUOTIENTS),
     because="the definitions of tanh and tan",
     examples=(
         ("sinh(x)./cosh(x)", "x: vector(n)"),
@@ -255,7 +255,7 @@ def quotients(net: Network) -> Network | None:
 @b.NETWORK_LAWS.add(
     "absolute value",
     "abs(z)*sign(z) = z, sign(z)/abs(z) = 1/z, z*sign(z) = abs(z)",
-    on=(Map,),
+    on=("sign",),
     because="z = sign(z)*abs(z)",
     examples=(
         ("abs(x).*sign(x).*y", "x: vector(n); y: vector(n)"),
