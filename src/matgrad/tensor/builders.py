@@ -175,10 +175,16 @@ def _rewritten(network: Network) -> Network | Node | None:
 
 def _flatten(network: Network) -> Network:
     """Inner contractions spliced in, with fresh labels for what they sum over; their diagonals join labels here."""
-    operands, sizes, coefficient = network.operands, network.sizes, network.coefficient
+    operands: list[Operand] = []
+    sizes, coefficient = network.sizes, network.coefficient
     nested = False
-    for node, labels in operands:
-        nested = nested or isinstance(node, Einsum)
+    for node, labels in network.operands:
+        if isinstance(node, Einsum):
+            if not node.operands and not node.shape and not labels:
+                coefficient = times(coefficient, node.coefficient)  # a number
+                continue
+            nested = True
+        operands.append((node, tuple(labels)))
         if len(labels) != len(node.shape):
             raise IllegalNode(f"{len(node.shape)} axes labelled {tuple(labels)}")
         for label, dim in zip(labels, node.shape, strict=True):
@@ -186,7 +192,7 @@ def _flatten(network: Network) -> Network:
             if known is not dim and known != dim:
                 raise IllegalNode(f"label {label} has the sizes {sizes[label]} and {dim}")
     if not nested:
-        network.operands = [(node, tuple(labels)) for node, labels in operands]
+        network.operands, network.coefficient = operands, coefficient
         return network
     parent: dict[int, int] = {}
 
@@ -200,11 +206,11 @@ def _flatten(network: Network) -> Network:
     flat: list[Operand] = []
     for node, labels in operands:
         if not isinstance(node, Einsum):
-            flat.append((node, tuple(labels)))
+            flat.append((node, labels))
             continue
         coefficient = times(coefficient, node.coefficient)
         if len(node.operands) > max(1, room):
-            flat.append((primitive(node), tuple(labels)))
+            flat.append((primitive(node), labels))
             continue
         room -= len(node.operands) - 1
         inner: dict[int, int] = {}
