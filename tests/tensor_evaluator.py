@@ -118,6 +118,8 @@ def _map(node: Map, args: list[Array], arrays: Mapping[str, Any]) -> Array:
     if node.function == "function":
         name, primes = node.parameter
         return arrays[name][primes](args[0])
+    if node.parameter is not None:
+        return _in_code(node.function)(*args, node.parameter)
     return _MAPS[node.function](*args) if node.function in _MAPS else _in_code(node.function)(*args)
 
 
@@ -136,10 +138,10 @@ def _apply(node: Apply, arg: Array) -> Array:
 def _in_code(name: str) -> Callable[..., Array]:
     """A function that only code uses, run from the template on its card."""
     card = CODE_ONLY[name]
-    names = {"#1": "x", "#2": "y", "#axis": "axis"}
-    body = card.numpy
-    for mark, argument in names.items():
-        body = body.replace(mark, argument)
+    names = {"#1": "x", "#2": "y", "#axis": "axis", "#series": "series"}
+    body = card.numpy.replace("#series", "series[0], [float(c) for c in series[1]]")
+    for mark in ("#1", "#2", "#axis"):
+        body = body.replace(mark, names[mark])
     arguments = [argument for mark, argument in names.items() if mark in card.numpy]
     known: dict[str, Any] = {"np": np, "scipy": scipy}
     exec(f"{card.helper}\ndef run({', '.join(arguments)}): return {body}", known)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from fractions import Fraction
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from matgrad.checking.sampling import Subject, points
 from matgrad.functions import CARDS, CODE_ONLY
 from matgrad.planning.quotients import NESTED, grows
 from matgrad.planning.rule import BEFORE, RULES
+from matgrad.planning.series import FUNCTIONS, Series, of_function
 from matgrad.planning.stable import stabilised
 from matgrad.tensor import builders as b
 from matgrad.tensor.law import Law, Laws, laws_used
@@ -255,6 +257,45 @@ def test_functions_for_code(name: str, at: list[float], exact: Any) -> None:
     with np.errstate(all="ignore"):
         found = [float(evaluate(b.map_(name, (x,)), {"x": np.asarray(value)}, {})) for value in at]
     np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=0)
+
+
+AT_ZERO = {"decay": "exp", "arctan": "atan", "arcsin": "asin", "arcsinh": "asinh", "arctanh": "atanh"}
+BY_NAME: dict[str, Any] = {
+    "log1p": lambda mp, x: mp.log(1 + x),
+    "sech2": lambda mp, x: mp.sech(x) ** 2,
+    "log_cosh": lambda mp, x: mp.log(mp.cosh(x)),
+    "log1p_square": lambda mp, x: mp.log(1 + x * x),
+    "sigmoid": lambda mp, x: 1 / (1 + mp.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_series_of_functions(name: str) -> None:
+    import mpmath
+
+    with mpmath.workdps(60):
+        exact = BY_NAME.get(name) or (lambda mp, x: getattr(mp, AT_ZERO.get(name, name))(x))
+        wanted = [float(c) for c in mpmath.taylor(lambda x: exact(mpmath, x), 0, 12)]
+    np.testing.assert_allclose([float(c) for c in of_function(name, 13)], wanted, rtol=1e-14, atol=1e-30)
+
+
+def test_series_of_products_powers_and_compositions() -> None:
+    x = Series(1, [Fraction(1), *[Fraction(0)] * 9])
+    sine, cosine = x.inside(of_function("sin", 10)), x.inside(of_function("cos", 10))
+    assert sine is not None
+    assert cosine is not None
+    root = (sine * sine).scaled(Fraction(-1)) + Series(0, [Fraction(1), *[Fraction(0)] * 9])
+    assert root.power(Fraction(1, 2)) == cosine
+    tangent, inverse = x.inside(of_function("tan", 10)), sine.power(Fraction(-1))
+    assert tangent is not None
+    assert inverse is not None
+    again = tangent.inside(of_function("arctan", 10))
+    assert again is not None
+    assert again.trimmed() == Series(1, [Fraction(1), *[Fraction(0)] * 8])
+    assert inverse.first == -1
+    assert [inverse.at(k) for k in (-1, 1, 3)] == [1, Fraction(1, 6), Fraction(7, 360)]
+    assert sine.power(Fraction(1, 2)) is None
+    assert cosine.inside(of_function("exp", 10)) is None
 
 
 FINITE = [

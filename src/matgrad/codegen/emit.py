@@ -15,7 +15,7 @@ from matgrad.dims import Dim
 from matgrad.functions import card_in_code
 from matgrad.planning.steps import Plan, Step, needed, uses
 
-OF_CARDS = ("map", "reduce", "apply")
+OF_CARDS = ("map", "reduce", "apply", "series")
 
 
 class Signature(NamedTuple):
@@ -134,7 +134,8 @@ class Body:
 
     def _of_cards(self) -> dict[str, str]:
         """The functions that the code on the cards calls."""
-        names = [step.param[0] if step.op == "reduce" else step.param for step in self.steps if step.op in OF_CARDS]
+        names = [step.param[0] if step.op in ("reduce", "series") else step.param for step in self.steps
+                 if step.op in OF_CARDS]  # fmt: skip
         cards = [known for known in map(card_in_code, names) if known is not None]
         return {known.name: self.target.translated(known.helper) for known in cards if known.helper}
 

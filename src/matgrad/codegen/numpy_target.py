@@ -13,6 +13,7 @@ from matgrad.planning.steps import Step
 NEW = {
     *(
         "map",
+        "series",
         "power",
         "linear",
         "mul",

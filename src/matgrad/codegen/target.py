@@ -169,6 +169,14 @@ class Arrays:
         code = self._template(text, args, body, None)
         return self._plain_map(code) if all(map(is_plain, step.args)) else code
 
+    def _series(self, step: Step, args: list[Code], body: Body) -> Code:
+        name, radius, coefficients = step.param
+        known = card_in_code(name)
+        assert known is not None
+        listed = [f"{c.numerator}/{c.denominator}" if c.denominator > 1 else str(c) for c in coefficients]
+        text = known.numpy.replace("#series", f"{radius!r}, [{', '.join(listed)}]")
+        return self._template(text, args, body, None)
+
     def _plain_map(self, code: Code) -> Code:
         """A function of numbers is a number of Python, so that float32 stays float32."""
         return call("float", code)

@@ -56,6 +56,15 @@ def safe_norm(x, axis=None):
     scale = np.where((scale > 0) & (scale < np.inf), scale, 1.0)
     return np.squeeze(scale, axis=axis) * np.sqrt(np.sum((x / scale) ** 2, axis=axis))
 '''
+_NEAR_ZERO = '''\
+def near_zero(x, elsewhere, radius, coefficients):
+    """The power series in x, for abs(x) < radius."""
+    small = np.clip(x, -radius, radius)
+    total = 0 * small
+    for coefficient in reversed(coefficients):
+        total = total * small + coefficient
+    return np.where(np.abs(x) < radius, total, elsewhere)
+'''
 
 # fmt: off
 CARDS = (
@@ -71,6 +80,8 @@ CARDS = (
     Card("hypot", "elementwise", _PAIR, "sqrt(x.^2 + y.^2)", numpy="np.hypot(#1, #2)"),
     Card("ratio", "elementwise", _PAIR, "x./y, kept in one piece: x is never divided by a power of y",
          numpy="#1 / #2"),
+    Card("near_zero", "elementwise", _PAIR, "y, which is known to be a power series in x; that where x is small",
+         numpy="near_zero(#1, #2, #series)", helper=_NEAR_ZERO),
     Card("log_softmax", "reduction", _WITHIN, "log(softmax(x))", numpy="log_softmax(#1, axis=#axis)",
          helper=_LOG_SOFTMAX),
     Card("safe_norm", "reduction", _OVER, "norm2(x)", numpy="safe_norm(#1, axis=#axis)", helper=_SAFE_NORM,

@@ -100,6 +100,8 @@ class Planner:
             step = self.plan.step("over" if over else "div", steps, None, shape)
         elif node.function == "function":
             step = self.plan.step("call", steps, node.parameter, shape)
+        elif node.parameter is not None:
+            step = self.plan.step("series", steps, (node.function, *node.parameter), shape)
         else:
             step = self.plan.step("map", steps, node.function, shape)
         return Value(step, labels, out)

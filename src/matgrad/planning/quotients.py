@@ -345,7 +345,7 @@ def _logs_of_difference(node: Node) -> tuple[Node, Node] | None:
     "sinh(x) = cosh(x)*tanh(x)",
     because="cosh(x) has a logarithm, as what divides it",
     on=(Einsum,),
-    examples=(("sinh(2*x)./cosh(x).^2", "x: vector(n)"), ("sinh(c)^3/(1 + exp(2*c))", "c: scalar")),
+    examples=(("sinh(2*x)./cosh(x).^2", "x: vector(n)"), ("sinh(c)^3/(2 + exp(2*c))", "c: scalar")),
 )
 def sine_over_exponentials(node: Node) -> Node | None:
     pairs = _pairs(node)
