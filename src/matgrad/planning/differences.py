@@ -77,6 +77,59 @@ _COMPLEMENTS: dict[tuple[str, int, int], Stable] = {
 _FUNCTIONS = {function for function, _, _ in _COMPLEMENTS}
 
 
+@RULES.add(
+    "power near one",
+    "x^p - 1 = expm1(p*log(x))",
+    because="accurate for small p, and for x near 1",
+    on=(Sum,),
+    examples=(
+        ("y.*x.^c - y", "x: positive vector(n); y: vector(n); c: scalar"),
+        ("(1 - x^p)/p", "x: positive; p: scalar"),
+    ),
+)
+def power_near_one(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    factors = {term: factor for factor, term in node.terms}
+    for factor, part in parts_of(node, {"pow"}):
+        assert isinstance(part.factor, Map)
+        base, exponent = part.factor.args
+        rest = b.linear_terms(part.times()) if part.count == 1 and positive(base) is Fact.YES else {}
+        if rest and all(factors.get(term) == -factor * size for term, size in rest.items()):
+            new = part.times(map_("expm1", (b.multiply(exponent, map_("log", (base,))),)))
+            return without(node, {part.term, *rest}, scaled(new, factor))
+    return None
+
+
+@RULES.add(
+    "one without a reciprocal",
+    "1 - 1/(1 + x) = x/(1 + x)",
+    because="accurate for small x",
+    on=(Sum,),
+    examples=(("1 - 1/(1 + c^2)", "c: scalar"), ("y - 2*y./(2 + x)", "x: positive vector(n); y: vector(n)")),
+)
+def one_without_reciprocal(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    factors = {term: factor for factor, term in node.terms}
+    for factor, term in node.terms if len(node.terms) <= MANY else ():
+        axes = tuple(range(len(term.shape)))
+        pairs = list(zip(term.operands, term.subscripts, strict=True)) if isinstance(term, Einsum) else [(term, axes)]
+        out, size_of = (term.out, term.sizes) if isinstance(term, Einsum) else (axes, term.shape)
+        for place, (operand, labels) in enumerate(pairs):
+            base, count = power_of(operand)
+            if not isinstance(base, Sum) or count != -1:
+                continue
+            beside = [*pairs[:place], *pairs[place + 1 :]]
+            sizes = dict(enumerate(size_of))
+            rest = b.linear_terms(einsum(beside, out, 1, sizes))
+            one = number(1, base.shape)
+            ratios = {factors.get(other, Fraction(0)) / own for other, own in rest.items()}
+            constant = {inner: own for own, inner in base.terms}.get(one, Fraction(0))
+            if len(ratios) == 1 and constant * max(ratios) == -factor:
+                left = b.add([scaled(base, max(ratios)), scaled(one, factor)])
+                return without(node, {term, *rest}, einsum([*pairs, (left, labels)], out, 1, sizes))
+    return None
+
+
 def without(node: Sum, gone: set[Node], new: Node) -> Node:
     return b.add([*[scaled(term, factor) for factor, term in node.terms if term not in gone], new])
 

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from matgrad.dims import Dim
 from matgrad.planning.differences import MANY
 from matgrad.planning.rule import RULES
-from matgrad.planning.series import FUNCTIONS, Series, near, of_function
+from matgrad.planning.series import FUNCTIONS, Series, near
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, map_, power, scaled
+from matgrad.tensor.facts import Fact, positive
 from matgrad.tensor.laws.shared import is_apply, is_map, power_of
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
 
@@ -35,10 +37,12 @@ Powers = tuple[tuple[Node, Fraction], ...]
 @dataclass(frozen=True)
 class _Variable:
     """x: a node, and the same as a product of powers. The first has all axes of x, and where it stands alone it is
-    written with x: for x = t*y, 1/y is t/x."""
+    written with x: for x = t*y, 1/y is t/x. ``one`` is 1 + x or 1 - x: what logarithms are taken of."""
 
     node: Node
     powers: Powers
+    one: Node | None = None
+    sign: int = 1
 
     def unit(self, base: Node) -> Fraction | None:
         """k, where the node stands as x^(1/k) in x, or is the square of a length x."""
@@ -95,7 +99,30 @@ def _variables(terms: Terms) -> Iterator[_Variable]:
     """What functions in the factors of the terms are taken of."""
     operands = (n for _, term in terms for n in (term.operands if isinstance(term, Einsum) else (term,)))
     for powers in dict.fromkeys(x for operand in operands for x in _inside(operand)):
-        yield _Variable(b.multiply(*(power(base, count) for base, count in powers)), powers)
+        if powers[0][1]:
+            yield _Variable(b.multiply(*(power(base, count) for base, count in powers)), powers)
+            continue
+        one, sign = powers[0][0], 1
+        less = b.subtract(one, b.number(1, one.shape))
+        if isinstance(less, Einsum) and less.coefficient == -1 and len(less.operands) == 1:
+            less, sign = less.operands[0], -1
+        if isinstance(less, Sum):
+            yield _Variable(less, ((less, Fraction(1)),), one, sign)
+
+
+def _argument(node: Map) -> Node | None:
+    """What a function with a series is taken of; z for (1 + z)^p and hypot(1, z), p*log(z) for z^p."""
+    if node.function in FUNCTIONS or node.function in ("log", "erf"):
+        return node.args[0]
+    if node.function == "pow" and positive(node.args[0]) is Fact.YES:
+        return b.multiply(node.args[1], map_("log", (node.args[0],)))
+    if node.function == "power" and node.parameter.denominator > 1 and isinstance(node.args[0], Sum):
+        rest = [term for term in node.args[0].children if b.as_number(term) is None]
+        return rest[0] if len(rest) == 1 else None
+    if node.function == "hypot":
+        rest = [arg for arg in node.args if b.as_number(arg) is None]
+        return rest[0] if len(rest) == 1 else None
+    return None
 
 
 def _inside(node: Node, deep: int = NESTED) -> tuple[Powers, ...]:
@@ -104,9 +131,12 @@ def _inside(node: Node, deep: int = NESTED) -> tuple[Powers, ...]:
     if key in node.memo:
         return node.memo[key]  # type: ignore[no-any-return]
     found: tuple[Powers, ...] = ()
-    if isinstance(node, Map) and node.function in FUNCTIONS:
-        product = _monomial(node.args[0])
-        if product is not None and 1 <= len(product[1]) <= FACTORS:
+    argument = _argument(node) if isinstance(node, Map) else None
+    if argument is not None:
+        product = _monomial(argument)
+        if is_map(node, "log"):
+            found = (((argument, Fraction(0)),),)
+        elif product is not None and 1 <= len(product[1]) <= FACTORS:
             smallest = min(abs(count) for count in product[1].values())
             unit = smallest if smallest.denominator == 1 else Fraction(1)
             entries = sorted(product[1].items(), key=lambda entry: (-len(entry[0].shape), entry[0].digest))
@@ -118,16 +148,27 @@ def _inside(node: Node, deep: int = NESTED) -> tuple[Powers, ...]:
     return found
 
 
+_MORE = ("power", "ratio", "hypot", "near_zero", "log")
+"""Functions that have a series for most arguments."""
+
+
 def _depends(node: Node, x: _Variable, deep: int = NESTED) -> bool:
     """Whether a node is made of x and numbers alone, by functions that have a series."""
-    if x.times(node) is not None or b.as_number(node) is not None:
+    if node is x.one or x.times(node) is not None or b.as_number(node) is not None:
         return True
     if isinstance(node, Einsum):
         if len(node.sizes) > len(node.out) or any(labels != node.out for labels in node.subscripts):
             return False
     elif isinstance(node, Map):
-        if node.function not in FUNCTIONS and node.function not in ("power", "ratio", "hypot", "near_zero"):
+        if node.function == "pow":
+            argument = _argument(node)
+            return argument is not None and x.times(argument) is not None
+        if node.function not in FUNCTIONS and node.function not in _MORE:
             return False
+        if node.function in FUNCTIONS and x.times(node.args[0]) is None:
+            own = _series(node.args[0], x, LOOK, deep - 1) if _depends(node.args[0], x, deep - 1) else None
+            own = None if own is None else own.trimmed()
+            return own is not None and own.first > 0
     elif not isinstance(node, Sum):
         return False
     return deep > 0 and all(_depends(child, x, deep - 1) for child in node.children)
@@ -135,13 +176,15 @@ def _depends(node: Node, x: _Variable, deep: int = NESTED) -> bool:
 
 def _series(node: Node, x: _Variable, count: int, deep: int = NESTED) -> Series | None:
     """The series of a node that depends on x alone."""
+    if node is x.one:
+        return Series(0, [Fraction(1), Fraction(x.sign), *[Fraction(0)] * (count - 2)])
     found = x.times(node)
     if found is not None:
         factor, first = found
-        return Series(first, [factor, *[Fraction(0)] * (count - 1)])
+        return Series(first, _number(factor, count).numbers)
     value = b.as_number(node)
     if value is not None:
-        return Series(0, [value, *[Fraction(0)] * (count - 1)])
+        return _number(value, count)
     if not deep:
         return None
     if isinstance(node, Sum):
@@ -159,6 +202,10 @@ def _series(node: Node, x: _Variable, count: int, deep: int = NESTED) -> Series 
     return _of_map(node, x, count, deep) if isinstance(node, Map) else None
 
 
+def _number(value: Fraction | int, count: int) -> Series:
+    return Series(0, [Fraction(value), *[Fraction(0)] * (count - 1)])
+
+
 def _product(factors: list[Series | None], coefficient: Fraction) -> Series | None:
     total: Series | None = None
     for own in factors:
@@ -171,12 +218,18 @@ def _product(factors: list[Series | None], coefficient: Fraction) -> Series | No
 def _of_map(node: Map, x: _Variable, count: int, deep: int) -> Series | None:
     if node.function == "near_zero":
         return _series(node.args[1], x, count, deep - 1)
+    if node.function == "pow":
+        argument = _argument(node)
+        inner = None if argument is None else _series(argument, x, count, deep - 1)
+        return None if inner is None else inner.inside("exp")
     args = [_series(arg, x, count, deep - 1) for arg in node.args]
     first = args[0]
     if first is None or any(arg is None for arg in args):
         return None
     if node.function == "power":
         return first.power(node.parameter)
+    if node.function == "log":
+        return None if first.at(0) != 1 else (first + _number(-1, count)).inside("log1p")
     if node.function == "ratio":
         below = args[1].power(Fraction(-1)) if args[1] is not None else None
         return None if below is None else first * below
@@ -185,51 +238,108 @@ def _of_map(node: Map, x: _Variable, count: int, deep: int) -> Series | None:
         if squares[0] is None or squares[1] is None:
             return None
         return (squares[0] + squares[1]).power(Fraction(1, 2))
-    return first.inside(of_function(node.function, count)) if node.function in FUNCTIONS else None
+    return first.inside(node.function) if node.function in FUNCTIONS else None
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What depends on x in a term: its factors, and x^k from powers of what x is made of."""
+    """What depends on x in a term: its factors, and x^k from powers of what x is made of; sqrt(pi)/2*erf(x), which
+    has rational coefficients."""
 
     factors: tuple[Node, ...]
     count: int
+    error_function: Node | None = None
 
     def series(self, x: _Variable, count: int) -> Series | None:
         own = [_series(factor, x, count) for factor in self.factors]
-        power_ = Series(self.count, [Fraction(1), *[Fraction(0)] * (count - 1)])
+        if self.error_function is not None:
+            inner = _series(self.error_function.children[0], x, count)
+            own.append(None if inner is None else inner.inside("erf"))
+        power_ = Series(self.count, _number(1, count).numbers)
         return _product([power_, *own], Fraction(1))
 
     def node(self, x: _Variable, shift: int = 0) -> Node:
-        return b.multiply(power(x.node, self.count + shift), *self.factors)
+        node = b.multiply(power(x.node, self.count + shift), *self.factors)
+        if self.error_function is not None:
+            root = b.broadcast(power(b.constant("pi"), Fraction(1, 2)), node.shape)
+            node = scaled(b.multiply(node, self.error_function, root), Fraction(1, 2))
+        return node
 
 
 Terms = Sequence[tuple[Fraction, Node]]
-Groups = dict[Node, list[tuple[Fraction, Node, _Part]]]
+Entries = list[tuple[Fraction, Node, _Part]]
 
 
-def _groups(terms: Terms, x: _Variable, mark: Node) -> Groups:
-    """The parts in x of all terms, by what stands beside them; ``mark`` holds their place."""
-    groups: Groups = {}
-    for factor, term in terms:
-        for rest, part in _splits(term, x, mark):
-            beside = b.linear_terms(rest)
-            if len(beside) == 1:
-                ((key, size),) = beside.items()
-                groups.setdefault(key, []).append((factor * size, term, part))
-    return groups
+@dataclass(frozen=True)
+class _Split:
+    """A term as a part in x, on axes ``labels``, and what stands beside it; x^k was formed from
+    its first factor alone, ``left`` is k: the others stand beside with -k."""
+
+    factor: Fraction
+    term: Node
+    part: _Part
+    beside: list[Operand]
+    labels: Labels
+    left: Fraction = Fraction(0)
+
+    def looks(self, x: _Variable) -> frozenset[tuple[Node, Fraction]]:
+        """The powers beside: equal if what stands beside is, and cheap."""
+        powers: Monomial = dict(x.powers[1:]) if self.left else {}
+        powers = {base: count * -self.left for base, count in powers.items()}
+        for operand, _ in self.beside:
+            base, count = power_of(operand)
+            powers[base] = powers.get(base, Fraction(0)) + count
+        return frozenset((base, count) for base, count in powers.items() if count.numerator)
+
+    def marked(self, x: _Variable, mark: Node) -> tuple[Fraction, Node] | None:
+        """What stands beside, with a mark in place of the part in x, and its coefficient."""
+        pairs = [*self.beside, (mark, self.labels)]
+        pairs += [(power(base, -self.left * count), self.labels if base.shape else ())
+                  for base, count in x.powers[1:] if self.left]  # fmt: skip
+        out, sizes, coefficient = _frame(self.term)
+        terms = b.linear_terms(einsum(pairs, out, coefficient, sizes))
+        if len(terms) != 1:
+            return None
+        ((node, size),) = terms.items()
+        return size * self.factor, node
 
 
-def _splits(term: Node, x: _Variable, mark: Node) -> Iterator[tuple[Node, _Part]]:
-    """A term as a part in x, and the rest with a mark in place of it; once for all axes that x may stand on."""
-    axes = tuple(range(len(term.shape)))
-    pairs: list[Operand] = [(term, axes)]
-    out, sizes, coefficient = axes, dict(enumerate(term.shape)), Fraction(1)
+def _frame(term: Node) -> tuple[Labels, dict[int, Dim], Fraction]:
     if isinstance(term, Einsum):
-        pairs = list(zip(term.operands, term.subscripts, strict=True))
-        out, sizes, coefficient = term.out, dict(enumerate(term.sizes)), term.coefficient
-    for labels in dict.fromkeys(own for operand, own in pairs if operand.shape == mark.shape):
-        inner, rest, count = [], [(mark, labels)], 0
+        return term.out, dict(enumerate(term.sizes)), term.coefficient
+    return tuple(range(len(term.shape))), dict(enumerate(term.shape)), Fraction(1)
+
+
+def _groups(terms: Terms, x: _Variable, mark: Node) -> Iterator[tuple[Node, Entries]]:
+    """The parts in x of all terms, by what stands beside them; ``mark`` holds their place."""
+    alike: dict[frozenset[tuple[Node, Fraction]], list[_Split]] = {}
+    bare = set()
+    for factor, term in terms:
+        bare.add(_Split(factor, term, _Part((), 0), _pairs(term), ()).looks(x))
+        for split in _splits(factor, term, x):
+            alike.setdefault(split.looks(x), []).append(split)
+    for looks, splits in alike.items():
+        if len(splits) + (looks in bare) < 2 or not any(s.part.factors or s.part.error_function for s in splits):
+            continue
+        groups: dict[Node, Entries] = {}
+        for split in splits:
+            marked = split.marked(x, mark)
+            if marked is not None:
+                groups.setdefault(marked[1], []).append((marked[0], split.term, split.part))
+        yield from groups.items()
+
+
+def _pairs(term: Node) -> list[Operand]:
+    if isinstance(term, Einsum):
+        return list(zip(term.operands, term.subscripts, strict=True))
+    return [(term, tuple(range(len(term.shape))))]
+
+
+def _splits(factor: Fraction, term: Node, x: _Variable) -> Iterator[_Split]:
+    """A term taken apart, once for all axes that x may stand on."""
+    pairs = _pairs(term)
+    for labels in dict.fromkeys(own for operand, own in pairs if operand.shape == x.node.shape):
+        inner, rest, count, error, left = [], [], 0, None, Fraction(0)
         for operand, own in pairs:
             base, times = power_of(operand)
             if own != labels or len(set(own)) < len(own):
@@ -237,14 +347,20 @@ def _splits(term: Node, x: _Variable, mark: Node) -> Iterator[tuple[Node, _Part]
             elif (unit := x.unit(base)) is not None:
                 whole = times // unit
                 count += whole
-                if len(x.powers) > 1 or times != whole * unit:
-                    rest.append((b.multiply(power(x.node, -whole), operand), own))
+                left += whole * (len(x.powers) > 1)
+                if times != whole * unit:
+                    rest.append((power(base, times - whole * unit), own))
+            elif is_map(operand, "erf") and error is None and x.times(operand.children[0]) is not None:
+                error = operand
+                rest.append((power(b.constant("pi"), Fraction(-1, 2)), ()))
             elif _depends(operand, x):
                 inner.append(operand)
             else:
                 rest.append((operand, own))
-        if inner or count:
-            yield einsum(rest, out, coefficient, sizes), _Part(tuple(inner), count)
+        if inner or count or error is not None:
+            yield _Split(
+                factor if error is None else 2 * factor, term, _Part(tuple(inner), count, error), rest, labels, left
+            )
 
 
 @RULES.add(
@@ -264,7 +380,17 @@ def removable(node: Node) -> Node | None:
     assert isinstance(node, Sum)
     if len(node.terms) > MANY or not _inside(node):
         return None
-    return _of_terms(node.terms) or _of_terms(_multiplied_out(node))
+    found = _of_terms(node.terms)
+    if found is None and any(_divides(operand) for _, term in node.terms for operand, _ in _pairs(term)):
+        found = _of_terms(_multiplied_out(node))
+    return found
+
+
+def _divides(node: Node) -> bool:
+    """Whether a factor, or a factor in a term of it, is a negative power."""
+    if isinstance(node, Sum):
+        return any(power_of(operand)[1] < 0 for _, term in node.terms for operand, _ in _pairs(term))
+    return power_of(node)[1] < 0
 
 
 def _multiplied_out(node: Sum) -> Terms:
@@ -274,9 +400,11 @@ def _multiplied_out(node: Sum) -> Terms:
         left = [(factor, term)]
         while left:
             size, part = left.pop()
-            pairs = list(zip(part.operands, part.subscripts, strict=True)) if isinstance(part, Einsum) else []
+            pairs = [pair for own in _pairs(part) for pair in _by_length(own)] if isinstance(part, Einsum) else []
             place = next((k for k, (operand, _) in enumerate(pairs) if isinstance(operand, Sum)), None)
             if place is None or not isinstance(part, Einsum):
+                if isinstance(part, Einsum) and len(pairs) > len(part.operands):
+                    part = einsum(pairs, part.out, part.coefficient, dict(enumerate(part.sizes)))
                 found[part] = found.get(part, Fraction(0)) + size
                 continue
             inner, labels = pairs[place]
@@ -291,21 +419,27 @@ def _multiplied_out(node: Sum) -> Terms:
     return () if {term for _, term in terms} == set(node.children) else terms
 
 
+def _by_length(pair: Operand) -> list[Operand]:
+    """x and 1/n, for x/n with a length n."""
+    node, labels = pair
+    if isinstance(node, Map) and node.function == "ratio":
+        length = b.scalar_of(node.args[1])
+        if length is not None and length is not node.args[1]:
+            return [(node.args[0], labels), (power(length, -1), ())]
+    return [pair]
+
+
 def _of_terms(terms: Terms) -> Node | None:
     for x in _variables(terms):
         mark = b.symbol(" ", x.node.shape)
-        for beside, entries in _groups(terms, x, mark).items():
-            if not any(part.factors for _, _, part in entries):
-                continue
+        for beside, entries in _groups(terms, x, mark):
             found = _of_group(terms, x, mark, beside, entries)
             if found is not None:
                 return found
     return None
 
 
-def _of_group(
-    all_terms: Terms, x: _Variable, mark: Node, beside: Node, entries: list[tuple[Fraction, Node, _Part]]
-) -> Node | None:
+def _of_group(all_terms: Terms, x: _Variable, mark: Node, beside: Node, entries: Entries) -> Node | None:
     alone = _in_place(beside, mark, b.number(1, mark.shape))
     factors = {term: factor for factor, term in all_terms}
     terms = b.linear_terms(alone)
@@ -317,7 +451,7 @@ def _of_group(
             gone.add(term)
     if len(entries) < 2 or len(gone) < len(entries):
         return None
-    if _total(x, entries, LOOK) is None:
+    if _stays(x, entries) or _total(x, entries, LOOK) is None:
         return None
     series = _total(x, entries, LONG)
     chosen = near(series.numbers) if series is not None else None
@@ -332,7 +466,19 @@ def _of_group(
     return b.add([*rest, _in_place(beside, mark, new)])
 
 
-def _total(x: _Variable, entries: list[tuple[Fraction, Node, _Part]], count: int) -> Series | None:
+def _stays(x: _Variable, entries: Entries) -> bool:
+    """Whether the leading terms certainly do not cancel, from few coefficients."""
+    leading: dict[int, Fraction] = {}
+    for factor, _, part in entries:
+        own = part.series(x, 3)
+        own = None if own is None else own.trimmed()
+        if own is None:
+            return False
+        leading[own.first] = leading.get(own.first, Fraction(0)) + factor * own.numbers[0]
+    return leading[min(leading)].numerator != 0
+
+
+def _total(x: _Variable, entries: Entries, count: int) -> Series | None:
     """The series of a sum whose leading terms cancel; None where none do, or all."""
     total: Series | None = None
     lowest: list[int] = []

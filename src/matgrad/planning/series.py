@@ -57,11 +57,12 @@ class Series:
             found.append(sum(terms, Fraction(0)) / (n * a[0]))
         return Series(int(first), found)
 
-    def inside(self, outer: Numbers) -> Series | None:
-        """f(self), for f with these coefficients at 0; None where self is not 0 at 0."""
+    def inside(self, function: str) -> Series | None:
+        """f(self); None where self is not 0 at 0."""
         base = self.trimmed()
         if base is None or base.first < 1:
             return None
+        outer = of_function(function, base.first + len(base.numbers))
         known = min(base.first + len(base.numbers), base.first * len(outer))
         if not any(c.numerator for c in base.numbers[1:]):  # a monomial
             numbers = [Fraction(0)] * known
@@ -69,6 +70,15 @@ class Series:
                 numbers[k] = outer[k // base.first] * base.numbers[0] ** (k // base.first)
             return Series(0, numbers)
         numbers = ([Fraction(0)] * base.first + base.numbers)[:known]
+        if function in ("exp", "decay", "expm1"):  # f' = g'·f
+            found = [Fraction(1)]
+            for n in range(1, known):
+                terms = [k * numbers[k] * found[n - k] for k in range(1, n + 1) if numbers[k].numerator]
+                found.append(sum(terms, Fraction(0)) / n)
+            return Series(0, [found[0] - (function == "expm1"), *found[1:]])
+        if function == "log1p":  # f' = g'/(1 + g)
+            slope = [k * c for k, c in enumerate(numbers)][1:]
+            return Series(0, _integral([*_over(slope, [numbers[0] + 1, *numbers[1:-1]]), Fraction(0)]))
         total = [Fraction(0)] * known
         for c in reversed(outer[: known // base.first + 1]):
             total = _product(total, numbers)
@@ -159,6 +169,9 @@ def of_function(name: str, count: int) -> Numbers:
     >>> [str(c) for c in of_function("tanh", 6)]
     ['0', '1', '0', '-1/3', '0', '2/15']
     """
+    if name == "erf":  # sqrt(pi)/2 times that
+        return _integral([Fraction((-1) ** (k // 2), factorial(k // 2)) if k % 2 == 0 else Fraction(0)
+                          for k in range(count)])  # fmt: skip
     return _FUNCTIONS[name](count)
 
 
