@@ -160,6 +160,12 @@ def safe_norm(x, axis):
     scale = torch.where((scale > 0) & (scale < torch.inf), scale, torch.ones_like(scale))
     return torch.sqrt(torch.sum((flat / scale) ** 2, -1)) * (scale[..., 0] if scale.ndim else scale)
 '''
+_LARGEST = '''\
+def largest(x, axis):
+    """The largest of abs(x); 1 where that is 0 or inf."""
+    size = torch.amax(torch.abs(x), axis)
+    return torch.where((size > 0) & (size < torch.inf), size, torch.ones_like(size))
+'''
 
 HELPERS = {
     "lu": _LU,
@@ -178,6 +184,7 @@ HELPERS = {
     "sech2": _SECH2,
     "log_softmax": _LOG_SOFTMAX,
     "safe_norm": _SAFE_NORM,
+    "largest": _LARGEST,
     "argmax": _TIES.format(name="argmax", of="amax"),
     "argmin": _TIES.format(name="argmin", of="amin"),
 }
@@ -193,6 +200,7 @@ SPELLED = {
     "log_normcdf": "torch.special.log_ndtr(#1)",
     "log_softmax": "log_softmax(#1, #axis)",
     "safe_norm": "safe_norm(#1, #axis)",
+    "largest": "largest(#1, #axis)",
     "logsumexp": "torch.logsumexp(#1, #axis)",
     "softmax": "softmax(#1, #axis)",
     "max": "torch.amax(#1, #axis)",

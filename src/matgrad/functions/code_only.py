@@ -56,6 +56,12 @@ def safe_norm(x, axis=None):
     scale = np.where((scale > 0) & (scale < np.inf), scale, 1.0)
     return np.squeeze(scale, axis=axis) * np.sqrt(np.sum((x / scale) ** 2, axis=axis))
 '''
+_LARGEST = '''\
+def largest(x, axis=None):
+    """The largest of abs(x); 1 where that is 0 or inf."""
+    size = np.max(np.abs(x), axis=axis)
+    return np.where((size > 0) & (size < np.inf), size, 1.0)
+'''
 _NEAR_ZERO = '''\
 def near_zero(x, elsewhere, radius, coefficients):
     """The power series in x, for abs(x) < radius."""
@@ -86,6 +92,8 @@ CARDS = (
          helper=_LOG_SOFTMAX),
     Card("safe_norm", "reduction", _OVER, "norm2(x)", numpy="safe_norm(#1, axis=#axis)", helper=_SAFE_NORM,
          facts={"range": "nonnegative"}),
+    Card("largest", "reduction", _OVER, "max(abs(x)), and 1 where that is 0", numpy="largest(#1, axis=#axis)",
+         helper=_LARGEST, facts={"range": "positive"}),
     Card("detsign", "matrix", {None: ("ii->",)}, "sign(det(X))", numpy="np.linalg.slogdet(#1)[0]"),
 )
 # fmt: on

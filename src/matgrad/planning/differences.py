@@ -158,7 +158,7 @@ def complement(node: Node) -> Node | None:
     for factor, part in parts_of(node, _FUNCTIONS):
         for (function, count, ratio), stable in _COMPLEMENTS.items():
             left_over = part.count / count - 1
-            if function != part.factor.function or left_over < 0 or part.count.denominator != 1:
+            if function != part.factor.function or left_over < 0 or (part.count.denominator != 1 and count < 0):
                 continue
             rest = b.linear_terms(part.times(power(part.factor, part.count - count)))
             size = factor / ratio
@@ -354,7 +354,20 @@ def _rationalised(factor: Fraction, root: Node, above: Node, common: Node, size:
     if len(b.linear_terms(gap)) >= len(b.linear_terms(above)) + len(b.linear_terms(below)) - 1:
         return None
     total = b.add([root, second])
-    base, count = power_of(gap)
-    if count == 2:  # in one piece: the square alone may overflow
-        return scaled(b.multiply(common, base, map_("ratio", (base, total))), factor)
+    side = _root_of_square(gap)
+    if side is not None:  # in one piece: the square alone may overflow
+        return scaled(b.multiply(common, side, map_("ratio", (side, total))), factor)
     return scaled(b.multiply(common, gap, power(total, -1)), factor)
+
+
+def _root_of_square(node: Node) -> Node | None:
+    """x/y for x^2/y^2."""
+    base, count = power_of(node)
+    if count == 2:
+        return base
+    if not isinstance(node, Einsum) or len(node.sizes) > len(set(node.out)) or node.coefficient != 1:
+        return None
+    halves = [(power_of(operand), labels) for operand, labels in zip(node.operands, node.subscripts, strict=True)]
+    if not halves or any(size.denominator > 1 or size.numerator % 2 for (_, size), _ in halves):
+        return None
+    return einsum([(power(n, size / 2), s) for (n, size), s in halves], node.out, 1, dict(enumerate(node.sizes)))

@@ -7,9 +7,9 @@ from fractions import Fraction
 from matgrad.planning.differences import parts_of, without
 from matgrad.planning.rule import RULES
 from matgrad.tensor import builders as b
-from matgrad.tensor.builders import apply, einsum, map_, number, power, scaled
+from matgrad.tensor.builders import Operand, apply, einsum, map_, number, power, scaled
 from matgrad.tensor.facts import Fact, positive
-from matgrad.tensor.laws.shared import power_of
+from matgrad.tensor.laws.shared import is_apply, is_map, power_of
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
 
 HALF = Fraction(1, 2)
@@ -59,15 +59,78 @@ def _side(term: Node) -> Node | None:
         return power(base, count / 2)
     if not isinstance(term, Einsum) or term.coefficient != 1 or len(set(term.out)) < len(term.out):
         return None
-    halves = []
+    halves, squared = [], False
     for operand, labels in zip(term.operands, term.subscripts, strict=True):
         base, count = power_of(operand)
-        if count.denominator != 1 or count.numerator % 2 or count < 0 or len(set(labels)) < len(labels):
+        if len(set(labels)) < len(labels):
             return None
+        if count.denominator != 1 or count.numerator % 2:
+            if positive(base) is not Fact.YES:
+                return None
+        else:
+            squared = True
         halves.append((power(base, count / 2), labels))
+    if not squared:
+        return None
     over = tuple(x for x in range(len(term.sizes)) if x not in term.out)
     whole = einsum(halves, term.out + over, 1, dict(enumerate(term.sizes)))
     return apply("safe_norm", whole, len(over)) if over and halves else whole if halves else None
+
+
+@RULES.add(
+    "p-norm",
+    "sum(abs(x).^p)^(1/p) = m*sum((abs(x)/m).^p)^(1/p) with m = max(abs(x))",
+    because="scaled, the powers neither overflow nor all underflow",
+    on=(Map,),
+    examples=(
+        ("sum(x.^4)^(1/4)", "x: vector(n)"),
+        ("sum(2*abs(x).^p)^(1/p - 1)", "x: vector(n); p: positive"),
+        ("sum(abs(X).^3, dim=1).^(1/3)", "X: matrix(m, n)"),
+    ),
+)
+def p_norm(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    if node.function not in ("power", "pow") or (node.function == "power" and node.parameter.denominator == 1):
+        return None
+    terms = b.linear_terms(node.args[0])
+    if len(terms) != 1:
+        return None
+    ((total, factor),) = terms.items()
+    if not isinstance(total, Einsum) or len(total.operands) != 1 or factor < 0:
+        return None
+    ((operand, labels),) = zip(total.operands, total.subscripts, strict=True)
+    over = tuple(x for x in labels if x not in total.out)
+    if not over or len(set(labels)) < len(labels) or set(total.out) - set(labels) or not isinstance(operand, Map):
+        return None
+    base = operand.args[0]
+    exponent: Node | None = None
+    if is_map(base, "ratio"):
+        return None  # it is scaled
+    if operand.function == "power" and operand.parameter > 0 and operand.parameter != 2:
+        exponent = b.number(operand.parameter)
+        even = operand.parameter.denominator == 1 and operand.parameter.numerator % 2 == 0
+    elif operand.function == "pow":
+        exponent, even = b.scalar_of(operand.args[1]), False
+    if exponent is None or not (even or is_map(base, "abs") or positive(base) is Fact.YES):
+        return None
+    whole = einsum([(base.children[0] if is_map(base, "abs") else base, labels)], total.out + over)
+    largest = apply("largest", whole, len(over))
+    axes = dict(zip(labels, base.shape, strict=True))
+    part = map_("ratio", (base, einsum([(largest, total.out)], labels, 1, axes)))
+    scaled_ = einsum(
+        [(map_(operand.function, (part, *operand.args[1:]), operand.parameter), labels)], total.out, factor
+    )
+    outer = b.number(node.parameter) if node.function == "power" else b.scalar_of(node.args[1])
+    if outer is None:
+        return None
+    return b.multiply(_raised(largest, b.add([scaled(b.multiply(term, exponent), own) for term, own in
+                                              b.linear_terms(outer).items()])),
+                      map_(node.function, (scaled_, *node.args[1:]), node.parameter))  # fmt: skip
+
+
+def _raised(node: Node, exponent: Node) -> Node:
+    value = b.as_number(exponent)
+    return power(node, value) if value is not None else map_("pow", (node, b.broadcast(exponent, node.shape)))
 
 
 @RULES.add(
@@ -93,7 +156,7 @@ def length(node: Node) -> Node | None:
     if node.function == "log":
         found = length_of(node.args[0])
         return scaled(map_("log", (found,)), 2) if found is not None and _is_norm(found) else None
-    if node.function != "power" or node.parameter.denominator != 2:
+    if node.function != "power" or node.parameter.denominator == 1:
         return None
     found = length_of(node.args[0])
     return None if found is None else power(found, 2 * node.parameter)
@@ -119,7 +182,7 @@ def part_of_length(node: Node) -> Node | None:
     pairs = list(zip(node.operands, node.subscripts, strict=True))
     for j, (below, labels) in enumerate(pairs):
         base, count = power_of(below)
-        if count > -1 or count.denominator != 1:
+        if count > -1 or (count.denominator != 1 and not is_apply(base, "largest")):
             continue
         whole = base if _sides(base) else length_of(base)
         if whole is None:
@@ -128,42 +191,94 @@ def part_of_length(node: Node) -> Node | None:
         sides = _sides(whole)
         for i, (above, others) in enumerate(pairs):
             base_side, times = power_of(above)
-            side, others = _as_side(base_side, others, sides)
+            side, others, beside = _as_side(base_side, others, sides)
             if times < 1 or side is None or len(set(others)) < len(others):
                 continue
             if tuple(others[: len(labels)]) != tuple(labels):
                 continue
-            used = min(times.numerator // times.denominator, -count.numerator)
+            used = min(times // 1, -count // 1)
             axes = tuple(range(len(others)))
             spread = einsum([(whole, axes[: len(labels)])], axes, 1, dict(enumerate(side.shape)))
-            new = [(power(map_("ratio", (side, spread)), used), others), (power(side, times - used), others),
-                   (power(whole, count + used), labels)]  # fmt: skip
+            new = [(power(map_("ratio", (side, spread)), used), others), (power(base_side, times - used), pairs[i][1]),
+                   (power(whole, count + used), labels), *((power(n, used), own) for n, own in beside)]  # fmt: skip
             rest = [pair for place, pair in enumerate(pairs) if place not in (i, j)]
             return einsum([*rest, *new], node.out, node.coefficient, dict(enumerate(node.sizes)))
     return None
 
 
-def _as_side(node: Node, labels: tuple[int, ...], sides: list[Node]) -> tuple[Node | None, tuple[int, ...]]:
-    """The side that a factor is, perhaps with its axes in another order, and the labels of the side's axes."""
+@RULES.add(
+    "part of a p-norm",
+    "abs(x).^p/m^q = (abs(x)/m).^p*m^(p - q) with m = max(abs(x))",
+    because="the powers alone may overflow",
+    on=(Einsum,),
+    examples=(("sum(abs(x).^p)^(1/p - 1)*abs(x).^(p - 1)", "x: vector(n); p: positive"),),
+)
+def part_of_p_norm(node: Node) -> Node | None:
+    assert isinstance(node, Einsum)
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    for j, (below, labels) in enumerate(pairs):
+        largest, count = _power_of_largest(below)
+        if largest is None or count is None:
+            continue
+        for i, (above, others) in enumerate(pairs):
+            if not is_map(above, "pow") or tuple(others[: len(labels)]) != tuple(labels):
+                continue
+            base, exponent = above.children
+            own = b.scalar_of(exponent)
+            if base not in _sides(largest) or own is None or len(set(others)) < len(others):
+                continue
+            axes = dict(zip(others, base.shape, strict=True))
+            part = map_("ratio", (base, einsum([(largest, labels)], others, 1, axes)))
+            new = [(map_("pow", (part, exponent)), others), (_raised(largest, b.add([count, own])), labels)]
+            rest = [pair for place, pair in enumerate(pairs) if place not in (i, j)]
+            return einsum([*rest, *new], node.out, node.coefficient, dict(enumerate(node.sizes)))
+    return None
+
+
+def _power_of_largest(node: Node) -> tuple[Node | None, Node | None]:
+    """m and q, where the node is m^q for the largest of some entries."""
+    if is_map(node, "pow"):
+        base, exponent = node.children
+        return (base, b.scalar_of(exponent)) if is_apply(base, "largest") else (None, None)
+    base, count = power_of(node)
+    return (base, b.number(count)) if is_apply(base, "largest") else (None, None)
+
+
+def _as_side(
+    node: Node, labels: tuple[int, ...], sides: list[Node]
+) -> tuple[Node | None, tuple[int, ...], list[Operand]]:
+    """The side that a factor is, perhaps with its axes in another order; the labels of the side's axes; and what x is
+    x/d times."""
     for side in sides:
         if side is node:
-            return side, labels
-        if isinstance(side, Einsum) and side.operands == (node,) and side.coefficient == 1:
-            (own,) = side.subscripts
-            if len(set(own)) == len(own) and sorted(own) == sorted(side.out):
-                return side, tuple(labels[own.index(x)] for x in side.out)
-    return None, labels
+            return side, labels, []
+        if not isinstance(side, Einsum) or node not in side.operands:
+            continue
+        place = side.operands.index(node)
+        own = side.subscripts[place]
+        if side.operands == (node,) and side.coefficient == 1 and len(set(own)) == len(own):
+            if sorted(own) == sorted(side.out):
+                return side, tuple(labels[own.index(x)] for x in side.out), []
+        elif own == side.out and len(side.sizes) == len(own) == len(set(own)):
+            beside = [(power(n, -1), tuple(labels[own.index(x)] for x in s))
+                      for n, s in zip(side.operands, side.subscripts, strict=True) if n is not node]  # fmt: skip
+            if all(power_of(n)[1] > 0 or positive(n) is Fact.YES for n, _ in beside):
+                return side, labels, [*beside, (number(1 / side.coefficient), ())]
+    return None, labels, []
 
 
 def _sides(node: Node) -> list[Node]:
     """What a length is at least as long as, entry by entry."""
     if isinstance(node, Apply) and node.function == "safe_norm":
         return [node.arg]
+    if isinstance(node, Apply) and node.function == "largest":
+        return [node.arg, map_("abs", (node.arg,))]
     if not isinstance(node, Map) or node.function != "hypot":
         return []
     found = []
     for arg in node.args:
-        found += [arg, *_sides(arg)]
+        inner = b.linear_terms(arg)
+        found += [arg, *(_sides(next(iter(inner))) if len(inner) == 1 else _sides(arg))]
     return found
 
 

@@ -49,6 +49,7 @@ def _exponent(node: Node) -> tuple[Node, Fraction] | None:
     examples=(
         ("exp(x).*(y./(1 + exp(x)) - exp(x)./(2 + exp(x)).^2)", "x: vector(n); y: vector(n)"),
         ("(exp(a) - 2*exp(c))/(3 + exp(a) + exp(c))", "a: scalar; c: scalar"),
+        ("exp(a - exp(a))*(1 - exp(a))", "a: scalar"),
     ),
 )
 def exponentials_before_sum(node: Node) -> Node | None:
@@ -75,8 +76,10 @@ def _factors(node: Node) -> Iterator[Node]:
 
 
 def _falls(node: Node) -> bool:
-    """Whether a factor divides by exponentials, or by what may underflow."""
+    """Whether a factor divides by exponentials, or by what may underflow, or is exp(x - exp(x))."""
     base, count = power_of(node)
+    if isinstance(base, Map) and base.function == "exp":
+        return any(factor < 0 and grows(term) for term, factor in b.linear_terms(base.args[0]).items())
     return count < 0 and (grows(base) or _vanishes(base))
 
 
@@ -167,20 +170,22 @@ def exponential_and_logistic(node: Node) -> Node | None:
     pairs = _pairs(node)
     for j, (soft, labels) in enumerate(pairs):
         base, count = power_of(soft)
-        if not isinstance(base, Map) or base.function != "sigmoid" or count < 1:
+        if not isinstance(base, Map) or base.function != "sigmoid" or count <= 0:
             continue
         z = base.args[0]
         for i, (operand, others) in enumerate(pairs):
             if labels != others or not isinstance(operand, Map) or operand.function not in ("exp", "expm1"):
                 continue
             if operand.function == "expm1":
-                if operand.args[0] is scaled(z, -1):
+                if operand.args[0] is scaled(z, -1) and count >= 1:
                     half = map_("tanh", (scaled(z, Fraction(-1, 2)),))
                     return _with(node, {i, j}, [(half, labels), (power(base, count - 1), labels)])
                 continue
             times = _multiple(operand.args[0], z)
-            if times is not None and times <= -1:
-                used = min(-times.numerator // times.denominator, count.numerator // count.denominator)
+            used = min(-times, count) if times is not None else Fraction(0)
+            if count.denominator == 1:
+                used = Fraction(used // 1)
+            if used > 0:
                 new = [(power(map_("sigmoid", (scaled(z, -1),)), used), labels), (power(base, count - used), labels)]
                 return _with(node, {i, j}, [*new, (map_("exp", (b.add([operand.args[0], scaled(z, used)]),)), labels)])
     return None
@@ -193,6 +198,34 @@ def _multiple(node: Node, of: Node) -> Fraction | None:
         return None
     factors = {mine[term] / other[term] for term in mine}
     return factors.pop() if len(factors) == 1 else None
+
+
+@RULES.add(
+    "growing beside vanishing",
+    "cosh(x)*sigmoid(-x) = exp(log(cosh(x)) - softplus(x))",
+    because="one may overflow where the other underflows",
+    on=(Einsum,),
+    examples=(
+        ("cosh(c)^3*sigmoid(-2*c) + exp(c/2)*sigmoid(-c)", "c: scalar"),
+        ("exp(x).*(1 - tanh(x).^2)", "x: vector(n)"),
+    ),
+)
+def growing_beside_vanishing(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    for i, (above, labels) in enumerate(pairs):
+        top, times = power_of(above)
+        if not isinstance(top, Map) or top.function not in ("exp", "cosh") or times < 1:
+            continue
+        for j, (below, others) in enumerate(pairs):
+            base, count = power_of(below)
+            if labels != others or not isinstance(base, Map) or base.function not in ("sigmoid", "sech2") or count <= 0:
+                continue
+            ratio, upper, lower = _multiple(base.args[0], top.args[0]), log_of(top), log_of(base)
+            against = ratio is not None and (ratio < 0 or base.function != "sigmoid" or top.function != "exp")
+            if against and upper is not None and lower is not None:
+                merged = map_("exp", (b.add([scaled(upper, times), scaled(lower, count)]),))
+                return _with(node, {i, j}, [(merged, labels)])
+    return None
 
 
 @RULES.add(
@@ -243,6 +276,19 @@ def exponential_over_expm1(node: Node) -> Node | None:
                    (map_("exp", (scaled(z, times - used),)), labels)]  # fmt: skip
             return _with(node, {i, j}, new, (-1) ** used)
     return None
+
+
+@RULES.add(
+    "root of exponentials",
+    "sqrt(1 + exp(x)) = exp(softplus(x)/2)",
+    because="the sum may overflow where its root does not",
+    on=(Map,),
+    examples=(("exp(x)./sqrt(3 + exp(2*x))", "x: vector(n)"), ("(1 + exp(c) + exp(2*c))^(-3/2)", "c: scalar")),
+)
+def root_of_exponentials(node: Node) -> Node | None:
+    base, count = power_of(node)
+    found = log_of(base) if count.denominator > 1 and isinstance(base, Sum) and grows(base) else None
+    return None if found is None else map_("exp", (scaled(found, count),))
 
 
 @RULES.add(
@@ -345,12 +391,15 @@ def _logs_of_difference(node: Node) -> tuple[Node, Node] | None:
     "sinh(x) = cosh(x)*tanh(x)",
     because="cosh(x) has a logarithm, as what divides it",
     on=(Einsum,),
-    examples=(("sinh(2*x)./cosh(x).^2", "x: vector(n)"), ("sinh(c)^3/(2 + exp(2*c))", "c: scalar")),
+    examples=(
+        ("sinh(2*x)./cosh(x).^2", "x: vector(n)"),
+        ("sinh(c)^3/(2 + exp(2*c)) + sinh(c)^3/(1 + exp(2*c))", "c: scalar"),
+    ),
 )
 def sine_over_exponentials(node: Node) -> Node | None:
     pairs = _pairs(node)
     below = {labels for operand, labels in pairs for base, count in [power_of(operand)]
-             if count <= -1 and log_of(base) is not None}  # fmt: skip
+             if (count <= -1 and log_of(base) is not None) or (count > 0 and is_map(base, "sigmoid"))}  # fmt: skip
     for i, (above, labels) in enumerate(pairs):
         base, count = power_of(above)
         if isinstance(base, Map) and base.function == "sinh" and count >= 1 and labels in below:
