@@ -88,7 +88,10 @@ def _vanishes(node: Node) -> bool:
 
 
 def _vanishing(node: Node) -> Node | None:
-    """The softmax or sigmoid that a node is, or entries of which it is."""
+    """The softmax or sigmoid that a node is, or entries of which it is, or the first of several in a sum."""
+    if isinstance(node, Sum):
+        found = [_vanishing(term) for term in node.children]
+        return None if None in found else found[0]
     if isinstance(node, Einsum) and selects(node):
         return next((operand for operand in node.operands if _vanishes(operand)), None)
     return node if is_apply(node, "softmax") or is_map(node, "sigmoid") else None
@@ -96,7 +99,9 @@ def _vanishing(node: Node) -> Node | None:
 
 def _restores(node: Node, beside: set[Node]) -> bool:
     """Whether a sum has factors that cancel with what is beside it: softmax(x) with 1/softmax(x)[1]."""
-    return bool(_divided_by(beside) or _divided_by(set(_factors(node))) & beside)
+    inside = set(_factors(node))
+    own = {_vanishing(base) for base, count in map(power_of, inside) if count > 0}
+    return bool(_divided_by(beside) & own or _divided_by(inside) & beside)
 
 
 def _divided_by(factors: set[Node]) -> set[Node]:
@@ -129,6 +134,33 @@ def entry_over_itself(node: Node) -> Node | None:
                 left = [pair for pair in rest if pair not in part]
                 sizes = {x: node.sizes[x] for x in node.out}
                 return einsum([*left, (power(base, count + 1), ())], node.out, node.coefficient, sizes)
+    return None
+
+
+@RULES.add(
+    "entry over a sum of entries",
+    "x[1]/(x[1] + x[2]) = exp(log(x)[1] - log(x[1] + x[2])), x = softmax(z)",
+    because="all of them may underflow",
+    on=(Einsum,),
+    examples=(("softmax(x)[1]*softmax(x)/(softmax(x)[1] + softmax(x)[2])", "x: vector(n)"),),
+)
+def entry_over_entries(node: Node) -> Node | None:
+    assert isinstance(node, Einsum)
+    pairs = _pairs(node)
+    for j, (below, labels) in enumerate(pairs):
+        base, count = power_of(below)
+        if labels or count > -1 or not isinstance(base, Sum) or not _vanishes(base):
+            continue
+        bottom, terms = log_of(base), b.linear_terms(base)
+        rest = [pair for k, pair in enumerate(pairs) if k != j]
+        for part in components(iter(rest), set(node.out)) if bottom is not None else ():
+            inner = einsum(part, ()) if all(x not in node.out for _, own in part for x in own) else None
+            upper = log_of(inner) if inner in terms else None
+            if upper is not None and bottom is not None:
+                left = [pair for pair in rest if pair not in part]
+                share = map_("exp", (b.subtract(upper, bottom),))
+                sizes = {x: node.sizes[x] for x in node.out}
+                return einsum([*left, (share, ()), (power(base, count + 1), ())], node.out, node.coefficient, sizes)
     return None
 
 

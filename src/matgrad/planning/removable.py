@@ -258,6 +258,12 @@ class _Part:
         power_ = Series(self.count, _number(1, count).numbers)
         return _product([power_, *own], Fraction(1))
 
+    def first(self, x: _Variable) -> int:
+        """The lowest power in the series."""
+        found = self.series(x, LOOK)
+        found = None if found is None else found.trimmed()
+        return 0 if found is None else found.first
+
     def node(self, x: _Variable, shift: int = 0) -> Node:
         node = b.multiply(power(x.node, self.count + shift), *self.factors)
         if self.error_function is not None:
@@ -453,6 +459,8 @@ def _of_group(all_terms: Terms, x: _Variable, mark: Node, beside: Node, entries:
         return None
     if _stays(x, entries) or _total(x, entries, LOOK) is None:
         return None
+    if len(gone) < len(all_terms) and all(part.first(x) >= 0 for _, _, part in entries):
+        return None  # nothing is large, and the rest is not small
     series = _total(x, entries, LONG)
     chosen = near(series.numbers) if series is not None else None
     if series is None or chosen is None:
