@@ -506,13 +506,44 @@ def split_power(base: Einsum, exponent: Fraction) -> Node | None:
     if whole and not summed and _is_plain(base) and root is not None:
         if len(base.operands) == 1 and len(base.subscripts[0]) == len(base.out) and base.coefficient == 1:
             return None  # a transpose: the Map decides where it stands
-        powers = [(power(node, exponent), s) for node, s in zip(base.operands, base.subscripts, strict=True)]
-        return einsum(powers, base.out, root, dict(enumerate(base.sizes)))
+        factors = [_own_axes(node, s) for node, s in zip(base.operands, base.subscripts, strict=True)]
+        if len(factors) == 1 and factors[0][0] is base:
+            return None
+        return einsum([(power(node, exponent), s) for node, s in factors], base.out, root, dict(enumerate(base.sizes)))
+    if whole and summed and _is_plain(base) and root is not None and len(base.operands) > 1:
+        parts = _apart(base, summed)
+        if len(parts) > 1:
+            sizes = {x: base.sizes[x] for x in base.out}
+            return einsum([(power(node, exponent), s) for node, s in parts], base.out, root, sizes)
     size = base.coefficient if whole else abs(base.coefficient)  # a sign stays under a root
     root = rational_power(size, exponent)
     if size != 1 and root is not None:
         return scaled(power(scaled(base, 1 / size), exponent), root)
     return None
+
+
+def _apart(base: Einsum, summed: Collection[int]) -> list[Operand]:
+    """The factors that have no summed label in common, each with the axes that it has: u'*v and x'*y of u'*v*x'*y."""
+    left = list(zip(base.operands, base.subscripts, strict=True))
+    parts: list[Operand] = []
+    while left:
+        group = [left.pop(0)]
+        reached = set(group[0][1]).intersection(summed)
+        while met := [o for o in left if not reached.isdisjoint(o[1])]:
+            group += met
+            left = [o for o in left if o not in met]
+            reached.update(*[set(labels).intersection(summed) for _, labels in met])
+        axes = tuple([x for x in base.out if any(x in labels for _, labels in group)])
+        parts.append((einsum(group, axes), axes))
+    return parts
+
+
+def _own_axes(node: Node, labels: tuple[int, ...]) -> Operand:
+    """A diagonal as a vector: diag(1./X) would divide by what is not on it."""
+    if len(set(labels)) == len(labels):
+        return node, labels
+    axes = tuple(dict.fromkeys(labels))
+    return einsum([(node, labels)], axes), axes
 
 
 def _is_plain(node: Einsum) -> bool:

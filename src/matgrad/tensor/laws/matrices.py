@@ -12,7 +12,7 @@ from typing import Any
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, einsum, number, power, scaled
 from matgrad.tensor.facts import Fact, invertible
-from matgrad.tensor.nodes import Apply, Einsum, Node, Sum
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Node, Sum
 
 
 @b.APPLY_LAWS.add(
@@ -87,6 +87,41 @@ def of_products(function: str, arg: Node, parameter: Any) -> Node | None:
     if function == "logdet":
         return b.add(parts) if arg.coefficient == 1 else None
     return einsum([(part, ()) for part in parts], ()) if arg.coefficient == 1 else None
+
+
+@b.APPLY_LAWS.add(
+    "Kronecker product",
+    "inv(kron(A, B)) = kron(inv(A), inv(B)), logdet(kron(A, B)) = n*logdet(A) + m*logdet(B)",
+    because="kron(A, B)*kron(C, D) = kron(A*C, B*D), for A of size m and B of size n",
+    examples=(
+        ("logdet(kron(A, B))", "A: matrix(m,m); B: matrix(n,n)"),
+        ("inv(kron(A, B'))*vec(X)", "A: matrix(m,m); B: matrix(n,n); X: matrix(n,m)"),
+    ),
+)
+def of_kron(function: str, arg: Node, parameter: Any) -> Node | None:
+    """inv(A⊗B) = inv(A)⊗inv(B), and logdet(A⊗B) = n·logdet(A) + m·logdet(B), where both are square."""
+    if function not in ("inv", "logdet") or not isinstance(arg, Einsum) or len(arg.operands) != 4:
+        return None
+    fuses = [(n, s) for n, s in zip(arg.operands, arg.subscripts, strict=True) if isinstance(n, Constant)]
+    if arg.coefficient != 1 or len(fuses) != 2 or any(node.name != "fuse" for node, _ in fuses):
+        return None
+    axes = {s[0]: s[1:] for _, s in fuses}
+    if len(arg.out) != 2 or set(arg.out) != set(axes):
+        return None
+    slow, fast = zip(*(axes[x] for x in arg.out), strict=True)
+    parts = {}
+    for node, labels in zip(arg.operands, arg.subscripts, strict=True):
+        for pair in (slow, fast):
+            if sorted(labels) == sorted(pair) and len(set(pair)) == 2:
+                parts[pair] = einsum([(node, labels)], pair)
+    if len(parts) != 2 or any(part.shape[0] != part.shape[1] for part in parts.values()):
+        return None
+    left, right = parts[slow], parts[fast]
+    if function == "logdet":
+        counts = ((left, right.shape[0]), (right, left.shape[0]))
+        return b.add([einsum([(b.apply("logdet", part), ()), (b.size(count), ())], ()) for part, count in counts])
+    operands = [(b.apply("inv", left), slow), (b.apply("inv", right), fast), *fuses]
+    return einsum(operands, arg.out)
 
 
 @b.NETWORK_LAWS.add(

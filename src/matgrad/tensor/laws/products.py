@@ -90,6 +90,83 @@ def _extend(
 
 
 @b.NETWORK_LAWS.add(
+    "product over itself",
+    "A*B./(A*B).^2 = 1./(A*B), x'*A*x/(x'*A*x)^2 = 1/(x'*A*x)",
+    on=(Map,),
+    because="powers of one base are multiplied by adding exponents; the base is spliced into its user",
+    examples=(
+        ("(A*B)./(A*B).^2", "A: matrix(m,n); B: matrix(n,m)"),
+        ("c*x'*A*x/(x'*A*x)^2", "A: matrix(n,n); x: vector(n); c: scalar"),
+        ("x'*x/norm2(x)^3", "x: vector(n)"),
+        ("(A*x).*(A*y)./(A*x).^3", "A: matrix(m,n); x: vector(n); y: vector(n)"),
+    ),
+)
+def product_over_itself(net: Network) -> Network | None:
+    """u·u^(-k) = u^(1-k), where u is a contraction whose operands stand in the product by themselves."""
+    for place, (node, labels) in enumerate(net.operands):
+        base, exponent = power_of(node)
+        if exponent.numerator >= 0 or not isinstance(base, Einsum) or base.coefficient != 1 or not base.operands:
+            continue
+        if len(set(base.out)) != len(base.out) or len(set(labels)) != len(labels):
+            continue
+        bound, used = dict(zip(base.out, labels, strict=True)), list[int]()
+        pattern = list(zip(base.operands, base.subscripts, strict=True))
+        if not _extend(net, place, pattern, bound, used):
+            continue
+        inner = [y for x, y in bound.items() if x not in base.out]
+        if any(net.count(y) != sum(net.operands[i][1].count(y) for i in used) for y in inner):
+            continue
+        return net.replaced([place, *used], [(power(base, exponent + 1), labels)], drop=inner)
+    return None
+
+
+@b.NETWORK_LAWS.add(
+    "common factor of a sum",
+    "(u*s + v*s)/s^2 = (u + v)/s",
+    on=(Sum,),
+    because="distributivity",
+    examples=(
+        ("(x.*(x + y) + y.*(x + y)./x)./(x + y).^2", "x: vector(n); y: vector(n)"),
+        ("(c*(c + 1) + 2*(c + 1)^2)/(c + 1)^3*x", "c: scalar; x: vector(n)"),
+    ),
+)
+def common_factor_of_a_sum(net: Network) -> Network | None:
+    """(u·s + v·s)·s^(-k) = (u + v)·s^(1-k), on the same axes."""
+    sums = [(i, node, labels) for i, (node, labels) in enumerate(net.operands) if isinstance(node, Sum)]
+    if not sums:
+        return None
+    for j, (other, others) in enumerate(net.operands):
+        base, exponent = power_of(other)
+        if exponent.numerator >= 0:
+            continue
+        for i, node, labels in sums:
+            if others == labels and len(node.terms) <= FACTORED:
+                whole = tuple(range(len(labels)))
+                rests = [_without_factor(term, base, whole) for _, term in node.terms]
+                if all(rest is not None for rest in rests):
+                    left = [scaled(r, f) for (f, _), r in zip(node.terms, rests, strict=True) if r is not None]
+                    return net.replaced([i, j], [(b.add(left), labels), (power(base, exponent + 1), others)])
+    return None
+
+
+FACTORED = 8
+"""Terms of a sum up to which it is asked for a factor that all of them have."""
+
+
+def _without_factor(term: Node, base: Node, labels: tuple[int, ...]) -> Node | None:
+    """The term over the base, where it has that as a factor."""
+    if not isinstance(term, Einsum) or term.out != labels:
+        return number(1, base.shape) if term is base else None
+    for k, (node, own) in enumerate(zip(term.operands, term.subscripts, strict=True)):
+        found, count = power_of(node)
+        if found is base and own == labels and count >= 1:
+            rest = [o for i, o in enumerate(zip(term.operands, term.subscripts, strict=True)) if i != k]
+            sizes = dict(enumerate(term.sizes))
+            return einsum([*rest, (power(base, count - 1), labels)], term.out, term.coefficient, sizes)
+    return None
+
+
+@b.NETWORK_LAWS.add(
     "adjugate",
     "adj(X)*det(X)^p = inv(X)*det(X)^(p + 1) for p < 0, inv(X)*det(X)^p = adj(X)*det(X)^(p - 1) for p ≥ 1",
     on=("adj", "inv"),

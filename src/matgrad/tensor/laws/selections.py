@@ -19,7 +19,8 @@ from matgrad.tensor.nodes import Constant, Einsum, Node, Sum
 
 @b.NETWORK_LAWS.add(
     "unit vectors, shifts and fused axes",
-    "e_i'*e_j = δ_ij, diag(e_i) = e_i*e_i', Σ e_i = 1, S'*S = eye on one block and 0 across blocks",
+    "e_i'*e_j = δ_ij, diag(e_i) = e_i*e_i', Σ e_i = 1, S'*S = eye on one block and 0 across blocks, "
+    "diag(tril(X)) = diag(X)",
     on=(Constant,),
     because="the rows of a selection are unit vectors",
     examples=(
@@ -28,6 +29,7 @@ from matgrad.tensor.nodes import Constant, Einsum, Node, Sum
         ("sum([x; y])", "x: vector(n); y: vector(m)"),
         ("vec(X)'*vec(Y)", "X: matrix(m,n); Y: matrix(m,n)"),
         ("tr(kron(A, X))", "A: matrix(m,m); X: matrix(n,n)"),
+        ("diag(tril(X*Y))", "X: matrix(n,m); Y: matrix(m,n)"),
     ),
 )
 def selections(net: Network) -> Network | Node | None:
@@ -53,6 +55,8 @@ def _alone(net: Network, place: int, node: Constant, labels: tuple[int, ...]) ->
     """A selection all of whose large or small side is summed away."""
     if node.name == "shift" and node.shape[0] == node.shape[1]:
         return net.replaced([place], merge=(labels[0], labels[1]))  # the whole is a block of itself
+    if node.name in ("tril", "triu") and labels[0] == labels[1]:
+        return net.replaced([place])  # the diagonal belongs to both triangles
     lonely = [x for x in labels if net.count(x) == 1]
     if node.name == "unit" and lonely:
         return net.replaced([place], drop=lonely)
