@@ -29,18 +29,7 @@ def groupings(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
     """Groups of terms with something in common: (group, how to put it back, what is left, its type)."""
     common = _common_scalars(terms)
     if common is not None:
-        scalars, below, inner = common
-        content = content_of(terms)
-        if content < 1 and len({abs(t.coefficient) for t in terms}) > 1:
-            content = Fraction(1)
-        inner = [t._replace(coefficient=t.coefficient / content) for t in inner]
-
-        def back(inside: Expr, sign: Fraction) -> Term:
-            if type_.kind == SCALAR:
-                return Term(sign * content, (*scalars, inside), below, ())
-            return Term(sign * content, scalars, below, (inside,))
-
-        yield list(terms), back, inner, type_
+        yield _over_scalars(terms, common, type_)
         return
     content = content_of(terms)
     if content != 1:
@@ -56,9 +45,45 @@ def groupings(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
         yield from _common_ends(terms, left, type_)
     yield from _common_both(terms)
     yield from _common_hadamard(terms, type_)
+    if 2 < len(terms) <= FEW:
+        yield from _some_with_scalars(terms, type_)
 
 
-def _common_scalars(terms: Sequence[Term]) -> tuple[tuple[Expr, ...], tuple[Expr, ...], list[Term]] | None:
+FEW = 4
+"""Terms up to which some of them are put over the scalars that only they share."""
+
+Shared = tuple[tuple[Expr, ...], tuple[Expr, ...], list[Term]]
+"""Scalars that terms have in common, what they are all divided by, and what is left of the terms."""
+
+
+def _over_scalars(group: Sequence[Term], common: Shared, type_: Type) -> Grouping:
+    scalars, below, inner = common
+    content = content_of(group)
+    if content < 1 and len({abs(t.coefficient) for t in group}) > 1:
+        content = Fraction(1)
+    inner = [t._replace(coefficient=t.coefficient / content) for t in inner]
+
+    def back(inside: Expr, sign: Fraction) -> Term:
+        if type_.kind == SCALAR:
+            return Term(sign * content, (*scalars, inside), below, ())
+        return Term(sign * content, scalars, below, (inside,))
+
+    return list(group), back, inner, type_
+
+
+def _some_with_scalars(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
+    """A + t*B/q + t*C/q = A + t*(B + C)/q, for scalars that are more than a name."""
+    seen: list[list[Term]] = []
+    for items in ([t.scalars for t in terms], [t.below for t in terms]):
+        for item in dict.fromkeys(e for own in items for e in own if e.args):
+            group = [t for t, own in zip(terms, items, strict=True) if item in own]
+            common = _common_scalars(group) if 1 < len(group) < len(terms) and group not in seen else None
+            if common is not None:
+                seen.append(group)
+                yield _over_scalars(group, common, type_)
+
+
+def _common_scalars(terms: Sequence[Term]) -> Shared | None:
     scalars = shared_by_all([t.scalars for t in terms])
     below = shared_by_all([t.below for t in terms])
     if not scalars and not below:

@@ -115,7 +115,7 @@ def common_denominator(terms: Terms) -> Node | None:
         for product in products:
             b.collect(above, product, terms[part.node])
     cancelled = len(above) < sum(len(products or ()) for products in grown)
-    if not divided and not cancelled:
+    if not cancelled and (not divided or len(above) > len(parts)):
         return None
     below = [(power(base, -count), axes) for (base, axes), count in most.items()]
     if not above:
