@@ -43,7 +43,7 @@ from matgrad.translate.norms import norm, squared
 from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
 from matgrad.translate.spreading import is_outer, is_sum, spread_sums, worth_spreading
-from matgrad.translate.terms import Ordering, Term, flattened
+from matgrad.translate.terms import Ordering, Term, counted, flattened
 
 SIZED = "sizes of the constants, as in zeros(m, n)"
 
@@ -63,6 +63,7 @@ class Recovery:
         self.order.typed = frozenset(e for e in written.values() if e.op in ("call", "product"))
         self._done: dict[Node, tuple[int, Expr]] = {}
         self._turned: dict[Node, Expr] = {}
+        self._multiples = dict(_multiples(written))
 
     def formula(self, root: Node) -> Expr:
         """The node as a formula."""
@@ -258,6 +259,7 @@ class Recovery:
         masked = self._masked(node, coefficient)
         if masked is not None:
             return masked
+        typed = self._typed_multiples(node, coefficient) if self._multiples else {}
         pieces: list[Piece] = []
         scalars: list[Expr] = []
         below: list[Expr] = []
@@ -271,6 +273,11 @@ class Recovery:
                 continue
             sign, expr = self.signed(operand)
             coefficient = coefficient if sign > 0 else -coefficient
+            if operand in typed:
+                coefficient, expr = b.times(coefficient, sign / self._multiples[operand][0]), typed[operand]
+                if len(labels) == 2:
+                    pieces.append(Piece((Factor(expr, transposed(expr)),), labels))
+                    continue
             if isinstance(operand, Sum) and len(labels) == 2 and labels[0] == labels[1] and labels[0] not in node.out:
                 if sum(s.count(labels[0]) for s in node.subscripts) == 2:
                     scalars.append(self._trace_of_sum(operand, sign, expr))
@@ -286,6 +293,17 @@ class Recovery:
         scalars += found
         whole = flattened(Term(coefficient, tuple(scalars), tuple(below), chain))
         return with_means(self._upright(whole), self.sizes)
+
+    def _typed_multiples(self, node: Einsum, coefficient: Fraction) -> dict[Node, Expr]:
+        """Operands to be written as sums of the formula, of which they are multiples: (2*A - B)/2 as A - B/2."""
+        found = {}
+        for operand, count in counted(node.operands).items():
+            if operand in self._multiples:
+                times, typed = self._multiples[operand]
+                longer = count * (cost(typed) - cost(self.signed(operand)[1]))
+                if _printed(coefficient / times**count) + longer <= _printed(coefficient) + 1:
+                    found[operand], coefficient = typed, coefficient / times**count
+        return found
 
     def _trace_of_sum(self, node: Sum, sign: int, expr: Expr) -> Expr:
         """sign · tr(node): of the whole sum, or of one term after the other."""
@@ -345,6 +363,18 @@ class Recovery:
             is_typed = straight in self.typed  # the formula's own sums are recognised best as typed
             self._turned[node] = candidates[0] if is_typed and cost(candidates[0]) <= cost(best) + 2 else best
         return self._turned[node]
+
+
+def _multiples(written: Mapping[Node, Expr]) -> Iterator[tuple[Node, tuple[Fraction, Expr]]]:
+    """Sums of the formula that are a number times a node, as A - B/2 is (2*A - B)/2: the node, the number, the sum."""
+    for node, expr in written.items():
+        if expr.op == "add" and isinstance(node, Einsum) and abs(node.coefficient) != 1:
+            if len(node.operands) == 1 and isinstance(node.operands[0], Sum) and node.subscripts[0] == node.out:
+                yield node.operands[0], (node.coefficient, expr)
+
+
+def _printed(coefficient: Fraction) -> int:
+    return 0 if abs(coefficient) == 1 else cost(number(coefficient)) + 1
 
 
 def _with_argument(node: Map, expr: Expr, arg: Expr) -> Expr:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from matgrad.formula.syntax import SCALAR, Expr, Type
 from matgrad.tensor import builders as b
@@ -19,6 +19,8 @@ from matgrad.translate.algebra import (
     transposed,
 )
 from matgrad.translate.splitting import split_scalar
+
+T = TypeVar("T")
 
 
 class Term(NamedTuple):
@@ -127,9 +129,9 @@ def powers(scalars: Sequence[Expr]) -> list[Expr]:
     return [power(e, count) for e, count in counts.items()]
 
 
-def counted(items: Sequence[Expr]) -> dict[Expr, int]:
+def counted(items: Sequence[T]) -> dict[T, int]:
     """How often each item occurs: a Counter, without what makes one slow for a few items."""
-    counts: dict[Expr, int] = {}
+    counts: dict[T, int] = {}
     for item in items:
         counts[item] = counts.get(item, 0) + 1
     return counts
