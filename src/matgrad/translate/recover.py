@@ -42,7 +42,7 @@ from matgrad.translate.means import with_means
 from matgrad.translate.norms import norm, squared
 from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
-from matgrad.translate.spreading import is_outer, is_sum, spread_sums, worth_spreading
+from matgrad.translate.spreading import divided_sum, is_outer, is_sum, spread_sums, worth_spreading
 from matgrad.translate.terms import Ordering, Term, counted, flattened
 
 SIZED = "sizes of the constants, as in zeros(m, n)"
@@ -211,7 +211,12 @@ class Recovery:
         found = self._contraction(node)
         square = len(node.shape) == 2 and node.shape[0] == node.shape[1] and not is_palindrome(found)
         spread = self._spread(node, square)
-        return spread if spread is not None and dressed_cost(spread) <= dressed_cost(found) else found
+        if spread is not None and dressed_cost(spread) <= dressed_cost(found):
+            return spread
+        divided = divided_sum(node)
+        if divided is not None:
+            found = min(found, self.plain(divided), key=dressed_cost)
+        return found
 
     def _spread(self, node: Einsum, square: bool) -> Expr | None:
         """The same with a sum among its factors multiplied out and factored anew.
@@ -224,7 +229,8 @@ class Recovery:
             if isinstance(operand, Sum) and len(labels) == 2 and len(operand.terms) <= EXHAUSTIVE:
                 rest = pairs[:k] + pairs[k + 1 :]
                 dissolves = not node.shape and any(is_outer(term) for _, term in operand.terms)
-                if not dissolves and not any(len(s) == 2 and worth_spreading(n, operand, square) for n, s in rest):
+                inside = len(labels) == 2 and any(len(s) == 2 and worth_spreading(n, operand, square) for n, s in rest)
+                if not (dissolves or inside):
                     continue
                 sizes = dict(enumerate(node.sizes))
                 terms = [

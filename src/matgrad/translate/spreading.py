@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matgrad.tensor import builders as b
+from matgrad.tensor.laws.shared import power_of
 from matgrad.tensor.nodes import Apply, Einsum, Node, Sum
 
 
@@ -51,3 +52,25 @@ def spread_sums(node: Einsum) -> Node | None:
                 [b.einsum([(t, labels), *rest], node.out, node.coefficient * f, sizes) for f, t in operand.terms]
             )
     return None
+
+
+def divided_sum(node: Einsum) -> Node | None:
+    """A sum divided by one of its terms and by nothing else, term by term: 1 - y./x for (x - y)./x."""
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    below = [(j, *power_of(n), s) for j, (n, s) in enumerate(pairs) if power_of(n)[1].numerator < 0]
+    if len(below) != 1:
+        return None
+    ((j, base, count, labels),) = below
+    for k, (total, others) in enumerate(pairs):
+        if others != labels or not isinstance(total, Sum) or len(total.terms) > MOST:
+            continue
+        if any(power_of(term) == (base, -count) for _, term in total.terms):
+            axes = tuple(range(len(labels)))
+            parts = [b.einsum([(term, axes), (pairs[j][0], axes)], axes, f) for f, term in total.terms]
+            rest = [pair for i, pair in enumerate(pairs) if i not in (j, k)]
+            return b.einsum([(b.add(parts), labels), *rest], node.out, node.coefficient, dict(enumerate(node.sizes)))
+    return None
+
+
+MOST = 4
+"""Terms up to which a sum is divided term by term."""

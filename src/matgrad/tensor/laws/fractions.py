@@ -47,13 +47,26 @@ class Product:
         operands = list(zip(node.operands, node.subscripts, strict=True))
         return cls(node, operands, labels, node.coefficient, dict(enumerate(node.sizes)), _below(operands, labels))
 
-    def above(self, extra: Mapping[Key, Fraction], axes: Set[tuple[int, ...]]) -> list[Node] | None:
-        """The numerator, times more factors, multiplied out."""
+    def above(self, extra: Mapping[Key, Fraction], axes: Set[tuple[int, ...]], squares: bool) -> list[Node] | None:
+        """The numerator, times more factors, multiplied out, with squares of sums or without."""
         operands = [o for o in self.operands if (power_of(o[0])[0], o[1]) not in self.below]
         for (base, labels), count in extra.items():
             operands += [(base, labels)] * int(count)
             operands += [(power(base, count % 1), labels)] if count % 1 else []
+        operands = _factors(operands) if squares else operands
         return multiplied_out(operands, self.out, self.coefficient, self.sizes, axes)
+
+
+def _factors(operands: Sequence[Operand]) -> list[Operand]:
+    """Squares and cubes of sums as factors, to be multiplied out."""
+    found: list[Operand] = []
+    for node, labels in operands:
+        base, count = power_of(node)
+        if isinstance(base, Sum) and count in (2, 3):
+            found += [(base, labels)] * int(count)
+        else:
+            found.append((node, labels))
+    return found
 
 
 def _below(operands: Sequence[Operand], out: tuple[int, ...]) -> dict[Key, Fraction]:
@@ -90,9 +103,17 @@ def common_denominator(terms: Terms) -> Node | None:
     """u/v - w/v² = (u·v - w)/v², where the numerator gets shorter."""
     if not 1 < len(terms) <= 2 * MOST or not any(map(_is_divided, terms)):
         return None
+    return _over_one(terms, squares=False) or _over_one(terms, squares=True)
+
+
+def _over_one(terms: Terms, *, squares: bool) -> Node | None:
     found = [Product.of(node) for node in terms if isinstance(node, Einsum) or is_map(node, "power")]
     parts = [part for part in found if part is not None and part.below]
     multiplied = any(isinstance(n, Sum) for part in parts for n, _ in part.operands)
+    if squares:
+        if not any(_factors(part.operands) != part.operands for part in parts):
+            return None
+        multiplied = True
     if multiplied and len(parts) < len(terms):
         parts = [part for part in map(Product.of, terms) if part is not None]
     keys = dict.fromkeys(key for part in parts for key in part.below)
@@ -107,7 +128,7 @@ def common_denominator(terms: Terms) -> Node | None:
     if not divided and not multiplied:
         return None
     axes = {axes for _, axes in keys} | ({parts[0].out} if multiplied else set())
-    grown = [part.above(extra, axes) for part, extra in zip(parts, missing, strict=True)]
+    grown = [part.above(extra, axes, squares) for part, extra in zip(parts, missing, strict=True)]
     above: Terms = {}
     for part, products in zip(parts, grown, strict=True):
         if products is None:
@@ -115,7 +136,8 @@ def common_denominator(terms: Terms) -> Node | None:
         for product in products:
             b.collect(above, product, terms[part.node])
     cancelled = len(above) < sum(len(products or ()) for products in grown)
-    if not cancelled and (not divided or len(above) > len(parts)):
+    grows = len(above) > len(parts)
+    if (squares and (grows or not cancelled)) or (not cancelled and (grows or not divided)):
         return None
     below = [(power(base, -count), axes) for (base, axes), count in most.items()]
     if not above:
