@@ -225,7 +225,8 @@ def _common_hadamard(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
         for term, pieces in members:
             rest = without(pieces, [piece])
             chain = (product([(".*", e) for e in powers(rest)]),) if rest else ()
-            inner.append(term._replace(chain=chain))
+            left = term._replace(chain=chain)
+            inner.append(flattened(left) if len(rest) == 1 else left)
 
         def back(inside: Expr, sign: Fraction, piece: Expr = piece) -> Term:
             if inside.kind == SCALAR:

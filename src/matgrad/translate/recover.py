@@ -102,8 +102,20 @@ class Recovery:
         """-expr with the sign taken into the sum that factoring left behind; sums of the formula stay as they are."""
         for k, arg in enumerate(expr.args):
             if self._turns(arg):
-                return expr.replace(args=(*expr.args[:k], negated(arg), *expr.args[k + 1 :]))
+                return expr.replace(args=(*expr.args[:k], self._all_positive(negated(arg)), *expr.args[k + 1 :]))
         return negated(expr)
+
+    def _all_positive(self, expr: Expr) -> Expr:
+        """A - (C - B)*S as A + (B - C)*S, for differences that the formula does not have itself."""
+        args = list(expr.args)
+        for k, term in enumerate(args):
+            product = term.args[0] if term.op == "neg" else term
+            if term.op == "neg" and product.op == "product":
+                place = next((i for i, factor in enumerate(product.args) if self._turns(factor)), None)
+                if place is not None:
+                    factors = (*product.args[:place], negated(product.args[place]), *product.args[place + 1 :])
+                    args[k] = product.replace(args=factors)
+        return expr.replace(args=tuple(args))
 
     def _turns(self, expr: Expr) -> bool:
         """Whether it is a difference that the formula does not have itself: u - v may be written v - u."""
@@ -166,7 +178,10 @@ class Recovery:
 
     def _sum_as_typed(self, node: Node) -> Expr | None:
         typed = self.written.get(node)
-        return typed if typed is not None and typed.op in ("add", "stack") else None
+        if typed is None or typed.op in ("add", "stack"):
+            return typed
+        larger = typed.op == "call" and typed.value.name in ("max", "min") and len(typed.args) == 2
+        return typed if larger else None
 
     def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False) -> Expr:
         if len(shape) > 2:
@@ -222,13 +237,15 @@ class Recovery:
         """The same with a sum among its factors multiplied out and factored anew.
 
         A'*(u + v)*A for (A'*u + A'*v)*A, where the product is square, S + S*A*S for S*(inv(S) + A)*S,
-        and tr(A*B) + u'*B*v for tr((A + v*u')*B).
+        tr(A*B) + u'*B*v for tr((A + v*u')*B), p.*(z - p'*z) for (diag(p) - p*p')*z, and u.*v for diag(u*v').
         """
         pairs = list(zip(node.operands, node.subscripts, strict=True))
         for k, (operand, labels) in enumerate(pairs):
             if isinstance(operand, Sum) and len(labels) == 2 and len(operand.terms) <= EXHAUSTIVE:
                 rest = pairs[:k] + pairs[k + 1 :]
-                dissolves = not node.shape and any(is_outer(term) for _, term in operand.terms)
+                outer = [is_outer(term) for _, term in operand.terms]
+                dissolves = any(outer) and (not node.shape or (len(node.shape) == 1 and _thin(operand, outer)))
+                dissolves = dissolves or (labels[0] == labels[1] and all(outer))
                 inside = len(labels) == 2 and any(len(s) == 2 and worth_spreading(n, operand, square) for n, s in rest)
                 if not (dissolves or inside):
                     continue
@@ -369,6 +386,12 @@ class Recovery:
             is_typed = straight in self.typed  # the formula's own sums are recognised best as typed
             self._turned[node] = candidates[0] if is_typed and cost(candidates[0]) <= cost(best) + 2 else best
         return self._turned[node]
+
+
+def _thin(total: Sum, outer: Sequence[bool]) -> bool:
+    """Whether a matrix is a sum of diagonal ones and of columns times rows: with a vector, no matrix is left of it."""
+    diagonal = [isinstance(term, Einsum) and len(set(term.out)) == 1 for _, term in total.terms]
+    return all(map(any, zip(diagonal, outer, strict=True)))
 
 
 def _multiples(written: Mapping[Node, Expr]) -> Iterator[tuple[Node, tuple[Fraction, Expr]]]:

@@ -108,6 +108,28 @@ def known_sign(function: str, args: tuple[Node, ...], parameter: Any) -> Node | 
 
 
 @b.MAP_LAWS.add(
+    "sign of a clipped value",
+    "step(a - relu(x)) = step(a - x), step(relu(x) - a) = step(x - a) for numbers a > 0, and sign alike",
+    because="what is below 0 is below a, clipped or not",
+    examples=(
+        ("step(6 - relu(x)) + sign(2*relu(x) - 1)", "x: vector(n)"),
+        ("step(2 - relu(c + 1))", "c: scalar"),
+    ),
+)
+def sign_of_clipped(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None:
+    """step(a - relu(x)) = step(a - x) and step(relu(x) - a) = step(x - a) for a > 0; so with sign."""
+    if function not in ("step", "sign"):
+        return None
+    terms = b.linear_terms(args[0])
+    clipped = next((node for node in terms if is_map(node, "relu")), None)
+    constant = terms.get(number(1, args[0].shape))
+    if len(terms) != 2 or clipped is None or constant is None or constant * terms[clipped] > 0:
+        return None
+    assert isinstance(clipped, Map)
+    return map_(function, (b.add([scaled(clipped.args[0], terms[clipped]), number(constant, args[0].shape)]),))
+
+
+@b.MAP_LAWS.add(
     "logarithm",
     "log(sum(exp(x))) = logsumexp(x), log(1 + exp(z)) = softplus(z), log(det(X)) = logdet(X), "
     "log(x^p) = p*log(x) for odd p",
