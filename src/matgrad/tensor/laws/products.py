@@ -104,8 +104,10 @@ def _extend(
 def product_over_itself(net: Network) -> Network | None:
     """u·u^(-k) = u^(1-k), where u is a contraction whose operands stand in the product by themselves."""
     for place, (node, labels) in enumerate(net.operands):
-        base, exponent = power_of(node)
-        if exponent.numerator >= 0 or not isinstance(base, Einsum) or base.coefficient != 1 or not base.operands:
+        if not isinstance(node, Map) or node.function != "power" or not isinstance(node.args[0], Einsum):
+            continue
+        base, exponent = node.args[0], node.parameter
+        if exponent.numerator >= 0 or base.coefficient != 1 or not base.operands:
             continue
         if len(set(base.out)) != len(base.out) or len(set(labels)) != len(labels):
             continue
@@ -136,9 +138,9 @@ def common_factor_of_a_sum(net: Network) -> Network | None:
     if not sums:
         return None
     for j, (other, others) in enumerate(net.operands):
-        base, exponent = power_of(other)
-        if exponent.numerator >= 0:
+        if not isinstance(other, Map) or other.function != "power" or other.parameter.numerator >= 0:
             continue
+        base, exponent = other.args[0], other.parameter
         for i, node, labels in sums:
             if others == labels and len(node.terms) <= FACTORED:
                 whole = tuple(range(len(labels)))
