@@ -190,6 +190,7 @@ _SMOOTH: dict[str, Callable[..., Array]] = {
 }  # fmt: skip
 _ALONG: dict[str, Callable[..., Array]] = {
     "sum": lambda x, axis: jnp.sum(x, axis=axis), "mean": lambda x, axis: jnp.mean(x, axis=axis),
+    "prod": lambda x, axis: jnp.prod(x, axis=axis),
     "logsumexp": lambda x, axis: jss.logsumexp(x, axis=axis), "norm2": _norm, "normF": _norm,
     "softmax": lambda x, axis: jax.nn.softmax(x, axis=axis if axis is not None else tuple(range(x.ndim))),
 }  # fmt: skip

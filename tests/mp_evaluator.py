@@ -158,6 +158,7 @@ _ENTRYWISE: dict[str, Callable[[Any], Any]] = {
 _ALONG: dict[str, Callable[[Array, int | None], Array]] = {
     "sum": lambda x, axis: np.sum(x, axis=axis),
     "mean": lambda x, axis: np.sum(x, axis=axis) / (x.size if axis is None else x.shape[axis]),
+    "prod": lambda x, axis: np.prod(x, axis=axis),
     "logsumexp": lambda x, axis: _log(np.sum(_exps(x), axis=axis)),
     "softmax": lambda x, axis: _exps(x) / np.sum(_exps(x), axis=axis, keepdims=axis is not None),
     "norm2": _norm,

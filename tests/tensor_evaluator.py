@@ -168,6 +168,7 @@ _MATRIX: dict[str, Callable[[Array], Array]] = {
 _REDUCTIONS: dict[str, Callable[[Array, tuple[int, ...]], Array]] = {
     "logsumexp": lambda x, axes: scipy.special.logsumexp(x, axis=axes),
     "softmax": lambda x, axes: scipy.special.softmax(x, axis=axes),
+    "prod": lambda x, axes: x.prod(axis=axes),
     "max": lambda x, axes: x.max(axis=axes),
     "min": lambda x, axes: x.min(axis=axes),
     "argmax": lambda x, axes: _shared(x == x.max(axis=axes, keepdims=True), axes),

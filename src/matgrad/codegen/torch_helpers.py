@@ -152,6 +152,11 @@ def log_softmax(x, axis):
     others = torch.sum(torch.where(top, torch.zeros_like(z), torch.exp(z)), -1, keepdim=True)
     return (z - torch.log1p(others)).reshape(x.shape)
 '''
+_PROD = """\
+def prod(x, axis):
+    flat = x if isinstance(axis, int) else x.reshape(*x.shape[: x.ndim - len(axis)], -1)
+    return torch.prod(flat, -1)
+"""
 _SAFE_NORM = '''\
 def safe_norm(x, axis):
     """The root of the sum of squares, which neither overflows nor underflows."""
@@ -185,6 +190,7 @@ HELPERS = {
     "log_softmax": _LOG_SOFTMAX,
     "safe_norm": _SAFE_NORM,
     "largest": _LARGEST,
+    "prod": _PROD,
     "argmax": _TIES.format(name="argmax", of="amax"),
     "argmin": _TIES.format(name="argmin", of="amin"),
 }
@@ -203,6 +209,7 @@ SPELLED = {
     "largest": "largest(#1, #axis)",
     "logsumexp": "torch.logsumexp(#1, #axis)",
     "softmax": "softmax(#1, #axis)",
+    "prod": "prod(#1, #axis)",
     "max": "torch.amax(#1, #axis)",
     "min": "torch.amin(#1, #axis)",
     "argmax": "argmax(#1, #axis)",

@@ -67,6 +67,7 @@ def _extreme(sign: int, mask: bool) -> Callable[[Field, Array], Any]:
 REDUCTIONS: dict[str, Callable[[Field, Array], Any]] = {
     "sum": lambda field, lane: np.sum(lane),
     "mean": lambda field, lane: np.sum(lane) / field.number(Fraction(len(lane))),
+    "prod": lambda field, lane: np.prod(lane),
     "norm1": lambda field, lane: np.sum(np.frompyfunc(field.function("abs"), 1, 1)(lane)),
     "norm2": lambda field, lane: field.function("sqrt")(np.sum(lane * lane)),
     "normF": lambda field, lane: field.function("sqrt")(np.sum(lane * lane)),

@@ -47,7 +47,6 @@ NOT_YET: dict[str, str] = {
     "var": "sum((x - mean(x)).^2)/length(x)",
     "std": "norm2(x - mean(x))/sqrt(length(x))",
     "cumsum": "tril(matrix(1))*x",
-    "prod": "exp(sum(log(x))), for positive x",
     "conj": "x: all variables are real",
     "real": "x: all variables are real",
     "trace": "tr(X)",

@@ -110,4 +110,11 @@ NORMF = Card(
     smooth="norm2(x) != 0", kink="norm2'(0) = 0, a subgradient", facts=NORM2.facts,
 )  # fmt: skip
 
-CARDS = (LOGSUMEXP, SOFTMAX, MAX, MIN, ARGMAX, ARGMIN, MEAN, NORM1, NORM2, NORMF)
+PROD = Card(
+    "prod", "reduction", OVER, "the product rule, with x != 0: each factor is replaced by its differential in turn",
+    lambda np, x, axis=None: np.prod(x, axis=axis), "np.prod(#1, axis=#axis)",
+    differential="prod(x)*sum(dx./x)", latex=r"\operatorname{prod}", needs="x != 0",
+    facts={"of a scalar": "x", "range": "that of x"},
+)  # fmt: skip
+
+CARDS = (LOGSUMEXP, SOFTMAX, MAX, MIN, ARGMAX, ARGMIN, MEAN, NORM1, NORM2, NORMF, PROD)

@@ -19,7 +19,7 @@ from matgrad.objects import comparison, dispatch, indexing, linear, shaping, ufu
 from matgrad.objects.comparison import Test
 from matgrad.objects.inputs import as_value
 from matgrad.objects.names import Names, joined, program, written
-from matgrad.objects.numpy_functions import FUNCTIONS, INSTEAD
+from matgrad.objects.numpy_functions import FUNCTIONS
 from matgrad.objects.value import Value, clash, shape_text
 
 
@@ -264,8 +264,8 @@ class Array(Operators, Value):
     def ptp(self, axis: Any = None, *, keepdims: bool = False) -> Array:
         return _array("ptp", self, axis, keepdims=keepdims)
 
-    def prod(self, *_args: Any, **_options: Any) -> NoReturn:
-        _no_prod()
+    def prod(self, axis: Any = None, *, keepdims: bool = False) -> Array:
+        return _array("prod", self, axis, keepdims=keepdims)
 
     def clip(self, min: Any = None, max: Any = None) -> Array:
         return _array("clip", self, min, max)
@@ -371,7 +371,3 @@ def _test(operation: Any, *tests: Any) -> Comparison:
 
 def _is_matrix(given: Any) -> bool:
     return isinstance(given, Array) and given.axes == (0, 1)
-
-
-def _no_prod() -> NoReturn:
-    raise NotSupported("np.prod is not supported on objects", hint=INSTEAD["prod"])

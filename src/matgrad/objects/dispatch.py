@@ -28,8 +28,7 @@ def ufunc(function: Any, method: str, inputs: Sequence[Any], options: Mapping[st
         return _called(f"{name}.reduce", _reduction(REDUCES[name]), inputs, options)
     if method not in ("__call__", "outer") or name not in UFUNCS:
         full = name if method == "__call__" else f"{name}.{method}"
-        hint = INSTEAD_OF_FUNCTIONS["prod"] if full == "multiply.reduce" else INSTEAD_OF_UFUNCS.get(name)
-        _refuse(function, full, hint)
+        _refuse(function, full, INSTEAD_OF_UFUNCS.get(name))
     if sum(isinstance(one, Test) for one in inputs) > 1 and name not in _OF_TESTS:
         raise MatgradError("NumPy has + of two tests as 'or', and no -", hint="(x > 0) | (y > 0), or np.where")
     values = [as_value(one) for one in inputs]

@@ -9,6 +9,7 @@ from types import EllipsisType
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported, ShapeError
 from matgrad.objects.comparison import Test
+from matgrad.objects.stacking import stack
 from matgrad.objects.value import Axes, Value, index, shown, squeezed
 
 Item = int | slice | None | EllipsisType
@@ -25,6 +26,9 @@ def pick(value: Value, given: object) -> Value:
     ((2, 4),)
     """
     items = _complete(value, given if isinstance(given, tuple) else (given,))
+    for place, item in enumerate(items):
+        if isinstance(item, slice) and item.step is not None and whole(item.step) != 1:
+            return _stepped(value, items, place)
     picked: list[Picked] = [None] * value.order
     kept: list[int | None] = []
     position = 0
@@ -43,6 +47,30 @@ def pick(value: Value, given: object) -> Value:
             kept.append(axis)
         position += 1
     return _picked(value, picked, kept)
+
+
+def _stepped(value: Value, items: Sequence[Item], place: int) -> Value:
+    """A slice with a step: what it takes, one by one, in a stack."""
+    item = items[place]
+    assert isinstance(item, slice)
+    dim = value.sizes[sum(one is not None for one in items[:place])]
+    if dim.number is None:
+        raise NotSupported(
+            f"a slice with a step needs a size that is a number, and this axis has {dim}",
+            details=shown(value),
+            hint='np.stack([x[0], x[2], x[4]]), or sizes as numbers, such as vector("x", 5)',
+        )
+    positions = range(*item.indices(dim.number))
+    if not 0 < len(positions) <= MOST:
+        raise NotSupported(
+            f"a slice with a step takes 1 to {MOST} entries, and this one takes {len(positions)}", details=shown(value)
+        )
+    parts = [pick(value, (*items[:place], k, *items[place + 1 :])) for k in positions]
+    return stack(parts, sum(not isinstance(one, int) for one in items[:place]))
+
+
+MOST = 64
+"""Entries that a slice with a step may take: each is written out."""
 
 
 def _picked(value: Value, picked: Sequence[Picked], kept: Sequence[int | None]) -> Value:
@@ -107,9 +135,7 @@ class IndexOutside(ShapeError, IndexError):
 
 
 def _range(item: slice, dim: Dim, value: Value) -> tuple[int, int] | None:
-    start, stop, step = (None if part is None else whole(part) for part in (item.start, item.stop, item.step))
-    if step not in (None, 1):
-        raise NotSupported("slices with a step are not supported", hint="np.stack([x[0], x[2], x[4]])")
+    start, stop = (None if part is None else whole(part) for part in (item.start, item.stop))
     if start in (None, 0) and stop is None:
         return None
     number = dim.number

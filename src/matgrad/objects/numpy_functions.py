@@ -118,7 +118,7 @@ def diff(a: Any, n: int = 1) -> Value:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **{name: reduction(name) for name in ("sum", "mean", "max", "min")},
+    **{name: reduction(name) for name in ("sum", "prod", "mean", "max", "min")},
     "amax": reduction("max"),
     "amin": reduction("min"),
     "ptp": lambda a, axis=None, *, keepdims=False: reductions.spread(v(a), axis, keepdims),
@@ -194,7 +194,6 @@ _EIGEN = "np.trace(X) is the sum and np.linalg.det(X) the product of the eigenva
 _BEFORE = "it has no derivative but 0"
 
 INSTEAD: dict[str, str] = {
-    "prod": "np.exp(np.log(x).sum()), for positive x",
     "cumprod": "np.exp(np.cumsum(np.log(x))), for positive x",
     "argmax": "x.max(): the place of the maximum is no formula",
     "argmin": "x.min(): the place of the minimum is no formula",

@@ -45,7 +45,9 @@ def reduce(name: str, value: Value, axis: Axis = None, keepdims: bool = False) -
     return value.but(expr, kept)
 
 
-_OF_A_SCALAR = {"sum": None, "mean": None, "max": None, "min": None, "logsumexp": None, "norm1": "abs", "norm2": "abs"}
+_OF_A_SCALAR = {
+    "sum": None, "mean": None, "prod": None, "max": None, "min": None, "logsumexp": None, "norm1": "abs", "norm2": "abs"
+}  # fmt: skip
 
 
 def _reduced(name: str, expr: Expr, axes: tuple[int, ...]) -> Expr:

@@ -60,7 +60,7 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     "rel_entr": lambda x, y: elementwise.multiply(x, elementwise.log(elementwise.divide(x, y))),
 }
 
-REDUCES = {"add": "sum", "maximum": "max", "minimum": "min"}
+REDUCES = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 """The reduction that a ufunc's ``reduce`` is."""
 
 INSTEAD = {
