@@ -268,7 +268,7 @@ class Planner:
         return not node.shape and any(_holds_outer(term) for _, term in operand.terms)
 
     def _has_diagonal(self, term: Node) -> bool:
-        """Whether an array is zero off a diagonal; large products, which may never be formed, are not planned for it."""
+        """Whether an array is zero off a diagonal; large products, which may never be formed, are not planned."""
         if not isinstance(term, Einsum) or not _is_large(term):
             return len(set(self.value(term).out)) < len(term.shape)
         return len(set(term.out)) < len(term.out)

@@ -215,8 +215,9 @@ N = TypeVar("N", bound=Node)
 
 
 def _forget(entry: ref[Node]) -> None:
+    assert isinstance(entry, _Entry)
     with _LOCK:
-        found = _TABLE.pop(entry.key, entry)  # type: ignore[attr-defined]
+        found = _TABLE.pop(entry.key, entry)
         if found is not entry:  # the node has been made anew
             _TABLE[found.key] = found
 
