@@ -69,7 +69,23 @@ def transposed(expr: Expr) -> Expr:
     if expr.op == "add" and all(_bare(a).op == "transpose" for a in expr.args):
         args = [negative(_bare(a).args[0]) if a.op == "neg" else a.args[0] for a in expr.args]
         return expr.replace(args=tuple(args), type=_turned(expr))  # A + B for (A' + B')'
+    shaped = [a for a in expr.args if a.kind != SCALAR]
+    if shaped and all(a.op == "transpose" for a in shaped) and _is_entrywise(expr):
+        turned = tuple(a if a.kind == SCALAR else a.args[0] for a in expr.args)
+        return expr.replace(args=turned, type=_turned(expr))  # x.*y for (x'.*y')'
     return Expr("transpose", (expr,), type=_turned(expr))
+
+
+def _is_entrywise(expr: Expr) -> bool:
+    """Whether it is a product or a power entry by entry, perhaps with scalars."""
+    if expr.op != "product":
+        return expr.op == "power" and expr.value == ".^"
+    scalar = expr.args[0].kind == SCALAR
+    for operator, factor in zip(expr.value, expr.args[1:], strict=True):
+        if operator == "*" and not scalar and factor.kind != SCALAR:
+            return False
+        scalar = scalar and factor.kind == SCALAR
+    return True
 
 
 def _bare(term: Expr) -> Expr:

@@ -207,25 +207,46 @@ def hyperbolic(terms: dict[Node, Fraction]) -> bool:
 
 @b.NETWORK_LAWS.add(
     "powers of one base",
-    "x*x^(p - 1) = x^p",
+    "x*x^(p - 1) = x^p, x^p*x^q = x^(p + q)",
     on=("pow",),
     because="exponents add up",
     examples=(
         ("c*c^(a - 1)", "c: positive; a: scalar"),
         ("x.^2.*x.^(y - 2)", "x: positive vector(n); y: vector(n)"),
+        ("x.^(y - 1)./x.^y + x.^y./x.^z", "x: positive vector(n); y: vector(n); z: vector(n)"),
     ),
 )
 def powers_of_one_base(net: Network) -> Network | None:
-    """x^k·x^p = x^(p + k), where the exponent gets shorter."""
+    """x^k·x^p = x^(p + k), where the exponent gets shorter, and x^p·x^q = x^(p + q)."""
     for i, (node, labels) in enumerate(net.operands):
-        if not is_map(node, "pow"):
+        found = _symbolic_power(node)
+        if found is None:
             continue
-        assert isinstance(node, Map)
-        base, exponent = node.args
+        base, exponent = found
         for j, (other, others) in enumerate(net.operands):
+            if i == j or labels != others:
+                continue
+            second = _symbolic_power(other)
+            if second is not None:
+                if second[0] is base:
+                    total = b.add([exponent, second[1]])
+                    return net.replaced([i, j], [(map_("pow", (base, total)), labels)])
+                continue
             factor, count = power_of(other)
-            if factor is base and labels == others:
+            if factor is base:
                 total = b.add([exponent, number(count, exponent.shape)])
                 if weight(total) < weight(exponent):
                     return net.replaced([i, j], [(map_("pow", (base, total)), labels)])
+    return None
+
+
+def _symbolic_power(node: Node) -> tuple[Node, Node] | None:
+    """x and p of x^p, x and k·p of (x^p)^k for a whole number k."""
+    if not isinstance(node, Map):
+        return None
+    if node.function == "pow":
+        return node.args[0], node.args[1]
+    inner = node.args[0]
+    if node.function == "power" and isinstance(inner, Map) and inner.function == "pow":
+        return (inner.args[0], scaled(inner.args[1], node.parameter)) if node.parameter.denominator == 1 else None
     return None
