@@ -159,8 +159,15 @@ def _shared(mask: Array, axes: tuple[int, ...]) -> Array:
     return mask / mask.sum(axis=axes, keepdims=True)
 
 
+def _inverse(x: Array) -> Array:
+    """Raises LinAlgError where the matrix is singular but for rounding errors, too."""
+    if x.size and not np.linalg.cond(x) < 1e14:
+        raise np.linalg.LinAlgError("Singular matrix")
+    return np.linalg.inv(x)
+
+
 _MATRIX: dict[str, Callable[[Array], Array]] = {
-    "inv": np.linalg.inv,
+    "inv": _inverse,
     "det": np.linalg.det,
     "logdet": lambda x: np.linalg.slogdet(x)[1],
     "adj": _adjugate,

@@ -6,6 +6,7 @@ import pickle
 import re
 import warnings
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -196,6 +197,54 @@ def test_no_product_has_more_axes_than_it_needs() -> None:
     f = matgrad.parse(kernel, where="D: symmetric(n); a: scalar; l: scalar; s: scalar")
     text = matgrad.compile(matgrad.hessian(f, ["a", "l", "s"])).source
     assert not re.search(r"->[a-z]{3}", text)
+    assert len(re.findall(r"= t\d+\.inverse\(\)", text)) == 1
+    assert len(re.findall(r"= t\d+ @ t\d+$", text, re.MULTILINE)) <= 5  # K⁻¹E, K⁻¹(E∘D), and products with vectors
+
+
+def test_a_product_with_a_matrix_on_both_sides_is_made_once() -> None:
+    """The action of the Hessian of a network multiplied by X' twice, and formed V'V, which nothing else needs."""
+    where = "V: matrix(m,h); W: matrix(h,i); X: matrix(i,k); Y: matrix(m,k)"
+    action = matgrad.hessian("norm2(V*tanh(W*X) - Y)^2", "W", where=where).matvec
+    rng = np.random.default_rng(0)
+    sizes = {"V": (2, 5), "W": (5, 4), "X": (4, 30), "Y": (2, 30), "dW": (5, 4)}
+    at = {name: rng.standard_normal(shape) for name, shape in sizes.items()}
+    found = matgrad.compile(action)
+    gradient = matgrad.gradient("norm2(V*tanh(W*X) - Y)^2", "W", where=where)
+    there, back = ({n: v for n, v in at.items() if n != "dW"} | {"W": at["W"] + h * at["dW"]} for h in (1e-6, -1e-6))
+    assert np.allclose(found(**at), (gradient(**there) - gradient(**back)) / 2e-6, rtol=1e-6)
+    assert found.source.count("X.T") == 1
+    assert "V.T @ V" not in found.source
+
+
+def test_mixed_blocks_are_computed_once() -> None:
+    blocks = matgrad.hessian("norm2(U*V' - Y)^2", ["U", "V"])
+    rng = np.random.default_rng(0)
+    at = {"U": rng.standard_normal((4, 2)), "V": rng.standard_normal((3, 2)), "Y": rng.standard_normal((4, 3))}
+    found = matgrad.compile(blocks)(**at)
+    assert np.allclose(found["V", "U"], found["U", "V"].transpose(2, 3, 0, 1))
+    direct = matgrad.derive("norm2(U*V' - Y)^2", "V").derive("U")
+    assert np.allclose(found["V", "U"], direct(**at))
+    assert not np.shares_memory(found["V", "U"], found["U", "V"])
+
+
+def test_sums_of_outer_products_are_one_product() -> None:
+    hessian = matgrad.hessian("tr(inv(X)*A)", "X", where="X: matrix(n,n); A: matrix(n,n)")
+    rng = np.random.default_rng(0)
+    at = {"X": rng.standard_normal((3, 3)), "A": rng.standard_normal((3, 3))}
+    found = matgrad.compile(hessian)
+    P = np.linalg.inv(at["X"])
+    Q = P @ at["A"] @ P
+    wanted = np.einsum("li,jk->ijkl", P, Q) + np.einsum("jk,li->ijkl", P, Q)
+    assert np.allclose(found(**at), wanted)
+    assert "np.stack" in found.source
+
+
+def test_what_is_given_sees_its_own_context() -> None:
+    """Warnings are off in generated code, but a function that is given runs in the context of its caller."""
+    seen = ContextVar("seen", default=0)
+    seen.set(7)
+    f = matgrad.compile(matgrad.parse("g(x)", where="g: function; x: scalar"))
+    assert f(x=2.0, g=lambda x: x * seen.get()) == 14
 
 
 @pytest.mark.parametrize("text", ["y'*inv(K)*y + logdet(K)", "logsumexp(y)", "max(y)", "det(K)*sum(y)"])

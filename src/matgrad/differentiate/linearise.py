@@ -16,6 +16,7 @@ from matgrad.errors import NotSupported
 from matgrad.functions import card
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol
+from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.card_laws import along, elementwise, of_matrices
 
 Labels = tuple[int, ...]
@@ -101,13 +102,23 @@ def _of_apply(node: Apply) -> list[Edge]:
     known = card(node.function)
     assert known is not None
     hole = b.symbol("\N{GREEK SMALL LETTER DELTA}", node.arg.shape)
-    if node.parameter is None:
-        law = of_matrices(known.differential, {"X": node.arg, "dX": hole})
-    else:
-        law = along(known.differential, {"x": node.arg, "dx": hole}, node.parameter)
-    if b.is_zero(law):
-        return []
-    return [_edge(node.arg, hole, factor, term) for term, factor in b.linear_terms(law).items()]
+
+    def terms(arg: Node) -> list[tuple[Node, Fraction]]:
+        if node.parameter is None:
+            law = of_matrices(known.differential, {"X": arg, "dX": hole})
+        else:
+            law = along(known.differential, {"x": arg, "dx": hole}, node.parameter)
+        return [] if b.is_zero(law) else list(b.linear_terms(law).items())
+
+    found = terms(node.arg)
+    if all(term is hole or hole in term.children for term, _ in found):
+        return [_edge(node.arg, hole, factor, term) for term, factor in found]
+    whole = b.symbol("\N{GREEK SMALL LETTER XI}", node.arg.shape)  # laws have put dX into parts of X
+    edges = [_edge(node.arg, hole, factor, term) for term, factor in terms(whole)]
+    return [
+        edge._replace(operands=tuple((rebuild(x, {whole: node.arg}), labels) for x, labels in edge.operands))
+        for edge in edges
+    ]
 
 
 def _edge(child: Node, hole: Node, factor: Fraction, term: Node) -> Edge:

@@ -63,6 +63,8 @@ def is_sized(card: Card) -> bool:
 def constructed(card: Card, count: int) -> list[Side]:
     """What a constructor may make of so many sizes (or, without sizes, of its context)."""
     results = [signature(text).result for text in card.signatures[None]]
+    if card.numpy.count("#") not in (0, count):
+        return []  # its code says how many it takes
     if count == 0 or card.name in VALUE_CONSTRUCTORS:
         return [r for r in results if len(r.axes) <= 2]
     exact = [r for r in results if len(set("".join(r.axes))) == count]

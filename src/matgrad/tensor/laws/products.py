@@ -92,7 +92,7 @@ def _extend(
 @b.NETWORK_LAWS.add(
     "product over itself",
     "A*B./(A*B).^2 = 1./(A*B), x'*A*x/(x'*A*x)^2 = 1/(x'*A*x)",
-    on=(Map,),
+    on=(Einsum,),
     because="powers of one base are multiplied by adding exponents; the base is spliced into its user",
     examples=(
         ("(A*B)./(A*B).^2", "A: matrix(m,n); B: matrix(n,m)"),
