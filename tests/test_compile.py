@@ -191,6 +191,15 @@ def test_numbers_of_python_overflow_as_arrays_do() -> None:
     assert matgrad.compile(f)(x=1.0, p=1e-200, q=0.0) == np.inf
 
 
+@pytest.mark.parametrize("text", ["log(1 - exp(a))", "log(cosh(a))", "sin(a)/a", "relu(a)", "a", "log(1 + a^2)"])
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_scalars_are_floats(text: str, order: int) -> None:
+    f = matgrad.parse(text, where="a: scalar")
+    found = matgrad.compile(matgrad.derive(f, "a", order=order) if order else f)
+    assert type(found(a=-0.7)) is float
+    assert np.asarray(found(a=np.float32(-0.7))).shape == ()
+
+
 def test_no_product_has_more_axes_than_it_needs() -> None:
     """P∘D with an axis between them was formed, of n³ entries: the order of products passed Hadamard products over."""
     kernel = "K = exp(a)*exp(-exp(l)*D) + exp(s)*eye; y'*inv(K)*y + logdet(K)"

@@ -113,8 +113,9 @@ def _readable(variable: VariableLike, value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """Python's number for a scalar of NumPy of the same type."""
-    return float(value) if type(value) is np.float64 else value
+    """Python's float for a scalar of NumPy of the same type, and for a constant."""
+    kind = type(value)
+    return float(value) if kind is np.float64 or kind is int else value
 
 
 class JaxBackend:

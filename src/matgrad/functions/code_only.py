@@ -17,7 +17,7 @@ _WITHIN: _Signatures = {None: ("*->*",), 1: ("ij->ij",), 2: ("ij->ij",)}
 _LOG1MEXP = '''\
 def log1mexp(x):
     """log(1 - exp(x)) for x < 0."""
-    return np.where(x > -0.6931471805599453, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+    return np.where(x > -0.6931471805599453, np.log(-np.expm1(x)), np.log1p(-np.exp(x)))[()]
 '''
 _LOG1P_SQUARE = '''\
 def log1p_square(x):
@@ -36,7 +36,7 @@ def log_cosh(x):
     """log(cosh(x))."""
     a = np.abs(x)
     near = np.log1p(2 * np.sinh(np.clip(a, 0, 1) / 2) ** 2)
-    return np.where(a < 1, near, a + np.log1p(np.exp(-2 * a)) - 0.6931471805599453)
+    return np.where(a < 1, near, a + np.log1p(np.exp(-2 * a)) - 0.6931471805599453)[()]
 '''
 _LOG_SOFTMAX = '''\
 def log_softmax(x, axis=None):
@@ -69,7 +69,7 @@ def near_zero(x, elsewhere, radius, coefficients):
     total = 0 * small
     for coefficient in reversed(coefficients):
         total = total * small + coefficient
-    return np.where(np.abs(x) < radius, total, elsewhere)
+    return np.where(np.abs(x) < radius, total, elsewhere)[()]
 '''
 
 # fmt: off

@@ -111,33 +111,6 @@ def _divided_by(factors: set[Node]) -> set[Node]:
 
 
 @RULES.add(
-    "entry over itself",
-    "x[1]/x[1] = 1, (x'*y)*z/(x'*y) = z",
-    because="it may underflow or overflow",
-    on=(Einsum,),
-    examples=(
-        ("softmax(x)[1]*softmax(x)/softmax(x)[1]", "x: vector(n)"),
-        ("x'*y*z/(x'*y)", "x: vector(n); y: vector(n); z: vector(m)"),
-    ),
-)
-def entry_over_itself(node: Node) -> Node | None:
-    """The normal form puts the factors of x'*y beside those of z, where it does not see them as one."""
-    assert isinstance(node, Einsum)
-    pairs = _pairs(node)
-    for j, (below, labels) in enumerate(pairs):
-        base, count = power_of(below)
-        if labels or count > -1 or not isinstance(base, Einsum):
-            continue
-        rest = [pair for k, pair in enumerate(pairs) if k != j]
-        for part in components(iter(rest), set(node.out)):
-            if einsum(part, tuple(x for x in node.out if any(x in own for _, own in part))) is base:
-                left = [pair for pair in rest if pair not in part]
-                sizes = {x: node.sizes[x] for x in node.out}
-                return einsum([*left, (power(base, count + 1), ())], node.out, node.coefficient, sizes)
-    return None
-
-
-@RULES.add(
     "entry over a sum of entries",
     "x[1]/(x[1] + x[2]) = exp(log(x)[1] - log(x[1] + x[2])), x = softmax(z)",
     because="all of them may underflow",
