@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -70,7 +71,8 @@ HOPELESS = 3.0
 
 
 def compared(tasks: Mapping[str, Task], groups: Mapping[str, str], repeat: int) -> dict[str, list[float]]:
-    """CPU seconds of one call of each task, sample by sample, interleaved; the order turns from round to round.
+    """CPU seconds of one call of each task, sample by sample, interleaved; each round has an order of its own, and each
+    sample begins with a call that is not timed, so that nobody pays for what another has left in the caches.
 
     Tasks of one group compete with each other: only the fastest one's time will be wanted.
     """
@@ -82,8 +84,8 @@ def compared(tasks: Mapping[str, Task], groups: Mapping[str, str], repeat: int) 
     gc.collect()
     gc.disable()
     for round_ in range(repeat):
-        for name in names[round_ % len(names) :] + names[: round_ % len(names)]:
-            found[name].append(once(_repeated(tasks[name], calls[name]), _nothing) / calls[name])
+        for name in random.Random(round_).sample(names, len(names)):
+            found[name].append(once(_repeated(tasks[name], calls[name]), tasks[name]) / calls[name])
     gc.enable()
     return found
 

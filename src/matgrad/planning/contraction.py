@@ -251,7 +251,7 @@ class Network:
         operands = self._weights(
             [self._summed(operand, self._others(i)) for i, operand in enumerate(self.operands)], out
         )
-        half = mirrored([(o.step, o.labels) for o in operands], out) if self.setting.blas else None
+        half = mirrored([(o.step, o.labels) for o in operands], out) if self.plan.blas else None
         if half is not None and not all(operands[i].nonnegative for i in half.fixed):
             half = None
         self._take_in_coefficient(operands, half)

@@ -41,7 +41,8 @@ def _entrywise(plan: Plan, a: Array, b: Array, out: Labels) -> Array:
         a, b = b, a
     rest = tuple(x for x in b[1] if x not in a[1])
     labels = a[1] + rest
-    if set(labels) <= set(out) and (len(labels) < 3 or rest != b[1]):  # a large outer product as it is written fastest
+    as_written = plan.blas and len(labels) > 2 and rest == b[1]
+    if set(labels) <= set(out) and not as_written:
         labels = tuple(x for x in out if x in labels)
     rows = set(a[1]) == set(labels) and b[1] == labels[len(labels) - len(b[1]) :]
     if not b[1] or rows or set(a[1]) == set(b[1]):

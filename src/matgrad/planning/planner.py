@@ -200,7 +200,7 @@ class Planner:
     def _combined(self, terms: list[tuple[Fraction, Value]], shape: Shape) -> tuple[Step, tuple[int, ...]]:
         """Σ c·x over the labels that any of the terms has; what stands in a part of the array is added there."""
         labels = tuple(sorted({label for _, value in terms for label in value.labels}))
-        if self.setting.blas:
+        if self.plan.blas:
             terms = joined(self.plan, terms)
         placed = [(c, x) for c, x in terms if x.step.op == "place" and x.labels == labels]
         if placed and len(terms) > 1:

@@ -17,13 +17,10 @@ class Setting:
     """A plan and what it is made for.
 
     ``sizes`` of dimensions, as far as they are known, decide in which order factors are multiplied; ``by_size`` says
-    that they did. With ``blas``, products of matrices are much faster than other operations: X'·diag(w)·X with w ≥ 0
-    becomes a symmetric product, a sum of outer products one of stacks. ``products`` have been chosen so far. With
-    ``subgradient``, x/norm2(x) is 0 at 0.
+    that they did. ``products`` have been chosen so far. With ``subgradient``, x/norm2(x) is 0 at 0.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
-    blas: bool = True
     subgradient: bool = False
     plan: Plan = field(default_factory=Plan)
     by_size: bool = False

@@ -53,9 +53,15 @@ class Step:
 
 
 class Plan:
-    """Steps in the order in which they were made: operands come first."""
+    """Steps in the order in which they were made: operands come first.
 
-    def __init__(self) -> None:
+    With ``blas``, products of matrices are much faster than other operations, and transposes are views that cost
+    nothing: X'·diag(w)·X with w ≥ 0 becomes a symmetric product, a sum of outer products one of stacks, and a large
+    outer product is written in the order of its factors.
+    """
+
+    def __init__(self, blas: bool = True) -> None:
+        self.blas = blas
         self.steps: dict[tuple[Any, ...], Step] = {}
         self.hints: dict[Step, str] = {}
         self.symmetric: set[Step] = set()
