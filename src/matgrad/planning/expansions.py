@@ -132,9 +132,9 @@ def inside(node: Node, deep: int = NESTED) -> tuple[Powers, ...]:
             found = (((argument, Fraction(0)),),)
         elif product is not None and 1 <= len(product[1]) <= FACTORS:
             smallest = min(abs(count) for count in product[1].values())
-            unit = smallest if smallest.denominator == 1 else Fraction(1)
             entries = sorted(product[1].items(), key=lambda entry: (-len(entry[0].shape), entry[0].digest))
-            found = (tuple((base, count / unit) for base, count in entries),)
+            units = {Fraction(1), smallest} if smallest.denominator == 1 else {Fraction(1)}  # of sin(x^3): x^3, and x
+            found = tuple(tuple((base, count / unit) for base, count in entries) for unit in sorted(units))
     elif deep and isinstance(node, Sum | Einsum | Map) and len(node.children) <= MANY:
         inner = node.children[:1] if is_map(node, "near_zero") else node.children
         found = tuple(dict.fromkeys(x for child in inner for x in inside(child, deep - 1)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from math import factorial, floor, log2
+from math import factorial, floor, gcd, log2
 
 from matgrad.tensor.builders import rational_power
 
@@ -180,13 +180,20 @@ LONGEST = 22
 
 
 def near(numbers: Numbers) -> tuple[float, tuple[Fraction, ...]] | None:
-    """A radius, and the coefficients with which the series is right to the last digit for smaller x."""
+    """A radius, and the coefficients with which the series is right to the last digit for smaller x.
+
+    None where too little is known of how the coefficients fall: at least two that are negligible, or 0 where the ones
+    before are not.
+    """
     bound = [float(abs(c / numbers[0])) for c in numbers]
+    step = gcd(*[k for k, c in enumerate(bound) if c])
+    if not 0 < 6 * step <= len(bound):
+        return None
     scale = min((c ** (-1 / k) for k, c in enumerate(bound) if k and c), default=1.0)
     for smaller in range(8):
         radius = 2.0 ** (floor(log2(scale / 1.5)) - smaller)
         left = [c * radius**k for k, c in enumerate(bound)]
-        if max(left[-1], left[-2]) < 2.0**-58 and max(left) < 4:
+        if max(left[-2 * step :]) < 2.0**-58 and max(left) < 4:
             count = next(k for k in range(len(left), 0, -1) if sum(left[k - 1 :]) > 2.0**-54)
             if count <= LONGEST:
                 return radius, tuple(numbers[:count])
