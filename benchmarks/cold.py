@@ -16,7 +16,7 @@ from matgrad.formula.network import Relation
 from matgrad.tensor import nodes
 from matgrad.translate import card_laws
 
-GRAMMAR = (parser._machine,)
+GRAMMAR = (parser._lark,)
 CARDS = (
     card_laws.law_tree, signatures.signature, relations.called, relations.multiplied, relations.indexed,
     relations.one_of, relations.of_order,

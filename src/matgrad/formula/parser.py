@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matgrad.errors import FormulaError, MatgradError
-from matgrad.formula.grammar import Machine, Unexpected
+from matgrad.formula.grammar import parser_of
 from matgrad.formula.subscripts import plain
 from matgrad.formula.syntax import AT, RANGE, Call, Expr, Program
 from matgrad.formula.token import Token
 from matgrad.formula.tokens import complaint, tokenize
+
+if TYPE_CHECKING:
+    from lark import Lark
 
 CONSTANTS = {"pi": "pi", "π": "pi"}
 SIZED_BY_CONTEXT = frozenset({"eye", "ones", "zeros"})
@@ -59,19 +62,23 @@ _PERHAPS_DECIMAL = re.compile(r"[0-9][.eE]|\.[0-9]")
 
 
 def _parse(text: str, start: str, limits: bool) -> Any:
+    from lark.exceptions import UnexpectedInput
+
     tokens = tokenize(text, limits=limits)
     try:
-        return _machine().parse(tokens, start)
-    except Unexpected as error:
-        problem = complaint(text, tokens, error.token, error.expected)
+        return _lark().parse(tokens, start=start)
+    except UnexpectedInput as error:
+        bad = getattr(getattr(error, "token", None), "value", None)
+        expected = set(getattr(error, "expected", ()))
+        problem = complaint(text, tokens, bad if isinstance(bad, Token) else None, expected)
     except MatgradError as error:
         problem = error.located(text)
     raise problem
 
 
 @lru_cache(maxsize=1)
-def _machine() -> Machine:
-    return Machine("matgrad.formula", _Build(), ["program", "expression"])
+def _lark() -> Lark:
+    return parser_of("matgrad.formula", transformer=_Build(), start=["program", "expression"])
 
 
 class _Piece:
@@ -176,7 +183,7 @@ class _Build:
     """One method per rule of the grammar, called with the list of its parts."""
 
     def program(self, parts: list[Any]) -> Program:
-        statements = [p for p in parts if not isinstance(p, Token)]
+        statements = [p for p in parts if isinstance(p, tuple | Expr)]
         for name, value in (s for s in statements[:-1] if not isinstance(s, Expr)):
             if name in CONSTANTS:
                 raise FormulaError(f"{name} is a constant and cannot be defined", span=value.span)
@@ -195,7 +202,7 @@ class _Build:
         return Program(tuple(s for s in statements[:-1] if not isinstance(s, Expr)), body)
 
     def definition(self, parts: list[Any]) -> tuple[str, Expr]:
-        return (parts[0].value, _closed(parts[2]).expr)
+        return (parts[0].value.value, _closed(parts[2]).expr)
 
     def body(self, parts: list[Any]) -> Expr:
         return _closed(parts[0]).expr
@@ -204,30 +211,30 @@ class _Build:
         return _grown("add", parts[0], "+", _closed(parts[2]))
 
     def minus(self, parts: list[Any]) -> _Chain:
-        return _grown("add", parts[0], "-", _negative(parts[1].start, _closed(parts[2])))
+        return _grown("add", parts[0], "-", _negative(parts[1].value.start, _closed(parts[2])))
 
     def times(self, parts: list[Any]) -> _Chain:
-        return _grown("product", parts[0], parts[1].value, parts[2])
+        return _grown("product", parts[0], parts[1].value.value, parts[2])
 
     def negative(self, parts: list[Any]) -> _Piece:
-        return _negative(parts[0].start, parts[1])
+        return _negative(parts[0].value.start, parts[1])
 
     def tick(self, parts: list[Any]) -> _Piece:
-        base, stop = parts[0], parts[1].stop
+        base, stop = parts[0], parts[1].value.stop
         return _Piece(Expr("transpose", (base.expr,), None, (base.start, stop)), base.start, stop)
 
     def superscript(self, parts: list[Any]) -> _Piece:
-        token = parts[1]
+        token = parts[1].value
         span = (token.start, token.stop)
         number = Expr("number", (), Fraction(abs(int(token.value))), span)
         exponent = Expr("neg", (number,), None, span) if token.value.startswith("-") else number
         return _power(parts[0], "^", _Piece(exponent, *span))
 
     def power(self, parts: list[Any]) -> _Piece:
-        return _power(parts[0], parts[1].value, parts[2])
+        return _power(parts[0], parts[1].value.value, parts[2])
 
     def index(self, parts: list[Any]) -> _Piece:
-        base, items, stop = parts[0], parts[2], parts[3].stop
+        base, items, stop = parts[0], parts[2], parts[3].value.stop
         args = (base.expr, *(bound for item in items for bound in item.bounds))
         value = tuple(item.item for item in items)
         return _Piece(Expr("index", args, value, (base.start, stop)), base.start, stop)
@@ -245,7 +252,7 @@ class _Build:
         return _Item(found, span) if found is not None else _Item(AT, span, (piece.expr,))
 
     def everything(self, parts: list[Any]) -> _Item:
-        return _Item(None, (parts[0].start, parts[0].stop))
+        return _Item(None, (parts[0].value.start, parts[0].value.stop))
 
     def slice(self, parts: list[Any]) -> _Item:
         low, high = _closed(parts[0]), _closed(parts[2])
@@ -257,7 +264,7 @@ class _Build:
         return _Item((first, last), (low.start, high.stop))
 
     def name(self, parts: list[Any]) -> _Piece:
-        token = parts[0]
+        token = parts[0].value
         span = (token.start, token.stop)
         if token.value in CONSTANTS:
             return _Piece(Expr("constant", (), CONSTANTS[token.value], span), *span)
@@ -266,15 +273,15 @@ class _Build:
         return _Piece(Expr("name", (), token.value, span), *span)
 
     def number(self, parts: list[Any]) -> _Piece:
-        token = parts[0]
+        token = parts[0].value
         span = (token.start, token.stop)
         return _Piece(Expr("number", (), Fraction(token.value), span), *span)
 
     def brackets(self, parts: list[Any]) -> _Piece:
-        return _Piece(_closed(parts[1]).expr, parts[0].start, parts[2].stop, bracketed=True)
+        return _Piece(_closed(parts[1]).expr, parts[0].value.start, parts[2].value.stop, bracketed=True)
 
     def stack(self, parts: list[Any]) -> _Piece:
-        start, stop, rows = parts[0].start, parts[2].stop, parts[1]
+        start, stop, rows = parts[0].value.start, parts[2].value.stop, parts[1]
         entries = tuple(piece.expr for row in rows for piece in row)
         if len(entries) == 1:
             return _Piece(entries[0], start, stop, bracketed=True)
@@ -293,13 +300,13 @@ class _Build:
         return ("positional", _closed(parts[0]), None)
 
     def keyword(self, parts: list[Any]) -> tuple[str, Any, Any]:
-        return ("keyword", parts[0], _closed(parts[2]))
+        return ("keyword", parts[0].value, _closed(parts[2]))
 
     def string(self, parts: list[Any]) -> tuple[str, Any, Any]:
-        return ("string", parts[0], None)
+        return ("string", parts[0].value, None)
 
     def call(self, parts: list[Any]) -> _Piece:
-        token, arguments, stop = parts[0], parts[2], parts[3].stop
+        token, arguments, stop = parts[0].value, parts[2], parts[3].value.stop
         name, primes = token.value
         span = (token.start, stop)
         operands = tuple(value.expr for what, value, _ in arguments if what == "positional")
