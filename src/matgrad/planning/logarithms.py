@@ -12,8 +12,9 @@ from matgrad.dims import Dim
 from matgrad.planning.rule import RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, apply, einsum, map_, number, scaled
+from matgrad.tensor.components import components
 from matgrad.tensor.facts import Fact, nonnegative, positive
-from matgrad.tensor.facts.signs import components, selects
+from matgrad.tensor.facts.signs import selects
 from matgrad.tensor.laws.shared import power_of
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum, topological
 
@@ -138,7 +139,7 @@ def _of_einsum(node: Einsum) -> Node | None:
         return _of_selection(node, pairs) if selects(node) else None
     logs: list[Node] = []
     exponential = False
-    for part in components(iter(pairs), set(node.out)):
+    for part in components(pairs, node.out):
         kept = tuple(x for x in node.out if any(x in labels for _, labels in part))
         over = tuple(dict.fromkeys(x for _, labels in part for x in labels if x not in node.out))
         found = _of_component(part, kept, over, node)
@@ -288,7 +289,7 @@ def weighted(node: Einsum) -> tuple[Node, Node] | None:
         return None
     if any(isinstance(n, Constant) and n.shape for n, _ in pairs) or any(len(set(s)) < len(s) for _, s in pairs):
         return None
-    if len(list(components(iter(pairs), set(node.out)))) > 1 or all(log_of(n) is None for n, _ in pairs):
+    if len(components(pairs, node.out)) > 1 or all(log_of(n) is None for n, _ in pairs):
         return None
     axes = node.out + over
     weights = [(n, s) for n, s in pairs if log_of(n) is None]

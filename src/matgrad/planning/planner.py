@@ -17,6 +17,7 @@ from matgrad.planning.stable import stabilised
 from matgrad.planning.steps import Shape, Step, broadcast
 from matgrad.planning.values import Value, labelled
 from matgrad.tensor import builders as b
+from matgrad.tensor.components import columns_and_rows
 from matgrad.tensor.facts import Fact, spd
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol, topological
 from matgrad.tensor.rebuild import rebuild
@@ -343,13 +344,7 @@ def _is_large(node: Node) -> bool:
 
 def _is_outer(term: Node) -> bool:
     """Whether a term is a product of factors that share no label, and have axes of the result each."""
-    if not isinstance(term, Einsum):
-        return False
-    parts: list[set[int]] = []
-    for labels in term.subscripts:
-        touched = [part for part in parts if part & set(labels)]
-        parts = [part for part in parts if part not in touched] + [set(labels).union(*touched)]
-    return sum(bool(part & set(term.out)) for part in parts) > 1
+    return isinstance(term, Einsum) and columns_and_rows(term.subscripts, term.out) > 1
 
 
 def _holds_outer(term: Node) -> bool:

@@ -11,8 +11,9 @@ from matgrad.planning.logarithms import log_of, log_of_positive, log_of_sum, wei
 from matgrad.planning.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, map_, number, power, scaled
+from matgrad.tensor.components import components
 from matgrad.tensor.facts import Fact, positive
-from matgrad.tensor.facts.signs import components, selects
+from matgrad.tensor.facts.signs import selects
 from matgrad.tensor.laws.shared import is_apply, is_map, power_of
 from matgrad.tensor.nodes import Einsum, Map, Node, Sum
 
@@ -126,7 +127,7 @@ def entry_over_entries(node: Node) -> Node | None:
             continue
         bottom, terms = log_of(base), b.linear_terms(base)
         rest = [pair for k, pair in enumerate(pairs) if k != j]
-        for part in components(iter(rest), set(node.out)) if bottom is not None else ():
+        for part in components(rest, node.out) if bottom is not None else ():
             inner = einsum(part, ()) if all(x not in node.out for _, own in part for x in own) else None
             upper = log_of(inner) if inner in terms else None
             if upper is not None and bottom is not None:

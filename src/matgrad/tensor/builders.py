@@ -17,6 +17,7 @@ from matgrad.dims import Dim
 from matgrad.errors import MatgradError
 from matgrad.functions import card_in_code
 from matgrad.tensor.canonical import canonical
+from matgrad.tensor.components import components
 from matgrad.tensor.law import Laws
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Shape, Sum, Symbol, intern
 
@@ -511,7 +512,7 @@ def split_power(base: Einsum, exponent: Fraction) -> Node | None:
             return None
         return einsum([(power(node, exponent), s) for node, s in factors], base.out, root, dict(enumerate(base.sizes)))
     if whole and summed and _is_plain(base) and root is not None and len(base.operands) > 1:
-        parts = _apart(base, summed)
+        parts = _apart(base)
         if len(parts) > 1:
             sizes = {x: base.sizes[x] for x in base.out}
             return einsum([(power(node, exponent), s) for node, s in parts], base.out, root, sizes)
@@ -522,17 +523,10 @@ def split_power(base: Einsum, exponent: Fraction) -> Node | None:
     return None
 
 
-def _apart(base: Einsum, summed: Collection[int]) -> list[Operand]:
+def _apart(base: Einsum) -> list[Operand]:
     """The factors that have no summed label in common, each with the axes that it has: u'*v and x'*y of u'*v*x'*y."""
-    left = list(zip(base.operands, base.subscripts, strict=True))
     parts: list[Operand] = []
-    while left:
-        group = [left.pop(0)]
-        reached = set(group[0][1]).intersection(summed)
-        while met := [o for o in left if not reached.isdisjoint(o[1])]:
-            group += met
-            left = [o for o in left if o not in met]
-            reached.update(*[set(labels).intersection(summed) for _, labels in met])
+    for group in components(zip(base.operands, base.subscripts, strict=True), base.out):
         axes = tuple([x for x in base.out if any(x in labels for _, labels in group)])
         parts.append((einsum(group, axes), axes))
     return parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from matgrad.tensor import builders as b
+from matgrad.tensor.components import components
 from matgrad.tensor.laws.shared import power_of
 from matgrad.tensor.nodes import Apply, Einsum, Node, Sum
 
@@ -19,14 +20,8 @@ def is_outer(node: Node) -> bool:
     """Whether a matrix is a column times a row, so that its trace with another is no trace any more: u'*A*v."""
     if not isinstance(node, Einsum) or len(set(node.out)) < 2 or len(node.out) != 2:
         return False
-    reached = {node.out[0]}
-    left = [set(labels) for labels in node.subscripts]
-    while True:
-        met = [labels for labels in left if labels & reached]
-        if not met:
-            return node.out[1] not in reached
-        reached.update(*met)
-        left = [labels for labels in left if labels not in met]
+    groups = components([(None, labels) for labels in node.subscripts])
+    return not any({*node.out} <= {x for _, labels in group for x in labels} for group in groups)
 
 
 def is_sum(node: Node) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
 
 from matgrad.tensor.builders import einsum
+from matgrad.tensor.components import components
 from matgrad.tensor.facts.dominance import dominated
 from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
 from matgrad.tensor.facts.reasons import Why, holds, of_function, rule_for, why
@@ -164,7 +164,7 @@ def _diagonal(node: Einsum) -> Why | None:
 def _gram(node: Einsum) -> Why | None:
     """Each connected part is a product of nonnegative factors, or its own mirror image and so v'·P·v for a psd P."""
     told: list[tuple[str, Node]] = []
-    parts = list(components(zip(node.operands, node.subscripts, strict=True), set(node.out)))
+    parts = components(zip(node.operands, node.subscripts, strict=True), node.out)
     for part in parts:
         if len(parts) > 1:
             kept = tuple(x for x in dict.fromkeys(node.out) if any(x in s for _, s in part))
@@ -199,17 +199,3 @@ def mirrored(part: list[Operand], out: set[int]) -> Mirror | None:
 def premises(found: Mirror) -> list[tuple[str, Node]]:
     told = [("psd", node) for node, _ in found.bridges] + [("nonnegative", node) for node, _ in found.fixed]
     return list(dict.fromkeys(told))
-
-
-def components(operands: Iterator[Operand] | zip[Operand], cut: set[int]) -> Iterator[list[Operand]]:
-    """The operands in groups that share labels, ``cut`` not counted."""
-    groups: list[tuple[set[int], list[Operand]]] = []
-    for node, labels in operands:
-        own, members = set(labels) - cut, [(node, labels)]
-        for group in [g for g in groups if g[0] & own]:
-            groups.remove(group)
-            own |= group[0]
-            members = group[1] + members
-        groups.append((own, members))
-    for _, members in groups:
-        yield members
