@@ -107,7 +107,7 @@ def power(base: Expr, exponent: Fraction) -> Expr:
 
 
 def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
-    """Factors with the operator before each; the first operator is ignored. Products inside are joined."""
+    """Factors with the operator before each, the first ignored. Products inside are joined; c*1/x is c/x."""
     flat: list[tuple[str, Expr]] = []
     for k, (operator, factor) in enumerate(factors):
         if factor.op == "product" and (
@@ -119,6 +119,7 @@ def product(factors: Sequence[tuple[str, Expr]]) -> Expr:
             flat += [(operator if j == 0 else o, a) for j, (o, a) in enumerate(zip(inner, factor.args, strict=True))]
         else:
             flat.append((operator, factor))
+    flat = [flat[0], *((o, f) for o, f in flat[1:] if o != "*" or f.op != "number" or f.value != 1)]
     if len(flat) == 1:
         return flat[0][1]
     type_ = flat[0][1].type
