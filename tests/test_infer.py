@@ -242,6 +242,8 @@ UNKNOWN = [
     ("exp(x, y)", None, FormulaError, (0, 9), "exp(x)", ""),
     ("exp(X, dim=1)", None, FormulaError, (0, 13), "softmax", ""),
     ("vector()", None, FormulaError, (0, 8), "vector(1)", ""),
+    ("x'*commutation(1)", None, FormulaError, (3, 17), "commutation(m,n)", ""),
+    ("commutation(1,2,3)", None, FormulaError, (0, 18), "commutation(m,n)", ""),
     ("g(x, y)", "g: function", FormulaError, (0, 7), "g(x)", ""),
     ("g''''(x)", "g: function", NotSupported, (0, 8), "g'''", ""),
     ("g + x", "g: function", FormulaError, (0, 1), "g(x)", ""),

@@ -24,7 +24,7 @@ from matgrad.checking.sampling import Subject, points
 from matgrad.functions import CARDS, CODE_ONLY
 from matgrad.planning.quotients import NESTED, grows
 from matgrad.planning.rule import BEFORE, RULES
-from matgrad.planning.series import FUNCTIONS, Series, of_function
+from matgrad.planning.series import FUNCTIONS, Series, near, of_function
 from matgrad.planning.stable import stabilised
 from matgrad.tensor import builders as b
 from matgrad.tensor.law import Law, Laws, laws_used
@@ -297,6 +297,41 @@ def test_series_of_products_powers_and_compositions() -> None:
     assert [inverse.at(k) for k in (-1, 1, 3)] == [1, Fraction(1, 6), Fraction(7, 360)]
     assert sine.power(Fraction(1, 2)) is None
     assert cosine.inside("exp") is None
+
+
+REMOVABLE: dict[str, Any] = {
+    "sin(x)/x": lambda mp, x: mp.sin(x) / x,
+    "1 - sin(x^4)/x^4": lambda mp, x: 1 - mp.sin(x**4) / x**4,
+    "x^3 - sin(x^3)": lambda mp, x: x**3 - mp.sin(x**3),
+    "1/x^5 - 1/(exp(x^5) - 1)": lambda mp, x: 1 / x**5 - 1 / mp.expm1(x**5),
+    "(exp(-x^7) - 1 + x^7)/x^3": lambda mp, x: (mp.exp(-(x**7)) - 1 + x**7) / x**3,
+    "(1 - cos(x^3))/x^6": lambda mp, x: (1 - mp.cos(x**3)) / x**6,
+    "erf(x)/x": lambda mp, x: mp.erf(x) / x,
+    "(sqrt(1 + x) - 1)/x": lambda mp, x: (mp.sqrt(1 + x) - 1) / x,
+}
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+@pytest.mark.parametrize("text", REMOVABLE)
+def test_near_and_far_from_removable_singularities(text: str, order: int) -> None:
+    """On both sides of the radius up to which a series is taken, and there."""
+    import mpmath
+
+    formula = matgrad.parse(text, where="x: scalar")
+    computed = matgrad.compile(asked(formula, "x", order))
+    with mpmath.workdps(120):
+        for k in range(60):
+            x = 1e-3 * 1.14**k
+            exact = mpmath.diff(lambda x: REMOVABLE[text](mpmath, x), mpmath.mpf(x), order, h=mpmath.mpf(10) ** -40)
+            assert computed(x=x) == pytest.approx(float(exact), rel=1e-11), x
+
+
+def test_a_series_of_which_too_little_is_known_is_not_taken() -> None:
+    """x^20/6 - x^40/120: with 32 coefficients nothing is known of what is left out."""
+    few = [Fraction(1, 6), *[Fraction(0)] * 19, Fraction(-1, 120), *[Fraction(0)] * 11]
+    assert near(few) is None
+    assert near([Fraction(1, 6), *[Fraction(0)] * 31]) is None
+    assert near(of_function("exp", 32)) is not None
 
 
 FINITE = [
