@@ -13,7 +13,7 @@ from matgrad.formula.parser import parse_expression
 from matgrad.formula.syntax import Expr, fold
 from matgrad.functions import card
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Node
+from matgrad.tensor.nodes import Node, Shape
 
 
 @lru_cache(maxsize=512)
@@ -44,7 +44,7 @@ def along(text: str, names: Mapping[str, Node], reduced: int) -> Node:
             return b.scaled(args[0], -1)
         if expr.op == "add":
             shape = max((node.shape for node in args), key=len)
-            return b.add([_widened(node, shape) for node in args])
+            return b.add([widened(node, shape) for node in args])
         if expr.op == "product":
             operators = ("*", *expr.value)
             factors = [b.power(a, -1) if o in ("/", "./") else a for a, o in zip(args, operators, strict=True)]
@@ -71,7 +71,8 @@ def along(text: str, names: Mapping[str, Node], reduced: int) -> Node:
     return found
 
 
-def _widened(node: Node, shape: tuple) -> Node:  # type: ignore[type-arg]
+def widened(node: Node, shape: Shape) -> Node:
+    """An array of the first axes of ``shape``, or of all, repeated along the others."""
     if node.shape == shape:
         return node
     labels = tuple(range(len(shape)))
