@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from matgrad.formula.declarations import parse_declarations
-from matgrad.formula.infer import Typed, Variable, read
+from matgrad.formula.infer import read
 from matgrad.formula.syntax import Expr, Program, Type
+from matgrad.formula.typed import Typed, Variable
 
 DECLARED = """\
 A: matrix(m,n); B: matrix(m,n); C: matrix(n,p); W1: matrix(m,n); X: matrix(n,n); Y: matrix(n,n); Sigma: matrix(n,n);

@@ -13,8 +13,9 @@ from matgrad.checking.sampling import Subject, points
 from matgrad.deciding.equality import equal
 from matgrad.deciding.exact import exact_value
 from matgrad.deciding.fields import Digits, NotRational, Residues
-from matgrad.formula.infer import Typed, read
+from matgrad.formula.infer import read
 from matgrad.formula.reference import evaluate
+from matgrad.formula.typed import Typed
 
 CASES = {case["id"]: case for case in load_cases()}
 

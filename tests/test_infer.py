@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from matgrad.errors import DeclarationError, FormulaError, MatgradError, NotSupported, ShapeError, UnknownName
-from matgrad.formula.infer import Typed, declaration_text, read
+from matgrad.formula.infer import read
 from matgrad.formula.syntax import walk
+from matgrad.formula.text import declaration_text
+from matgrad.formula.typed import Typed
 
 
 def described(typed: Typed) -> str:

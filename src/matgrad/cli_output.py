@@ -16,9 +16,8 @@ from matgrad.answer.derivative import Derivative
 from matgrad.answer.formula import Formula
 from matgrad.certificates.findings import Facts
 from matgrad.diagnosing.verdict import Verdict
-from matgrad.formula.infer import declaration_text
 from matgrad.formula.syntax import Expr, Program
-from matgrad.formula.text import type_text
+from matgrad.formula.text import declaration_text, type_text
 from matgrad.formula.unicode import to_unicode
 
 REMARKS_AT = 28

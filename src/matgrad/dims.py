@@ -91,6 +91,22 @@ class Dim:
             total += count
         return total
 
+    def replaced(self, known: Mapping[str, Dim]) -> Dim:
+        """The size with other sizes for some of its names.
+
+        >>> str((Dim.of("m") * Dim.of("n")).replaced({"m": Dim.of("n") + ONE}))
+        'n*n + n'
+        """
+        if self.names.isdisjoint(known):
+            return self
+        total = Dim({})
+        for key, count in self.terms:
+            term = Dim.of(count)
+            for name in key:
+                term = term * known.get(name, Dim.of(name))
+            total = total + term
+        return total
+
     def __str__(self) -> str:
         if self._text is None:
             self._text = self._written()

@@ -72,24 +72,13 @@ def square(formula: Formula, unknown: Sequence[str]) -> Formula:
     if not same:
         return formula
     where: dict[str, str | Declaration] = {
-        name: Declaration(d.kind, d.dims and tuple(_replaced(dim, same) for dim in d.dims), d.traits)
+        name: Declaration(d.kind, d.dims and tuple(dim.replaced(same) for dim in d.dims), d.traits)
         for name, d in declarations(formula).items()
     }
     try:
         return Formula(formula.text, where)
     except MatgradError:  # the size is a name in the formula itself
         return formula
-
-
-def _replaced(dim: Dim, same: Mapping[str, Dim]) -> Dim:
-    """A size with some names replaced."""
-    total = Dim.of(0)
-    for names, count in dim.terms:
-        term = Dim.of(count)
-        for name in names:
-            term = term * same.get(name, Dim.of(name))
-        total = total + term
-    return total
 
 
 def covariance_text(setting: Setting) -> str:

@@ -11,8 +11,8 @@ from matgrad.answer.formula import Formula
 from matgrad.answer.reading import bounded, readable
 from matgrad.errors import MatgradError
 from matgrad.formula.declarations import SPACES
-from matgrad.formula.infer import Variable
 from matgrad.formula.syntax import Expr
+from matgrad.formula.typed import Variable
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from matgrad.answer.compiled import Root
 from matgrad.errors import DataError, MatgradError
 from matgrad.formula.declarations import FUNCTION, Declaration, Where
-from matgrad.formula.infer import Typed, Variable, read
+from matgrad.formula.infer import read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import writes_decimals
 from matgrad.formula.printing import ATOM, Piece
 from matgrad.formula.syntax import Expr, Program, Type
 from matgrad.formula.text import to_text, type_text
+from matgrad.formula.typed import Typed, Variable
 from matgrad.formula.unicode import to_unicode
 from matgrad.objects.convert import to_object
 from matgrad.tensor import builders as b

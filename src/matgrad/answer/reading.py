@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from matgrad.answer.formula import Formula
 from matgrad.errors import MatgradError, NotSupported
-from matgrad.formula.infer import declaration_text, read
+from matgrad.formula.infer import read
 from matgrad.formula.syntax import Expr, Type, walk
+from matgrad.formula.text import declaration_text
 from matgrad.formula.tokens import MAX_CHARS
 from matgrad.tensor.nodes import Node
 from matgrad.translate.algebra import has_inner_constants, is_unsized, sized

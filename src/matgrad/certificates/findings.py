@@ -15,8 +15,8 @@ from matgrad.certificates.structure import orthogonal, symmetric
 from matgrad.certificates.suppose import suppositions
 from matgrad.checking.sampling import Subject, exponents_in
 from matgrad.errors import MatgradError, NotSupported
-from matgrad.formula.infer import Typed
 from matgrad.formula.syntax import MATRIX, Expr, Program, walk
+from matgrad.formula.typed import Typed
 from matgrad.formula.unicode import to_unicode
 from matgrad.tensor.facts import Fact
 from matgrad.tensor.nodes import Node, Symbol, topological

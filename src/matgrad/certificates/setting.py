@@ -10,8 +10,8 @@ from matgrad.certificates import rules as _rules  # noqa: F401  (registers them)
 from matgrad.certificates.judge import CONCAVE, CONVEX, Judge
 from matgrad.certificates.proof import Proof
 from matgrad.differentiate.conditions import Condition, domain
-from matgrad.formula.infer import Typed
 from matgrad.formula.syntax import Expr, Program, walk
+from matgrad.formula.typed import Typed
 from matgrad.tensor import builders as b
 from matgrad.tensor.facts import Fact, positive
 from matgrad.tensor.nodes import Node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from matgrad.formula.infer import Typed, Variable
+from matgrad.formula.typed import Typed, Variable
 
 Traits = Mapping[str, frozenset[str]]
 _POSITIVE, _NONNEGATIVE = frozenset({"positive", "nonnegative"}), frozenset({"nonnegative"})

@@ -10,9 +10,10 @@ import numpy as np
 from matgrad.checking.sampling import Point, Subject, points
 from matgrad.deciding.equality import equal
 from matgrad.errors import MatgradError
-from matgrad.formula.infer import Typed, infer
+from matgrad.formula.infer import infer
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Expr, Program, Type, fold
+from matgrad.formula.typed import Typed
 
 Values = list[Any]
 POINTS = 3

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NoReturn
 
 from matgrad.dims import ONE, Dim
@@ -23,45 +22,11 @@ from matgrad.formula.kinds import Kinds, Limit, postorder
 from matgrad.formula.parser import parse_program
 from matgrad.formula.readings import Reading, first_clash, solve
 from matgrad.formula.shapes import Clash, Shapes
-from matgrad.formula.sizes import Sizes, unknowns
-from matgrad.formula.syntax import AT, MATRIX, RANGE, VECTOR, Call, Expr, Program, Type, fold, index_items
-
-_SIZE_NAMES = ("n", "m", "p", "q", "k", "r", "s", "t")
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A name that the formula depends on."""
-
-    name: str
-    type: Type
-    traits: frozenset[str] = frozenset()
-    declared: bool = False
-
-
-@dataclass(frozen=True)
-class Typed:
-    """A formula whose every part has a type, and what is known about its names."""
-
-    program: Program
-    variables: dict[str, Variable]
-    intermediates: dict[str, Type]
-    functions: frozenset[str]
-    assumed: tuple[str, ...]
-    dimensions: frozenset[str]
-    source: str = ""
-
-    @property
-    def type(self) -> Type:
-        """The type of the formula's value."""
-        assert self.program.body.type is not None
-        return self.program.body.type
-
-    @property
-    def sizes(self) -> frozenset[str]:
-        """All names of dimensions: those declared, and those given automatically."""
-        known = [v.type for v in self.variables.values()] + list(self.intermediates.values())
-        return self.dimensions.union(*(dim.names for type in known for dim in type.dims))
+from matgrad.formula.size_names import name_sizes
+from matgrad.formula.sizes import unknowns
+from matgrad.formula.syntax import AT, RANGE, VECTOR, Call, Expr, Program, Type, fold, index_items
+from matgrad.formula.text import declaration_text
+from matgrad.formula.typed import Typed, Variable
 
 
 def read(
@@ -297,7 +262,7 @@ class _Inference:
         named = name_sizes(shapes.sizes, types, self._taken())
 
         def shown(dim: Dim) -> Dim:
-            return _substituted(shapes.sizes.resolve(dim), named)
+            return shapes.sizes.resolve(dim).replaced(named)
 
         words = {name: d.words for name, d in self.declared.items()}
         return explain(clash, Scene(self.source, shapes, words, self.kinds.uses, shown))
@@ -309,7 +274,7 @@ class _Inference:
             if not shapes.sizes.count:
                 return type
             if id(type) not in seen:
-                dims = tuple([_substituted(shapes.sizes.resolve(d), named) for d in type.dims])
+                dims = tuple([shapes.sizes.resolve(d).replaced(named) for d in type.dims])
                 seen[id(type)] = type if dims == type.dims else Type(type.kind, dims)
             return seen[id(type)]
 
@@ -357,15 +322,6 @@ class _Inference:
         return f"assumed from {text if len(text) <= 60 else text[:59] + '…'}"
 
 
-def declaration_text(type: Type) -> str:
-    """A type in the words of a declaration.
-
-    >>> declaration_text(Type("matrix", (Dim.of("m"), Dim.of(3))))
-    'matrix(m,3)'
-    """
-    return type.kind + (f"({','.join(map(str, type.dims))})" if type.dims else "")
-
-
 def _has_identity(walked: list[list[Expr]]) -> bool:
     return any(node.value == "I" for nodes in walked for node in nodes if node.op == "name")
 
@@ -382,42 +338,3 @@ def _only_components(nodes: list[Expr]) -> dict[str, int]:
         return {}
     total = Counter([node.value for node in nodes if node.op == "name"])
     return {name: max(places) for name, places in found.items() if len(places) == total[name]}
-
-
-def name_sizes(sizes: Sizes, types: Iterable[Type], taken: set[str]) -> dict[str, Dim]:
-    """Automatic names for unknown sizes, in the order of the types: n for one size, m and n for a first rectangle."""
-    named: dict[str, Dim] = {}
-    free = [name for name in _SIZE_NAMES if name not in taken]
-    count = 0
-
-    def take(wanted: str | None = None) -> Dim:
-        nonlocal count
-        if wanted is not None:
-            free.remove(wanted)
-            return Dim.of(wanted)
-        if free:
-            return Dim.of(free.pop(0))
-        count += 1
-        while f"n{count}" in taken:
-            count += 1
-        return Dim.of(f"n{count}")
-
-    for type in types:
-        resolved = [sizes.resolve(dim) for dim in type.dims]
-        missing = list(dict.fromkeys(u for dim in resolved for u in unknowns(dim) if u not in named))
-        rectangle = type.kind == MATRIX and len(missing) == 2 and "m" in free and "n" in free
-        for place, unknown in enumerate(missing):
-            named[unknown] = take("mn"[place]) if rectangle else take()
-    return named
-
-
-def _substituted(dim: Dim, named: Mapping[str, Dim]) -> Dim:
-    if not unknowns(dim):
-        return dim
-    total = Dim({})
-    for key, count in dim.terms:
-        term = Dim.of(count)
-        for part in key:
-            term = term * (named[part] if part in named else Dim.of(part))
-        total = total + term
-    return total

@@ -31,13 +31,7 @@ class Sizes:
         name = atom(dim)
         if name is not None:
             return self._follow(name)
-        total = Dim({})
-        for key, count in dim.terms:
-            term = Dim.of(count)
-            for part in key:
-                term = term * (self._follow(part) if part in self.bound else Dim.of(part))
-            total = total + term
-        return self.resolve(total)
+        return self.resolve(dim.replaced({part: self._follow(part) for part in dim.names if part in self.bound}))
 
     def _follow(self, name: str) -> Dim:
         path = [name]

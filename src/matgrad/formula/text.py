@@ -120,3 +120,13 @@ def type_text(type: Type, traits: Collection[str] = ()) -> str:
     dims = type.dims[:1] if special else type.dims
     body = f"{special or type.kind}({', '.join(map(str, dims))})"
     return f"{sign} {body}" if sign else body
+
+
+def declaration_text(type: Type) -> str:
+    """A type in the words of a declaration.
+
+    >>> from matgrad.dims import Dim
+    >>> declaration_text(Type("matrix", (Dim.of("m"), Dim.of(3))))
+    'matrix(m,3)'
+    """
+    return type.kind + (f"({','.join(map(str, type.dims))})" if type.dims else "")

@@ -7,8 +7,8 @@ from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
-from matgrad.formula.infer import Variable
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, TENSOR, VECTOR, Expr, Program, fold, product_kind
+from matgrad.formula.typed import Variable
 from matgrad.interop.sympy_functions import entrywise, load
 
 

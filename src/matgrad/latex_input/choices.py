@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.declarations import Declaration
-from matgrad.formula.infer import Typed, infer
+from matgrad.formula.infer import infer
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Call, Expr, Program, Type, fold, walk
+from matgrad.formula.typed import Typed
 from matgrad.latex_input.names import BOLD, PLAIN, Name
 
 _OPTIONS = {"bars": ("det", "abs"), "inner": ("vector", "matrix"), "ones": ("vector", "matrix")}

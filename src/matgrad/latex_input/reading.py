@@ -16,9 +16,10 @@ from itertools import pairwise
 from matgrad.dims import Dim
 from matgrad.errors import FormulaError, MatgradError, NotSupported, ShapeError
 from matgrad.formula.declarations import FUNCTION, Declaration, Where, parse_declarations
-from matgrad.formula.infer import Typed, read
+from matgrad.formula.infer import read
 from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Program, fold, walk
 from matgrad.formula.text import to_text
+from matgrad.formula.typed import Typed
 from matgrad.latex_input.alignment import unaligned
 from matgrad.latex_input.asking import Asked, asked_for
 from matgrad.latex_input.choices import decide, hints_for, values

@@ -10,10 +10,10 @@ import numpy as np
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.binding import bind
 from matgrad.formula.declarations import FUNCTION, Declaration, parse_declarations
-from matgrad.formula.infer import Variable
 from matgrad.formula.latex import to_latex
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Call, Expr, Type, walk
+from matgrad.formula.typed import Variable
 from matgrad.formula.unicode import to_unicode
 from matgrad.objects import comparison, dispatch, indexing, linear, shaping, ufuncs
 from matgrad.objects.comparison import Test

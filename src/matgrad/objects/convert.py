@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from matgrad.formula.declarations import FUNCTION, Declaration
-from matgrad.formula.infer import Typed
 from matgrad.formula.syntax import Expr
+from matgrad.formula.typed import Typed
 from matgrad.objects.names import Names, size
 from matgrad.translate.algebra import sized
 
