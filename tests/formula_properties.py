@@ -119,7 +119,7 @@ class Trial:
     # -- a derivative
 
     def check_derivative(self, derivative: matgrad.Derivative) -> None:
-        graph = self.graph(derivative._node)
+        graph = self.graph(derivative.node)
         self.check_independently(derivative)
         require("printed against graph", self.value(derivative.expr), graph, derivative.text)
         if self.turn(0):
@@ -127,7 +127,7 @@ class Trial:
             self.check_matvec(derivative, graph)
         if self.turn(1):
             self.check_kronecker(derivative, graph)
-            self.check_renamed(derivative._node)
+            self.check_renamed(derivative.node)
         if self.turn(2):
             self.check_latex(derivative, graph, derivative)
         if self.turn(3):
@@ -160,7 +160,7 @@ class Trial:
             return
         back = matgrad.parse(derivative.text, context=derivative)
         require("read back", self.value(back.program), graph, derivative.text)
-        self._same("read back", rebuild(derivative._node, {}, expand=True), back.node)
+        self._same("read back", rebuild(derivative.node, {}, expand=True), back.node)
 
     def check_latex(self, answer: Any, graph: Any, context: Any) -> None:
         """LaTeX is read back as the same value; it does not say the sizes of its constants."""
@@ -191,7 +191,7 @@ class Trial:
         if text is None or len(text) > READABLE:
             return
         outputs = derivative.outputs
-        dims = [derivative._node.shape[:outputs], derivative._node.shape[outputs:]]
+        dims = [derivative.node.shape[:outputs], derivative.node.shape[outputs:]]
         expect = Type("matrix", tuple(math.prod(side, start=Dim.of(1)) for side in dims))
         back = Formula(text, None, derivative.formula.typed, expect)
         axes = [*range(outputs)[::-1], *range(outputs, graph.ndim)[::-1]]
@@ -245,7 +245,7 @@ def check(text: str, wrt: str, order: int = 1, seed: int = 0, share: int = SHARE
 
 def check_symmetry(trial: Trial, derivative: matgrad.Derivative) -> None:
     """Second derivatives commute; away from kinks, which random points are."""
-    value, outputs = trial.graph(derivative._node), len(derivative.formula.node.shape)
+    value, outputs = trial.graph(derivative.node), len(derivative.formula.node.shape)
     k = (value.ndim - outputs) // 2
     axes = [*range(outputs), *range(outputs + k, outputs + 2 * k), *range(outputs, outputs + k)]
     require("Hessian against its transpose", value.transpose(axes), value, derivative.text)
@@ -278,14 +278,14 @@ def check_renaming(trial: Trial, wrt: str, derivative: matgrad.Derivative) -> No
     where = {new.get(n, n): d for n, d in trial.where.items()}
     other = matgrad.derive(renamed, new.get(wrt, wrt), where=where, symmetric=derivative.symmetric)
     arrays = {new.get(n, n): v for n, v in trial.arrays.items()}
-    value = tensor_evaluator.evaluate(other._node, arrays, SIZES)
-    require("renaming", value, trial.graph(derivative._node), renamed)
+    value = tensor_evaluator.evaluate(other.node, arrays, SIZES)
+    require("renaming", value, trial.graph(derivative.node), renamed)
     if len(derivative.conditions) != len(other.conditions):
         raise Failure("renaming", f"the conditions {derivative.conditions} became {other.conditions}")
     symbols = {n: v for n, v in derivative.formula.symbols.items() if n in new}
     back: dict[Any, Any] = {b.symbol(new[n], v.shape, v.traits): v for n, v in symbols.items()}
-    if not any(isinstance(n, Named) for n in topological(other._node)):
-        trial._same("renaming", derivative._node, rebuild(other._node, back))
+    if not any(isinstance(n, Named) for n in topological(other.node)):
+        trial._same("renaming", derivative.node, rebuild(other.node, back))
 
 
 def failure_of(text: str, wrt: str, order: int, seed: int = 0, share: int = SHARE) -> tuple[str, str] | None:

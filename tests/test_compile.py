@@ -497,11 +497,11 @@ def _compare(seed: int) -> int:
     try:
         for name in [n for n in variables_of(part.text) if n in trial.formula.variables][:2]:
             d = matgrad.derive(trial.formula, name)
-            items += [(d, d._node), (d.matvec, d.matvec.node)]
+            items += [(d, d.node), (d.matvec, d.matvec.node)]
             known[d.matvec.direction] = drawn(KINDS[name].replace("orthogonal", "matrix"), rng)
             if len(part.text) < 45:
                 h = d.derive(name)
-                items.append((h, h._node))
+                items.append((h, h.node))
     except NotSupported:
         return 0
     values = matgrad.compile([item for item, _ in items])(**known)

@@ -13,7 +13,7 @@ from cases import Case, load_cases, where_text
 from helpers import DECLARED, FORMULAS
 
 import matgrad
-from matgrad.answer.derivative import derivative_of
+from matgrad.answer.deriving import derivative_of
 from matgrad.cli import main
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.explaining.component_check import check_components
@@ -240,7 +240,7 @@ def test_components_of_larger_formulas_are_checked(formula: str, wrt: str, where
 
 
 def test_a_wrong_line_in_components_is_an_error() -> None:
-    table = Components(Setting(derivative_of(LEAST_SQUARES, ["x"], None, 1, "mixed", "projected")[0]))
+    table = Components(Setting(derivative_of(LEAST_SQUARES, ["x"])[0]))
     lines = table.lines()
     worlds = table.s.worlds()
     error, count = check_components(table, lines, worlds)
@@ -293,7 +293,7 @@ def test_a_formula_that_does_not_depend_on_the_variable() -> None:
 
 
 def test_a_wrong_line_is_an_error() -> None:
-    setting = Setting(derivative_of(LEAST_SQUARES, ["x"], None, 1, "mixed", "projected")[0])
+    setting = Setting(derivative_of(LEAST_SQUARES, ["x"])[0])
     lines = lines_of(setting)
     for k, line in enumerate(lines):
         other = lines[(k + 1) % len(lines)].right

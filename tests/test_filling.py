@@ -33,7 +33,7 @@ def test_a_constant_matrix_is_written_with_ones_where_the_sum_is_not_read_entry_
     assert text is None or d.text == text
     assert d.verify().passed
     again = matgrad.parse(d.text, context=d)
-    assert again.node is d._node
+    assert again.node is d.node
 
 
 def test_code_has_the_number_that_numpy_broadcasts() -> None:

@@ -122,7 +122,7 @@ def test_formulas_and_answers_pickle() -> None:
         assert pickle.loads(pickle.dumps(formula)).node is formula.node
         derivative = matgrad.derive(text, variables_of(text)[0], where=where_of(text))
         again = pickle.loads(pickle.dumps(derivative))
-        assert again._node is derivative._node
+        assert again.node is derivative.node
         try:
             assert again.text == derivative.text
         except matgrad.errors.NotSupported:

@@ -76,8 +76,7 @@ def asked(formula: Formula, wrt: str, order: int) -> Any:
 
 
 def node_of(formula: Formula, wrt: str, order: int) -> Node:
-    item = asked(formula, wrt, order)
-    found: Node = item.node if order == 0 else item._node
+    found: Node = asked(formula, wrt, order).node
     return found
 
 
@@ -166,7 +165,7 @@ def test_random_formulas_keep_their_values(chunk: int) -> None:
         text = random_formula(seed).text
         formula = matgrad.parse(text, where=where_of(text))
         arrays = arrays_of(text, seed)
-        nodes = [formula.node, *[matgrad.derive(formula, name)._node for name in variables_of(text)[:1]]]
+        nodes = [formula.node, *[matgrad.derive(formula, name).node for name in variables_of(text)[:1]]]
         for node in nodes:
             stable = stabilised(node)
             if stable is node:

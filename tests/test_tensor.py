@@ -552,7 +552,7 @@ def test_graphs_are_legal_and_their_own_normal_form(seed: int) -> None:
     text = random_formula(seed).text
     formula = matgrad.parse(text, where=where_of(text))
     derivative = matgrad.derive(text, variables_of(text)[0], where=where_of(text))
-    for node in (formula.node, derivative._node):
+    for node in (formula.node, derivative.node):
         check_legal(node)
         assert rebuild(node, {}) is node
         assert rebuild(node, {}, expand=True) is rebuild(rebuild(node, {}, expand=True), {})
@@ -582,7 +582,7 @@ for seed in range(30):
     text = printable(seed)
     for name in variables_of(text)[:2]:
         d = matgrad.derive(text, name, where=where_of(text))
-        print(seed, name, d.text, d.latex, d.conditions, d.code(), d._node.digest)
+        print(seed, name, d.text, d.latex, d.conditions, d.code(), d.node.digest)
 """
 
 
@@ -635,7 +635,7 @@ def test_answers_pickle() -> None:
     assert again.text == derivative.text
     assert again.short == derivative.short
     assert again.conditions == derivative.conditions
-    assert again._node is derivative._node
+    assert again.node is derivative.node
     assert pickle.loads(pickle.dumps(formula)).text == formula.text
     second = pickle.loads(pickle.dumps(derivative.derive("lambda")))
     assert second.text == derivative.derive("lambda").text

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from matgrad.answer.compiled import Compiled, Items
-from matgrad.answer.derivative import Derivative, derivative_in, derivative_of
+from matgrad.answer.derivative import Derivative
+from matgrad.answer.deriving import derivative_in, derivative_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.question import asked_of
 from matgrad.errors import MatgradError, NotScalar, NotSupported
@@ -99,7 +100,7 @@ def gradient(
     "(A + A')*x"
     """
     wanted = names(wrt)
-    found = derivative_of(_of_order(1, formula, wrt, where), wanted, None, 1, "mixed", symmetric, riemannian)
+    found = derivative_of(_of_order(1, formula, wrt, where), wanted, symmetric=symmetric, riemannian=riemannian)
     _require_scalar(found[0].formula, "gradient")
     return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
 
@@ -119,7 +120,7 @@ def jacobian(
     'diag(cos(A*x))*A'
     """
     wanted = names(wrt)
-    found = derivative_of(_of_order(1, formula, wrt, where), wanted, None, 1, layout, "projected")
+    found = derivative_of(_of_order(1, formula, wrt, where), wanted, layout=layout)
     if not found[0].formula.node.shape:
         raise NotScalar("the formula is a scalar: its derivative is a gradient", hint="matgrad.gradient(…)")
     return found[0] if is_one(wrt) else dict(zip(wanted, found, strict=True))
@@ -144,7 +145,7 @@ def hessian(
     'eye'
     """
     wanted = names(wrt)
-    first = derivative_of(_of_order(2, formula, wrt, where), wanted, None, 1, "mixed", symmetric)
+    first = derivative_of(_of_order(2, formula, wrt, where), wanted, symmetric=symmetric)
     _require_scalar(first[0].formula, "Hessian")
     if is_one(wrt):
         return first[0].derive(wanted[0])

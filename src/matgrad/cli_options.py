@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from matgrad import MatgradError, __version__
-from matgrad.answer.derivative import SYMMETRIC
 from matgrad.answer.layout import LAYOUTS
+from matgrad.answer.options import SYMMETRIC
 from matgrad.cli_curvature import add_curvature
 from matgrad.cli_data import EXAMPLE
 from matgrad.cli_jacobians import add_commands as add_jacobians

@@ -11,7 +11,8 @@ import numpy as np
 from matgrad.analysis.closed import declarations
 from matgrad.analysis.maps import Pullback, Pushforward, jacobian_operator
 from matgrad.analysis.report import labelled
-from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.derivative import Derivative
+from matgrad.answer.deriving import derivative_of
 from matgrad.answer.differentiation import variable_of
 from matgrad.answer.formula import Formula
 from matgrad.api import parse
@@ -87,19 +88,19 @@ class Composition:
     @cached_property
     def outer(self) -> Derivative:
         """∂F/∂y, at y as a variable of its own."""
-        return derivative_of(self.outside, [self.through], None, 1, "mixed", "projected")[0]
+        return derivative_of(self.outside, [self.through])[0]
 
     @cached_property
     def inner(self) -> Derivative:
         """∂y/∂x."""
-        return derivative_of(self.inside, [self.wrt], None, 1, "mixed", "projected")[0]
+        return derivative_of(self.inside, [self.wrt])[0]
 
     @cached_property
     def direct(self) -> Derivative | None:
         """∂F/∂x with y held fixed, where x stands outside of y too; None where all goes through y."""
         if self.wrt not in self.outside.symbols:
             return None
-        return derivative_of(self.outside, [self.wrt], None, 1, "mixed", "projected")[0]
+        return derivative_of(self.outside, [self.wrt])[0]
 
     @property
     def text(self) -> str:

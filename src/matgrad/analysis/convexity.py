@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from matgrad.analysis.local import Local
-from matgrad.answer.derivative import derivative_of
+from matgrad.answer.deriving import derivative_of
 from matgrad.answer.formula import Formula
 from matgrad.certificates.findings import Finding, Inquiry, shown_values
 from matgrad.certificates.hessian import by_hessian
@@ -175,7 +175,7 @@ def _of_hessian(
         label = f"{minus}d²f" if len(names) > 1 or formula.typed.variables[names[0]].type.dims else f"{minus}f″"
     shown = text(sign.node)
     if len(names) == 1 and word == "convex" and label in ("H", "f″"):
-        (gradient,) = derivative_of(formula, names, None, 1, "mixed", "projected")
+        (gradient,) = derivative_of(formula, names)
         reading = gradient.derive(names[0]).reading
         given = [f"{to_unicode(_named(name))} = {to_unicode(value)}" for name, value in reading.definitions]
         shown = to_unicode(reading.body) + (f" with {', '.join(given)}" if given else "")

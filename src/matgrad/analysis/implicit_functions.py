@@ -12,7 +12,8 @@ from matgrad.analysis.closed import shortest, square
 from matgrad.analysis.report import array, labelled, number
 from matgrad.analysis.setting import Setting, formula_at
 from matgrad.analysis.solving import solved
-from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.derivative import Derivative
+from matgrad.answer.deriving import derivative_of
 from matgrad.answer.differentiation import variable_of
 from matgrad.answer.formula import Formula
 from matgrad.dims import Dim
@@ -67,8 +68,8 @@ class Implicit:
         self.formula = square(formula, unknown)
         self._require_square()
         self.at = at
-        self.by_unknown = dict(zip(unknown, derivative_of(formula, unknown, None, 1, "vec", "projected"), strict=True))
-        self.by_given = dict(zip(wrt, derivative_of(formula, wrt, None, 1, "vec", "projected"), strict=True))
+        self.by_unknown = dict(zip(unknown, derivative_of(formula, unknown, layout="vec"), strict=True))
+        self.by_given = dict(zip(wrt, derivative_of(formula, wrt, layout="vec"), strict=True))
         self._forms: dict[str, Formula | None] = {}
         if at is not None:
             self._require_regular()

@@ -13,7 +13,8 @@ from matgrad.analysis.coordinates import Coordinates
 from matgrad.analysis.spaces import belongs
 from matgrad.answer.action import Action
 from matgrad.answer.compiled import Compiled
-from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.derivative import Derivative
+from matgrad.answer.deriving import derivative_of
 from matgrad.answer.evaluation import bound, kinks_at
 from matgrad.answer.formula import Formula
 from matgrad.checking.magnitude import magnitudes
@@ -87,7 +88,7 @@ class Local:
 
     @cached_property
     def gradients(self) -> dict[str, Derivative]:
-        found = derivative_of(self.formula, self.wrt, None, 1, "mixed", "projected")
+        found = derivative_of(self.formula, self.wrt)
         return dict(zip(self.wrt, found, strict=True))
 
     @cached_property

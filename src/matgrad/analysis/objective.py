@@ -13,7 +13,8 @@ from matgrad.analysis.coordinates import Coordinates
 from matgrad.analysis.inputs import Inputs, inputs
 from matgrad.analysis.spaces import belongs, lower_bound, plain
 from matgrad.answer.compiled import Compiled
-from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.derivative import Derivative
+from matgrad.answer.deriving import derivative_of
 from matgrad.errors import DataError, NotScalar, NotSupported
 from matgrad.formula.declarations import Where
 from matgrad.objects.asking import Name, Text
@@ -138,7 +139,7 @@ class Objective:
     @cached_property
     def gradients(self) -> dict[str, Derivative]:
         """The first derivative in each variable that varies."""
-        return dict(zip(self.over, derivative_of(self.formula, self.over, None, 1, "mixed", "projected"), strict=True))
+        return dict(zip(self.over, derivative_of(self.formula, self.over), strict=True))
 
     @cached_property
     def _hessians(self) -> dict[tuple[str, str], Derivative]:

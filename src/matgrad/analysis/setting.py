@@ -11,7 +11,8 @@ import numpy as np
 from matgrad.analysis.coordinates import Coordinates, entry_labels
 from matgrad.analysis.spaces import belongs
 from matgrad.answer.compiled import Compiled
-from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.derivative import Derivative
+from matgrad.answer.deriving import derivative_of
 from matgrad.answer.differentiation import variable_of
 from matgrad.answer.evaluation import kinks_at
 from matgrad.answer.formula import Formula
@@ -107,7 +108,7 @@ class Setting:
     @cached_property
     def derivatives(self) -> dict[str, Derivative]:
         """The first derivative in each variable, in closed form."""
-        found = derivative_of(self.formula, self.wrt, None, 1, "mixed", "projected")
+        found = derivative_of(self.formula, self.wrt)
         return dict(zip(self.wrt, found, strict=True))
 
     @cached_property

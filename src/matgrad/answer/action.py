@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from matgrad.answer.compiled import Root
-from matgrad.answer.differentiation import chain, variable_of
+from matgrad.answer.differentiation import variable_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.reading import bounded, readable
 from matgrad.errors import MatgradError
@@ -21,12 +21,11 @@ from matgrad.translate.algebra import of_order
 if TYPE_CHECKING:
     from matgrad.checking.sampling import Subject
 
-__all__ = ["Action", "chain"]
-
 
 class Action:
     """The derivative applied to a direction in its last variable: text, and a function of arrays.
 
+    >>> from matgrad.answer.differentiation import chain
     >>> formula = Formula("A*X*B", "X: matrix(m, n)")
     >>> below, node = chain(formula, ("X",), "projected")
     >>> print(Action(formula, node, len(below.shape), "X"))

@@ -1,4 +1,4 @@
-"""Numbers for answers: evaluation at arrays, and the check. Imported on first use, since it needs NumPy."""
+"""Numbers for answers: evaluation at arrays. Imported on first use, since it needs NumPy."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 
 from matgrad.answer.compiled import Compiled
 from matgrad.answer.formula import Formula
-from matgrad.checking.sampling import Subject
-from matgrad.checking.verify import Check, Claim, Form, verify
 from matgrad.differentiate.conditions import kinks
 from matgrad.errors import DataError
 from matgrad.formula.binding import Bound, bind
@@ -57,21 +55,3 @@ def action(formula: Formula, expr: Expr, name: str, type_: Type, direction: Any,
         raise DataError(f"the direction has the shape {given.shape}, not {shape}")
     found = np.asarray(evaluate(expr, {**checked.arrays, name: given}, checked.sizes))
     return found if found.ndim else float(found)
-
-
-def check(
-    formula: Formula,
-    function: Program,
-    derivative: Program,
-    wrt: Subject,
-    symmetric: str,
-    to_mixed: Callable[[Any, tuple[int, ...]], Any],
-    forms: Sequence[Form],
-    points: int,
-    seed: int,
-) -> Check:
-    """Compare a printed derivative with a numerical one of what it is the derivative of."""
-    subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in formula.typed.variables.items()]
-    functions = sorted(formula.typed.functions)
-    claim = Claim(formula.program, function, derivative, wrt, subjects, functions, symmetric, to_mixed, forms)
-    return verify(claim, points, seed)

@@ -46,6 +46,6 @@ def riemannian(gradient: Node, variable: Node) -> Node:
     return b.scaled(b.subtract(gradient, turned), Fraction(1, 2))
 
 
-def in_words(variable: Symbol) -> str:
+def metric_text(variable: Symbol) -> str:
     """What an answer says of its metric."""
     return f"the Riemannian gradient, in the metric {METRICS[structure(variable)].format(variable.name)}"

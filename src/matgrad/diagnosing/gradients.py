@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from matgrad.answer.derivative import derivative_of
+from matgrad.answer.deriving import derivative_of
 from matgrad.answer.formula import Formula
 from matgrad.diagnosing import trees
 from matgrad.diagnosing.slopes import Point, Slopes, along, detached, precision, scalar, slopes
@@ -326,7 +326,7 @@ def _by_formula(
         )
     for name, array in zip(arrays, given, strict=False):
         if name in known.variables:
-            truth = derivative_of(known.source, [name], known.where, 1, "mixed", "projected")[0]
+            truth = derivative_of(known.source, [name], known.where)[0]
             wanted = np.asarray(truth(**{n: arrays[n] for n in known.variables}))
             off = float(np.max(np.abs(np.asarray(detached(array), dtype=float) - wanted), initial=0))
             if off > 1e4 * eps * max(float(np.max(np.abs(wanted), initial=0)), 1e-300):
@@ -343,7 +343,7 @@ def _missing_term(compared: Compared, point: Point, formula: str | Formula) -> t
     name = compared.name if compared.name in known.variables else next(iter(known.variables), "")
     if set(known.variables) - set(arrays):
         return None
-    derivative = derivative_of(known.source, [name], known.where, 1, "mixed", "projected")[0]
+    derivative = derivative_of(known.source, [name], known.where)[0]
     sizes = {
         str(d): n
         for v in known.typed.variables.values()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.derivative import Derivative
+from matgrad.answer.deriving import derivative_of
 from matgrad.answer.layout import LAYOUTS
 from matgrad.diagnosing.testing import Bench
 from matgrad.errors import FormulaError, MatgradError, ShapeError, UnknownName
@@ -104,7 +105,7 @@ def other_layouts(derivative: Derivative) -> Iterator[Layout]:
     if derivative.symmetric == "projected" and derivative.order == 1 and not formula.node.shape:
         for symmetric in ("entries", "ignore"):
             try:
-                expr = derivative_of(formula, derivative.wrt, None, 1, "mixed", symmetric)[0].expr
+                expr = derivative_of(formula, derivative.wrt, symmetric=symmetric)[0].expr
             except MatgradError:
                 continue
             if to_text(expr) != to_text(truth):

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.derivative import Derivative
+from matgrad.answer.deriving import derivative_of
 from matgrad.answer.evaluation import bound
 from matgrad.answer.formula import Formula, formula_of
 from matgrad.checking.magnitude import magnitude
@@ -35,7 +36,7 @@ def backward(
     known = [*formula.symbols, *formula.intermediates]
     for name in wrt:
         if name not in known:
-            derivative_of(formula, [name], None, 1, "mixed", "projected")  # raises the error that derive raises
+            derivative_of(formula, [name])  # raises the error that derive raises
     if formula.node.shape:
         raise NotSupported(
             f"the backward style is of a scalar, but the formula is a {formula.kind}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from matgrad.answer.derivative import derivative_of
+from matgrad.answer.deriving import derivative_of
 from matgrad.answer.evaluation import bound
 from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Point, Subject
@@ -25,7 +25,7 @@ def components(source: str | Formula, wrt: str, where: Any, order: int, at: Mapp
     """The style of components."""
     if order != 1:
         raise NotSupported("the style of components is of first derivatives", hint='style="differential"')
-    setting = Setting(derivative_of(source, [wrt], where, 1, "mixed", "projected")[0])
+    setting = Setting(derivative_of(source, [wrt], where)[0])
     table = Components(setting)
     lines = table.lines()
     words = IndexWords(spelled_words(setting.formula.spelled), table.indices.letters, wrt, table.at)

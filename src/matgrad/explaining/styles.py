@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from matgrad.answer.derivative import Derivative, derivative_of
+from matgrad.answer.derivative import Derivative
+from matgrad.answer.deriving import derivative_of
 from matgrad.answer.evaluation import bound
 from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Point
@@ -55,7 +56,7 @@ def explained(
 
 def differential(source: str | Formula, wrt: str, where: Any, order: int, at: Mapping[str, Any] | None) -> Derivation:
     """The differential style; a Hessian is a second pass over the gradient."""
-    answer = derivative_of(source, [wrt], where, 1, "mixed", "projected")[0]
+    answer = derivative_of(source, [wrt], where)[0]
     if len(answer.formula.program.definitions) > READABLE:
         raise NotSupported(
             f"the differential of {len(answer.formula.program.definitions)} named intermediates is too long to read",
