@@ -127,3 +127,19 @@ def matrix_power(reader: Reader, node: MatrixPower) -> Expr:
         transposed(Expr("power", (turned, exponent), "^", type=type_)),
     ]
     return reader.order.best(found)
+
+
+def with_argument(node: Map, expr: Expr, arg: Expr) -> Expr:
+    """The same function of another argument (the transposed one)."""
+    if node.function == "power" and node.parameter < 0 and expr.op == "product" and expr.value == ("./",):
+        one, below = expr.args
+        return expr.replace(args=(one, arg if node.parameter == -1 else _applied(below, arg)), type=arg.type)
+    return _applied(expr, arg)
+
+
+def _applied(expr: Expr, arg: Expr) -> Expr:
+    if expr.op == "call":
+        return expr.replace(args=(arg,), type=arg.type)
+    if expr.op == "power":
+        return expr.replace(args=(arg, expr.args[1]), type=arg.type)
+    return transposed(expr)

@@ -30,20 +30,22 @@ from matgrad.translate.algebra import (
     transposed,
     turned_kron,
 )
-from matgrad.translate.applications import matrix_power, of_array, of_entries
+from matgrad.translate.applications import matrix_power, of_array, of_entries, with_argument
 from matgrad.translate.blocks import in_blocks, written_out
 from matgrad.translate.constants import constant, sized_zero, zero
 from matgrad.translate.contraction import Contraction, Factor, NoMatrixForm, Piece, self_transposed
+from matgrad.translate.differences import Differences
 from matgrad.translate.factors import EXHAUSTIVE, dressed_cost, is_palindrome, is_zero, joined, total
 from matgrad.translate.filling import ones_shown
 from matgrad.translate.fused import is_fuse
 from matgrad.translate.index_notation import UNPRINTABLE, index_notation
 from matgrad.translate.means import with_means
+from matgrad.translate.multiples import Multiples
 from matgrad.translate.norms import norm, squared
 from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
 from matgrad.translate.spreading import divided_sum, is_outer, is_sum, spread_sums, worth_spreading
-from matgrad.translate.terms import Ordering, Term, counted, flattened
+from matgrad.translate.terms import Ordering, Term, flattened
 
 SIZED = "sizes of the constants, as in zeros(m, n)"
 
@@ -63,7 +65,8 @@ class Recovery:
         self.order.typed = frozenset(e for e in written.values() if e.op in ("call", "product"))
         self._done: dict[Node, tuple[int, Expr]] = {}
         self._turned: dict[Node, Expr] = {}
-        self._multiples = dict(_multiples(written))
+        self._multiples = Multiples(written)
+        self._differences = Differences(self.typed)
 
     def formula(self, root: Node) -> Expr:
         """The node as a formula."""
@@ -96,32 +99,7 @@ class Recovery:
         sign, expr = self.signed(node)
         if sign > 0:
             return expr
-        return self._flipped(expr) if is_sum(node) and expr.op == "product" else negated(expr)
-
-    def _flipped(self, expr: Expr) -> Expr:
-        """-expr with the sign taken into the sum that factoring left behind; sums of the formula stay as they are."""
-        for k, arg in enumerate(expr.args):
-            if self._turns(arg):
-                return expr.replace(args=(*expr.args[:k], self._all_positive(negated(arg)), *expr.args[k + 1 :]))
-        return negated(expr)
-
-    def _all_positive(self, expr: Expr) -> Expr:
-        """A - (C - B)*S as A + (B - C)*S, for differences that the formula does not have itself."""
-        args = list(expr.args)
-        for k, term in enumerate(args):
-            product = term.args[0] if term.op == "neg" else term
-            if term.op == "neg" and product.op == "product":
-                place = next((i for i, factor in enumerate(product.args) if self._turns(factor)), None)
-                if place is not None:
-                    factors = (*product.args[:place], negated(product.args[place]), *product.args[place + 1 :])
-                    args[k] = product.replace(args=factors)
-        return expr.replace(args=tuple(args))
-
-    def _turns(self, expr: Expr) -> bool:
-        """Whether it is a difference that the formula does not have itself: u - v may be written v - u."""
-        if expr.op != "add" or all(a.op != "neg" for a in expr.args):
-            return False
-        return expr not in self.typed and negated(expr) not in self.typed
+        return self._differences.negated(expr) if is_sum(node) and expr.op == "product" else negated(expr)
 
     def signed(self, root: Node) -> tuple[int, Expr]:
         """The sign and the formula of which the node is the product: the first term of a sum is positive."""
@@ -282,7 +260,7 @@ class Recovery:
         masked = self._masked(node, coefficient)
         if masked is not None:
             return masked
-        typed = self._typed_multiples(node, coefficient) if self._multiples else {}
+        typed = self._multiples.in_product(node, coefficient, self.signed)
         pieces: list[Piece] = []
         scalars: list[Expr] = []
         below: list[Expr] = []
@@ -297,7 +275,8 @@ class Recovery:
             sign, expr = self.signed(operand)
             coefficient = coefficient if sign > 0 else -coefficient
             if operand in typed:
-                coefficient, expr = b.times(coefficient, sign / self._multiples[operand][0]), typed[operand]
+                number_of, expr = typed[operand]
+                coefficient = b.times(coefficient, sign / number_of)
                 if len(labels) == 2:
                     pieces.append(Piece((Factor(expr, transposed(expr)),), labels))
                     continue
@@ -315,18 +294,7 @@ class Recovery:
         found, chain = contraction.run()
         scalars += found
         whole = flattened(Term(coefficient, tuple(scalars), tuple(below), chain))
-        return with_means(self._upright(whole), self.sizes)
-
-    def _typed_multiples(self, node: Einsum, coefficient: Fraction) -> dict[Node, Expr]:
-        """Operands to be written as sums of the formula, of which they are multiples: (2*A - B)/2 as A - B/2."""
-        found = {}
-        for operand, count in counted(node.operands).items():
-            if operand in self._multiples:
-                times, typed = self._multiples[operand]
-                longer = count * (cost(typed) - cost(self.signed(operand)[1]))
-                if _printed(coefficient / times**count) + longer <= _printed(coefficient) + 1:
-                    found[operand], coefficient = typed, coefficient / times**count
-        return found
+        return with_means(self._differences.upright(whole), self.sizes)
 
     def _trace_of_sum(self, node: Sum, sign: int, expr: Expr) -> Expr:
         """sign · tr(node): of the whole sum, or of one term after the other."""
@@ -346,20 +314,6 @@ class Recovery:
                 sign, expr = self.signed(inside)
                 return Term(Fraction(sign), (), (), (call(name, expr, type=of_order(node.shape)),))
         return None
-
-    def _upright(self, term: Term) -> Term:
-        """-(u - v)*w as (v - u)*w, for a difference that the formula does not have itself."""
-        if term.coefficient.numerator > 0:
-            return term
-        if any(self._turns(factor) for factor in term.chain):
-            return term._replace(coefficient=-term.coefficient, chain=self._one_turned(term.chain))
-        if any(self._turns(factor) for factor in term.scalars):
-            return term._replace(coefficient=-term.coefficient, scalars=self._one_turned(term.scalars))
-        return term
-
-    def _one_turned(self, factors: tuple[Expr, ...]) -> tuple[Expr, ...]:
-        k = next(k for k, factor in enumerate(factors) if self._turns(factor))
-        return (*factors[:k], negated(factors[k]), *factors[k + 1 :])
 
     def _factor(self, node: Node, sign: int, straight: Expr) -> Factor:
         """sign · node, and its transpose."""
@@ -381,7 +335,7 @@ class Recovery:
                 candidates.append(negated(turned.args[0]) if turned.op == "neg" else turned)
             elif isinstance(node, Map) and len(node.args) == 1 and node.function != "function" and sign > 0:
                 arg = self.plain(b.transpose(node.args[0]))
-                candidates += [_with_argument(node, straight, arg)] if arg.op != "transpose" else []
+                candidates += [with_argument(node, straight, arg)] if arg.op != "transpose" else []
             best = self.order.best(candidates)
             is_typed = straight in self.typed  # the formula's own sums are recognised best as typed
             self._turned[node] = candidates[0] if is_typed and cost(candidates[0]) <= cost(best) + 2 else best
@@ -392,34 +346,6 @@ def _thin(total: Sum, outer: Sequence[bool]) -> bool:
     """Whether a matrix is a sum of diagonal ones and of columns times rows: with a vector, no matrix is left of it."""
     diagonal = [isinstance(term, Einsum) and len(set(term.out)) == 1 for _, term in total.terms]
     return all(map(any, zip(diagonal, outer, strict=True)))
-
-
-def _multiples(written: Mapping[Node, Expr]) -> Iterator[tuple[Node, tuple[Fraction, Expr]]]:
-    """Sums of the formula that are a number times a node, as A - B/2 is (2*A - B)/2: the node, the number, the sum."""
-    for node, expr in written.items():
-        if expr.op == "add" and isinstance(node, Einsum) and abs(node.coefficient) != 1:
-            if len(node.operands) == 1 and isinstance(node.operands[0], Sum) and node.subscripts[0] == node.out:
-                yield node.operands[0], (node.coefficient, expr)
-
-
-def _printed(coefficient: Fraction) -> int:
-    return 0 if abs(coefficient) == 1 else cost(number(coefficient)) + 1
-
-
-def _with_argument(node: Map, expr: Expr, arg: Expr) -> Expr:
-    """The same function of another argument (the transposed one)."""
-    if node.function == "power" and node.parameter < 0 and expr.op == "product" and expr.value == ("./",):
-        one, below = expr.args
-        return expr.replace(args=(one, arg if node.parameter == -1 else _applied(below, arg)), type=arg.type)
-    return _applied(expr, arg)
-
-
-def _applied(expr: Expr, arg: Expr) -> Expr:
-    if expr.op == "call":
-        return expr.replace(args=(arg,), type=arg.type)
-    if expr.op == "power":
-        return expr.replace(args=(arg, expr.args[1]), type=arg.type)
-    return transposed(expr)
 
 
 def _read_from(node: Node) -> Iterator[Node]:
