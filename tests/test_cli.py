@@ -14,8 +14,8 @@ import pytest
 
 from matgrad.checking.verify import Check
 from matgrad.cli import main
-from matgrad.cli_data import read_point
-from matgrad.cli_output import Row, aligned, plain_data, show_value
+from matgrad.cli.data import read_point
+from matgrad.cli.output import Row, aligned, plain_data, show_value
 
 AT = "A=[1,2;2,3]; x=[1,2]"
 QUADRATIC = "x'*A*x"

@@ -38,9 +38,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("analysis",),
     ("",),
     ("serving",),
-    ("cli_data", "cli_output"),
-    ("cli_curvature", "cli_jacobians", "cli_minimize"),
-    ("cli_options",),
     ("cli",),
     ("__main__",),
 )

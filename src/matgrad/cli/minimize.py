@@ -1,15 +1,17 @@
-"""``matgrad minimize``: what its options mean, and what it prints."""
+"""``matgrad minimize``: the minimum of a formula over some of its variables."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matgrad.analysis.data import gathered, load_data
 from matgrad.answer.formula import Formula
-from matgrad.cli_data import read_point
+from matgrad.cli.arguments import add_formula, formula_in, listed, new_command, value_only
+from matgrad.cli.data import read_point
+from matgrad.cli.printing import in_options, print_json, print_report
+from matgrad.cli.status import FINE, INTERRUPTED, UNDECIDED
 from matgrad.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,7 +22,52 @@ SHOWN = 60
 """Iterations up to which all are printed."""
 
 
-def minimized(formula: Formula, over: list[str], options: argparse.Namespace) -> Result:
+def add(commands: Any) -> None:
+    parser = new_command(
+        commands,
+        run,
+        "minimize",
+        help="the minimum of a formula over some of its variables",
+        description="The minimum of a formula over some of its variables, with exact derivatives; of a vector, the "
+        "least squares. The method fits the structure of the formula, unless one is asked for.",
+        epilog="""examples:
+  matgrad minimize "norm2(X*w - y)^2" --over w --data table.csv
+  matgrad minimize "norm2(X*w - y)^2/(2*m) + c*norm1(w)" --over w --where "X: matrix(m,n); c: positive" \\
+      --data diabetes.csv --columns "y=target; X=*" --at "c=0.1"
+  matgrad minimize "100*(x[2] - x[1]^2)^2 + (1 - x[1])^2" --over x --start "x=[-1.2,1]" --method newton --plot path.png
+
+exit status: 0 fine, 2 bad input, 4 no minimum was found, 130 interrupted (the best point so far is printed)""",
+    )
+    add_formula(parser)
+    parser.add_argument("--over", metavar="NAMES", action="append", required=True, help="what varies: w, or w,b")
+    parser.add_argument("--data", metavar="FILE", action="append", help="arrays: .csv, .npz, .json or .parquet")
+    parser.add_argument("--columns", metavar="WHICH", help='variables made of columns: "y=target; X=age,bmi", or "X=*"')
+    parser.add_argument("--start", metavar="POINT", help='where to start: "w=[0,0]", or a file')
+    parser.add_argument("--method", metavar="NAME", default="auto", help="auto, newton, gradient-descent, l-bfgs, "
+                        "trust-exact, trust-krylov, least-squares, natural-gradient, proximal-gradient")  # fmt: skip
+    parser.add_argument("--bounds", metavar="BOUNDS", help='"x: 0..1; c: 0.."')
+    parser.add_argument("--tolerance", metavar="EPS", type=float, help="of the gradient, relative to that at the start")
+    parser.add_argument("--iterations", metavar="K", type=int, help="at most")
+    parser.add_argument("--step", metavar="ETA", type=float, help="a fixed step for gradient-descent")
+    parser.add_argument("--response", metavar="NAME", help="the random variable, for natural-gradient")
+    parser.add_argument("--plot", metavar="FILE", help="draw the path, or how it converges: out.png, …")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--history", action="store_true", help="print the iterations")
+    form.add_argument("--json", action="store_true", help="print everything as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    formula = value_only(formula_in(options), "minimize")
+    found = _minimized(formula, listed(options.over, "--over"), options)
+    if options.json:
+        print_json(found.to_dict())
+    else:
+        text = in_options(f"{found}\n\n{_table(found)}" if options.history else str(found))
+        print_report(lambda rich: text)
+    return FINE if found.success else INTERRUPTED if found.status < 0 else UNDECIDED
+
+
+def _minimized(formula: Formula, over: list[str], options: argparse.Namespace) -> Result:
     """The minimum that the options ask for; the picture is drawn where one is wanted."""
     from matgrad import minimize
     from matgrad.analysis.figures import checked
@@ -82,44 +129,9 @@ def _bounds(text: str) -> dict[str, tuple[float | None, float | None]]:
     return found
 
 
-def table(result: Result) -> str:
+def _table(result: Result) -> str:
     """The history: one line for each iteration, in a long one only at both ends."""
     lines = [f"{k:9d}  {value:18.10g}  {slope:9.2e}  {step:9.2e}" for k, value, slope, step, _ in result.history]
     if len(lines) > SHOWN:
         lines = [*lines[: SHOWN // 2], f"{'…':>9}", *lines[-SHOWN // 2 :]]
     return "\n".join([f"{'iteration':>9}  {'value':>18}  {'gradient':>9}  {'step':>9}", *lines])
-
-
-def add_minimize(commands: Any, add_formula: Callable[[argparse.ArgumentParser], None]) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "minimize",
-        help="the minimum of a formula over some of its variables",
-        description="The minimum of a formula over some of its variables, with exact derivatives; of a vector, the "
-        "least squares. The method fits the structure of the formula, unless one is asked for.",
-        epilog="""examples:
-  matgrad minimize "norm2(X*w - y)^2" --over w --data table.csv
-  matgrad minimize "norm2(X*w - y)^2/(2*m) + c*norm1(w)" --over w --where "X: matrix(m,n); c: positive" \\
-      --data diabetes.csv --columns "y=target; X=*" --at "c=0.1"
-  matgrad minimize "100*(x[2] - x[1]^2)^2 + (1 - x[1])^2" --over x --start "x=[-1.2,1]" --method newton --plot path.png
-
-exit status: 0 fine, 2 bad input, 4 no minimum was found, 130 interrupted (the best point so far is printed)""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    add_formula(parser)
-    parser.add_argument("--over", metavar="NAMES", action="append", required=True, help="what varies: w, or w,b")
-    parser.add_argument("--data", metavar="FILE", action="append", help="arrays: .csv, .npz, .json or .parquet")
-    parser.add_argument("--columns", metavar="WHICH", help='variables made of columns: "y=target; X=age,bmi", or "X=*"')
-    parser.add_argument("--start", metavar="POINT", help='where to start: "w=[0,0]", or a file')
-    parser.add_argument("--method", metavar="NAME", default="auto", help="auto, newton, gradient-descent, l-bfgs, "
-                        "trust-exact, trust-krylov, least-squares, natural-gradient, proximal-gradient")  # fmt: skip
-    parser.add_argument("--bounds", metavar="BOUNDS", help='"x: 0..1; c: 0.."')
-    parser.add_argument("--tolerance", metavar="EPS", type=float, help="of the gradient, relative to that at the start")
-    parser.add_argument("--iterations", metavar="K", type=int, help="at most")
-    parser.add_argument("--step", metavar="ETA", type=float, help="a fixed step for gradient-descent")
-    parser.add_argument("--response", metavar="NAME", help="the random variable, for natural-gradient")
-    parser.add_argument("--plot", metavar="FILE", help="draw the path, or how it converges: out.png, …")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--history", action="store_true", help="print the iterations")
-    form.add_argument("--json", action="store_true", help="print everything as JSON")
-    return parser

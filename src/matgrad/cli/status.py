@@ -1,0 +1,4 @@
+"""The exit statuses of the command line."""
+
+FINE, NO, BAD_INPUT, CHECK_FAILED, UNDECIDED = 0, 1, 2, 3, 4
+FAULT, NOT_WRITTEN, INTERRUPTED, BROKEN_PIPE = 70, 74, 130, 141
