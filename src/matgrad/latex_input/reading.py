@@ -22,9 +22,10 @@ from matgrad.formula.text import to_text
 from matgrad.formula.typed import Typed
 from matgrad.latex_input.alignment import unaligned
 from matgrad.latex_input.asking import Asked, asked_for
+from matgrad.latex_input.building import Tree
 from matgrad.latex_input.choices import decide, hints_for, values
 from matgrad.latex_input.names import BOLD, Name, NameTable
-from matgrad.latex_input.parser import Tree, read_tree
+from matgrad.latex_input.parser import read_tree
 from matgrad.latex_input.sums import Sums
 from matgrad.latex_input.tokens import Names
 
