@@ -10,78 +10,37 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
-from math import gcd, isqrt, lcm
+from math import gcd, lcm
 from typing import Any
 
 from matgrad.dims import Dim
-from matgrad.errors import MatgradError
 from matgrad.functions import card_in_code
 from matgrad.tensor.canonical import canonical
 from matgrad.tensor.components import components
 from matgrad.tensor.law import Laws
+from matgrad.tensor.network import FLATTEN, IllegalNode, Network, Operand, flatten
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Shape, Sum, Symbol, intern
+from matgrad.tensor.numbers import ONE, as_fraction, rational_power, times
+from matgrad.tensor.simple import (
+    constant,
+    identity,
+    named,
+    number,
+    primitive,
+    scaled,
+    simplest,
+    symbol,
+    unit,
+    zeros,
+)  # fmt: skip
 
-ONE = Fraction(1)
-_SMALL = {value: Fraction(value) for value in range(-9, 10) if value} | {1: ONE}
-"""Numbers that are made often."""
-
-FLATTEN = 24
-"""Operands of one Einsum above which an inner Einsum stays a factor: long chains stay linear in cost."""
-
-
-class IllegalNode(MatgradError):
-    """A bug in matgrad: a node with shapes that do not fit."""
-
-
-LARGEST = 4096
-"""Bits of a number up to which a power of it is computed."""
-
-Operand = tuple[Node, tuple[int, ...]]
-
-
-class Network:
-    """A contraction under construction; laws read and change it."""
-
-    __slots__ = ("_counts", "coefficient", "operands", "out", "sizes")
-
-    def __init__(
-        self, operands: list[Operand], out: tuple[int, ...], coefficient: Fraction, sizes: dict[int, Dim]
-    ) -> None:
-        self.operands = operands
-        self.out = out
-        self.coefficient = coefficient
-        self.sizes = sizes
-        self._counts: dict[int, int] | None = None
-
-    def count(self, label: int) -> int:
-        """How often a label occurs, in operands and in out."""
-        if self._counts is None:
-            self._counts = {}
-            for labels in (self.out, *[subscript for _, subscript in self.operands]):
-                for x in labels:
-                    self._counts[x] = self._counts.get(x, 0) + 1
-        return self._counts.get(label, 0)
-
-    def replaced(
-        self,
-        remove: Sequence[int],
-        add: Sequence[Operand] = (),
-        *,
-        merge: tuple[int, int] | None = None,
-        drop: Sequence[int] = (),
-        coefficient: Fraction | int = ONE,
-    ) -> Network:
-        """Without the operands at these positions, with others; two labels made one; labels no longer summed."""
-        operands = [operand for i, operand in enumerate(self.operands) if i not in remove] + list(add)
-        out = self.out
-        sizes = {x: dim for x, dim in self.sizes.items() if x not in drop}
-        if merge is not None and merge[0] != merge[1]:
-            kept, gone = merge
-            operands = [(node, tuple(kept if x == gone else x for x in s)) for node, s in operands]
-            out = tuple(kept if x == gone else x for x in out)
-            sizes.pop(gone, None)
-        return Network(operands, out, times(self.coefficient, as_fraction(coefficient)), sizes)
-
+__all__ = [
+    "APPLY_LAWS", "FLATTEN", "MAP_LAWS", "NETWORK_LAWS", "ONE", "POWER_LAWS", "READING_LAWS", "SUM_LAWS", "UNROLLED",
+    "UPDATE_LAWS", "IllegalNode", "Network", "Operand", "add", "apply", "as_fraction", "as_number", "broadcast",
+    "collect", "constant", "einsum", "identity", "is_symmetric", "is_zero", "linear_terms", "map_", "matmul",
+    "matrix_power", "multiply", "named", "number", "power", "primitive", "rational_power", "scalar_of", "scaled",
+    "size", "split_power", "subtract", "symbol", "times", "transpose", "unit", "zeros",
+]  # fmt: skip
 
 NETWORK_LAWS, MAP_LAWS, APPLY_LAWS, SUM_LAWS, POWER_LAWS = Laws(), Laws(), Laws(), Laws(), Laws()
 """Laws of contractions, elementwise functions, matrix functions and reductions, sums, powers of matrices."""
@@ -91,27 +50,6 @@ READING_LAWS, UPDATE_LAWS = Laws(), Laws()
 ``recover`` takes what is shorter to print."""
 
 
-# -- leaves ---------------------------------------------------------------------------------------
-
-
-def symbol(name: str, shape: Shape, traits: frozenset[str] = frozenset()) -> Node:
-    return intern(Symbol, tuple(shape), name, tuple(shape), traits)
-
-
-def constant(name: str, shape: Shape = (), parameter: Any = None) -> Node:
-    return intern(Constant, tuple(shape), name, tuple(shape), parameter)
-
-
-def number(value: Fraction | int, shape: Shape = ()) -> Node:
-    """A number, or an array all of whose entries are that number."""
-    shape = tuple(shape)
-    return intern(Einsum, shape, as_fraction(value), (), (), tuple(range(len(shape))), shape)
-
-
-def zeros(shape: Shape) -> Node:
-    return number(0, shape)
-
-
 def size(dim: Dim) -> Node:
     """A dimension as a scalar: a polynomial in the sizes of names."""
     terms = []
@@ -119,23 +57,6 @@ def size(dim: Dim) -> Node:
         factors: list[Operand] = [(constant("size", (), name), ()) for name in names]
         terms.append(einsum(factors, (), Fraction(count)))
     return add(terms) if terms else number(0)
-
-
-def identity(shape: Shape) -> Node:
-    """The identity on arrays of this shape: axes of the result, then axes of the argument."""
-    labels = tuple(range(len(shape)))
-    return intern(Einsum, (*shape, *shape), ONE, (), (), labels + labels, tuple(shape))
-
-
-def unit(dim: Dim, index: int | Dim) -> Node:
-    """The unit vector with a 1 at a position, counted from 1: a number, or a size such as n."""
-    if isinstance(index, Dim) and index.number is not None:
-        index = index.number
-    return constant("unit", (dim,), index)
-
-
-def named(name: str, value: Node) -> Node:
-    return intern(Named, value.shape, name, value)
 
 
 # -- products -------------------------------------------------------------------------------------
@@ -151,7 +72,7 @@ def einsum(
     coefficient = as_fraction(coefficient)
     network = Network(list(operands), tuple(out), coefficient, dict(sizes or {}))  # type: ignore[arg-type]
     while True:
-        network = _flatten(network)
+        network = flatten(network)
         if not network.coefficient.numerator:
             return _interned(Network([], network.out, Fraction(0), network.sizes))
         found = _rewritten(network)
@@ -172,88 +93,6 @@ def _rewritten(network: Network) -> Network | Node | None:
         if found is not None:
             return found
     return None
-
-
-def _flatten(network: Network) -> Network:
-    """Inner contractions spliced in, with fresh labels for what they sum over; their diagonals join labels here."""
-    operands: list[Operand] = []
-    sizes, coefficient = network.sizes, network.coefficient
-    nested = False
-    for node, labels in network.operands:
-        if isinstance(node, Einsum):
-            if not node.operands and not node.shape and not labels:
-                coefficient = times(coefficient, node.coefficient)  # a number
-                continue
-            nested = True
-        operands.append((node, tuple(labels)))
-        if len(labels) != len(node.shape):
-            raise IllegalNode(f"{len(node.shape)} axes labelled {tuple(labels)}")
-        for label, dim in zip(labels, node.shape, strict=True):
-            known = sizes.setdefault(label, dim)
-            if known is not dim and known != dim:
-                raise IllegalNode(f"label {label} has the sizes {sizes[label]} and {dim}")
-    if not nested:
-        network.operands, network.coefficient = operands, coefficient
-        return network
-    parent: dict[int, int] = {}
-
-    def find(x: int) -> int:
-        while x in parent:
-            x = parent[x]
-        return x
-
-    fresh = 1 + max(sizes, default=-1)
-    room = FLATTEN - len(operands)
-    flat: list[Operand] = []
-    for node, labels in operands:
-        if not isinstance(node, Einsum):
-            flat.append((node, labels))
-            continue
-        coefficient = times(coefficient, node.coefficient)
-        if len(node.operands) > max(1, room):
-            flat.append((primitive(node), labels))
-            continue
-        room -= len(node.operands) - 1
-        inner: dict[int, int] = {}
-        for label, outer in zip(node.out, labels, strict=True):
-            if label not in inner:
-                inner[label] = outer
-                continue
-            low, high = sorted((find(inner[label]), find(outer)))
-            if low != high:
-                parent[high] = low
-        for operand, subscript in zip(node.operands, node.subscripts, strict=True):
-            for label in subscript:
-                if label not in inner:
-                    inner[label] = fresh
-                    sizes[fresh] = node.sizes[label]
-                    fresh += 1
-            flat.append((operand, tuple([inner[x] for x in subscript])))
-    if not parent:
-        return Network(flat, network.out, coefficient, sizes)
-    joined = [(node, tuple(find(x) for x in labels)) for node, labels in flat]
-    return Network(joined, tuple(find(x) for x in network.out), coefficient, {find(x): dim for x, dim in sizes.items()})
-
-
-def as_fraction(value: Fraction | int) -> Fraction:
-    """The number as a fraction, 1 as ``ONE``."""
-    if value is ONE:
-        return ONE
-    if isinstance(value, Fraction):
-        return ONE if value.numerator == value.denominator else value
-    return _SMALL.get(value) or Fraction(value)
-
-
-def times(left: Fraction, right: Fraction) -> Fraction:
-    """left·right: most coefficients are the number 1, and arithmetic of fractions is slow."""
-    return right if left is ONE else left if right is ONE else as_fraction(left * right)
-
-
-def primitive(node: Einsum) -> Node:
-    """A contraction without its coefficient; zero stays zero."""
-    if node.coefficient is ONE or not node.coefficient.numerator:
-        return node
-    return _simplest(intern(Einsum, node.shape, ONE, node.operands, node.subscripts, node.out, node.sizes))
 
 
 def _count_free_labels(network: Network) -> Network | None:
@@ -297,31 +136,7 @@ def _interned(network: Network) -> Node:
                           {i: network.sizes[x] for i, x in enumerate(network.out)})  # fmt: skip
     shape = tuple([network.sizes[x] for x in network.out])
     operands, subscripts, out, sizes = canonical(network.operands, network.out, network.sizes, is_symmetric)
-    return _simplest(intern(Einsum, shape, network.coefficient, operands, subscripts, out, sizes))
-
-
-def _simplest(node: Einsum) -> Node:
-    """The only operand itself, where the Einsum does nothing to it."""
-    if len(node.operands) == 1 and node.subscripts[0] == node.out and as_fraction(node.coefficient) is ONE:
-        if len(set(node.out)) == len(node.out):
-            return node.operands[0]
-    return node
-
-
-def scaled(node: Node, factor: Fraction | int) -> Node:
-    """factor · node, without building the network anew."""
-    factor = as_fraction(factor)
-    if factor is ONE:
-        return node
-    if isinstance(node, Einsum):
-        if not factor.numerator:
-            return zeros(node.shape)
-        fields = (times(node.coefficient, factor), node.operands, node.subscripts, node.out, node.sizes)
-        return _simplest(intern(Einsum, node.shape, *fields))
-    if not factor.numerator:
-        return zeros(node.shape)
-    labels = tuple(range(len(node.shape)))
-    return intern(Einsum, node.shape, factor, (node,), (labels,), labels, node.shape)
+    return simplest(intern(Einsum, shape, network.coefficient, operands, subscripts, out, sizes))
 
 
 def multiply(*nodes: Node) -> Node:
@@ -543,27 +358,6 @@ def _own_axes(node: Node, labels: tuple[int, ...]) -> Operand:
 def _is_plain(node: Einsum) -> bool:
     """No diagonal among the axes."""
     return len(set(node.out)) == len(node.out)
-
-
-def rational_power(value: Fraction, exponent: Fraction) -> Fraction | None:
-    """value^exponent where that is rational, else None.
-
-    >>> rational_power(Fraction(4, 9), Fraction(-1, 2)), rational_power(Fraction(2), Fraction(1, 2))
-    (Fraction(3, 2), None)
-    """
-    if value is ONE:
-        return ONE
-    size = abs(exponent.numerator) * max(value.numerator.bit_length(), value.denominator.bit_length())
-    if size > LARGEST or (value == 0 and exponent < 0):
-        return None
-    if exponent.denominator == 1:
-        return value**exponent.numerator
-    if exponent.denominator != 2 or value <= 0:
-        return ONE if value == 1 else None
-    top, bottom = isqrt(value.numerator), isqrt(value.denominator)
-    if top * top != value.numerator or bottom * bottom != value.denominator:
-        return None
-    return Fraction(top, bottom) ** exponent.numerator
 
 
 def apply(function: str, arg: Node, parameter: Any = None) -> Node:
