@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Sequence
 from enum import IntEnum
 
 from matgrad.dims import Dim
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Type, fold, walk
+from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Type, fold, walk
 from matgrad.functions import card
-from matgrad.translate.algebra import addition, call, coefficient, is_ones, negative, number, product, times, transposed
+from matgrad.translate.algebra import addition, call, coefficient, negative, number, product, times, transposed
 
 Size = Callable[[Dim], Expr]
 
@@ -129,44 +129,6 @@ def _shows(term: Expr) -> Use:
         multiplied = len(parts) > 1 and set(term.value) & {"*", "⊗"}
         return max(parts) if len(parts) == 1 else Use.ANSWER if multiplied else Use.ENTRIES
     return Use.ENTRIES
-
-
-def numbers_shown(expr: Expr) -> Expr:
-    """The other way round, for arrays that broadcast: 1/n for ones(n)*ones(n)'/n in a sum of matrices."""
-
-    def visit(node: Expr, args: list[Expr]) -> Expr:
-        if node.op == "add" and node.kind == MATRIX:
-            bare = [_number_in(a) for a in args]
-            if any(b is None for b in bare):
-                args = [a if b is None else b for a, b in zip(args, bare, strict=True)]
-        return node.replace(args=tuple(args)) if any(a is not b for a, b in zip(args, node.args, strict=True)) else node
-
-    found: Expr = fold(expr, visit)
-    return found
-
-
-def _number_in(term: Expr) -> Expr | None:
-    """c for c*ones(m)*ones(n)', None for anything else."""
-    if term.op == "neg":
-        inner = _number_in(term.args[0])
-        return None if inner is None else negative(inner)
-    if term.op != "product" or not set(term.value) <= {"*", "/"}:
-        return None
-    factors = list(zip(("*", *term.value), term.args, strict=True))
-    ones = [f for f in factors if f[0] == "*" and f[1].kind != SCALAR]
-    if len(ones) != 2 or not _is_ones(ones[0][1], VECTOR) or not _is_ones(ones[1][1], ROW):
-        return None
-    left = [f for f in factors if f not in ones]
-    return product(left if left and left[0][0] == "*" else [("*", number(1)), *left])
-
-
-def _is_ones(expr: Expr, kind: str) -> bool:
-    bare = expr.args[0] if expr.op == "transpose" else expr
-    return expr.kind == kind and bare.op == "call" and (bare.value.name == "ones" or _all_one(bare))
-
-
-def _all_one(call: Expr) -> bool:
-    return is_ones(call) and call.args[0] == number(1)
 
 
 def filled(value: Expr, type_: Type, size: Size) -> Expr:
