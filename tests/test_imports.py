@@ -1,5 +1,6 @@
 """The direction of imports, and what `import matgrad` may load."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +70,20 @@ def test_import_matgrad_is_light() -> None:
     code = "import sys, matgrad; print(*sorted({'numpy', 'scipy', 'lark', 'jax'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+def test_the_map_names_every_module() -> None:
+    """A row of docs/architecture.md is about modules of the package above it; ``laws/`` are all in that folder."""
+    names = {name.removeprefix("matgrad.").replace(".", "/") for name in check_imports.modules_of(check_imports.ROOT)}
+    text = (check_imports.ROOT.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    package, listed, unknown = "", set(), set()
+    for line in text.split("\n## Where it is decided")[0].splitlines():
+        if line.startswith("**"):
+            package = line.split("/**")[0].strip("*") + "/" if "/**" in line else ""
+        head = line.split("|")[1] if line.startswith("| `") else line if line.startswith("**`") else ""
+        for name in re.findall(r"`([\w/]+)`", head):
+            (listed if f"{package}{name}".rstrip("/") in names else unknown).add(f"{package}{name}")
+    packages = {name for name in names if any(other.startswith(f"{name}/") for other in names)}
+    folders = tuple(name for name in listed if name.endswith("/"))
+    assert unknown == set()
+    assert {name for name in names - listed - packages if not name.startswith(folders)} == {"matgrad", "__main__"}
