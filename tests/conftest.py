@@ -4,8 +4,10 @@ A skip that is meant says so: ``pytest.skip("not for CI: …")``.
 """
 
 import os
+from collections.abc import Callable
 
 import pytest
+from commands import Outcome
 
 MEANT = "not for CI:"
 _skips: list[str] = []
@@ -41,3 +43,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("skipped, which CI does not allow", red=True)
         for line in _skips:
             terminalreporter.line(line)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Runs a command of the command line in this process."""
+    from matgrad.cli import main
+
+    def command(*arguments: str) -> Outcome:
+        status = main(arguments)
+        printed = capsys.readouterr()
+        return Outcome(status, printed.out, printed.err)
+
+    return command

@@ -9,19 +9,8 @@ import numpy as np
 import pytest
 
 import matgrad
-from matgrad.cli import main
 
 LEAST_SQUARES = "norm2(A*x - b)^2"
-
-
-@pytest.fixture
-def run(capsys: Any) -> Any:
-    def command(*arguments: str) -> tuple[int, str, str]:
-        status = main(arguments)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return command
 
 
 def test_a_right_answer(run: Any) -> None:
