@@ -51,7 +51,9 @@ def test_pictures(run, tmp_path):
         (["slope", "x'*x", "--at", "x=[1,2]", "--step", "far"], "'best'"),
         (["contours", "x'*x", "--at", "x=[1,2]", "--plot", "p.bmp"], ".png, .svg, .pdf"),
         (["contours", "x'*x", "--at", "x=[1,2,3]", "--plot", "p.png", "--plane", "1"], "two directions"),
-        (["maps", "A*X", "--wrt", "X,"], "commas"),
+        (["maps", "A*X", "--wrt", "X,"], "--wrt takes names with commas"),
+        (["implicit", "A*y - b", "--unknown", "y,", "--wrt", "b"], "--unknown takes names with commas"),
+        (["slope", "g(a)*b", "--where", "g: function", "--at", "a=1; b=2"], "g is an unspecified function"),
     ],
 )
 def test_bad_input(run, arguments, said):

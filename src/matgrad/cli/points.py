@@ -11,25 +11,29 @@ from matgrad.errors import DataError
 
 
 def values_at(formula: Formula, at: str) -> dict[str, Any]:
-    """The values of ``--at``; an unspecified function has none."""
+    """The values of ``--at``."""
+    _refuse_functions(formula)
+    return read_point(at, {name: v.type for name, v in formula.typed.variables.items()})
+
+
+def _refuse_functions(formula: Formula) -> None:
     functions = sorted(formula.typed.functions)
     if functions:
         raise DataError(
             f"{functions[0]} is an unspecified function: it has no values on the command line",
             hint=f"a known function in place of {functions[0]}, or Python: derivative({functions[0]}=(g0, g1), …)",
         )
-    return read_point(at, {name: v.type for name, v in formula.typed.variables.items()})
 
 
 def formula_and_values(
     formula: Formula, given: str | None, options: argparse.Namespace
 ) -> tuple[Formula, dict[str, Any]]:
     """The values of ``--at``; the formula with the kinds that these show, where it was free to choose others."""
+    _refuse_functions(formula)
     if given is None:
         raise DataError("a point is needed", hint=f'--at "{"; ".join(f"{name}=…" for name in formula.variables)}"')
-    types = {name: variable.type for name, variable in formula.typed.variables.items()}
     try:
-        return formula, read_point(given, types)
+        return formula, values_at(formula, given)
     except DataError:
         if options.latex_input:
             raise
