@@ -117,6 +117,16 @@ def over(x, norm):
     """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
     return np.divide(x, norm, out=np.zeros_like(x), where=norm != 0)
 '''
+_SMOOTH = '''\
+def smooth(x, p, s, c):
+    """p @ x for p = inv(s*x + c*eye): (eye - c*p)/s loses no digits where c is at most as large as s*x."""
+    if not abs(c) <= abs(s) * np.max(np.abs(x)):
+        return p @ x
+    found = p * -c
+    np.einsum("ii->i", found)[...] += 1
+    found /= s
+    return found
+'''
 
 _PRODUCT = '''\
 def product(d):
@@ -140,4 +150,5 @@ HELPERS = {
     "upper": _TRIANGULAR.format(name="upper", lower=False),
     "whole": _WHOLE,
     "over": _OVER,
+    "smooth": _SMOOTH,
 }

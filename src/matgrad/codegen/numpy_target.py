@@ -26,6 +26,7 @@ NEW = {
         "tensordot",
         "einsum",
         "gram",
+        "smooth",
         "stack",
     ),
     *("constant", "embed", "place", "assemble", "add_diagonal", "mask", "inverse", "solve", "apply"),
@@ -110,6 +111,9 @@ class NumPy(Arrays):
             if y.op == "view" and y.param == (1, 0) and x.op != "view":
                 return self._subscripted([(0, 1), (1, 0), ()], [body.codes[x], body.codes[y.args[0]]])
         return super()._inner(step, args, body)
+
+    def _smooth(self, step: Step, args: list[Code], body: Body) -> Code:
+        return call("smooth", *args)
 
     def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
         """Products of entries by einsum: broadcasting along the last axis is slow in NumPy."""

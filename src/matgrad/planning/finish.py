@@ -1,14 +1,20 @@
-"""What can be decided only when the whole plan is known."""
+"""What can be decided only when the whole plan is known: which inverses are needed anyway."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from matgrad.planning.steps import Plan, Step, needed
+from matgrad.planning.setting import Setting
+from matgrad.planning.steps import Plan, Shape, Step, needed
+
+LARGE = 64
+"""Rows from which a pass over a matrix is much faster than a product of two."""
 
 
-def finished(plan: Plan, outputs: Sequence[Step]) -> list[Step]:
+def finished(setting: Setting, outputs: Sequence[Step]) -> list[Step]:
     """Where an inverse is needed anyway, systems with many right sides are products with it."""
+    plan = setting.plan
     steps = needed(outputs)
     inverses = {step.args[0]: step for step in steps if step.op == "inverse"}
     if not inverses:
@@ -19,9 +25,45 @@ def finished(plan: Plan, outputs: Sequence[Step]) -> list[Step]:
         if step.op == "solve" and step.args[0] in inverses and len(step.shape) == 2:
             inverse = plan.step("inverse", args[:1], None, inverses[step.args[0]].shape)
             left = plan.view(inverse, (1, 0)) if step.param else inverse
-            new[step] = plan.step("matmul", (left, args[1]), None, step.shape)
+            new[step] = _product(setting, left, args[1], step.shape)
+        elif step.op == "matmul":
+            new[step] = _product(setting, args[0], args[1], step.shape)
+        elif step.op == "view":
+            new[step] = plan.view(args[0], step.param)
         else:
             new[step] = step if args == list(step.args) else plan.step(step.op, args, step.param, step.shape)
         if step in plan.hints:
             plan.hints.setdefault(new[step], plan.hints[step])
     return [new[step] for step in outputs]
+
+
+class Shifted(NamedTuple):
+    """The matrix s·x + c·eye."""
+
+    x: Step
+    s: Step
+    c: Step
+
+
+def _product(setting: Setting, a: Step, b: Step, shape: Shape) -> Step:
+    """a·b. With a = inv(s·b + c·eye) it is (eye - c·a)/s, which takes no product of matrices; the two commute."""
+    plan = setting.plan
+    for inverse, x in ((a, b), (b, a)):
+        found = _shifted(plan, inverse.args[0].args[0]) if inverse.op == "inverse" and plan.blas else None
+        if found is not None and found.x is x:
+            setting.by_size = True
+            if setting.size(shape[0]) >= LARGE:
+                smooth = plan.step("smooth", (x, inverse, found.s, found.c), None, shape)
+                if x in plan.symmetric:
+                    plan.symmetric.add(smooth)
+                return smooth
+    return plan.step("matmul", (a, b), None, shape)
+
+
+def _shifted(plan: Plan, matrix: Step) -> Shifted | None:
+    if matrix.op != "add_diagonal" or len(matrix.shape) != 2 or matrix.args[1].shape:
+        return None
+    base, c = matrix.args
+    if base.op == "mul" and not base.args[0].shape:
+        return Shifted(base.args[1], base.args[0], c)
+    return Shifted(base, plan.number(1), c)

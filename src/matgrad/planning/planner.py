@@ -39,7 +39,7 @@ class Planner:
         roots = [stabilised(_known_symmetric(root)) for root in roots]
         self._all = set(topological(*roots))
         self._parents = Counter(child for node in self._all for child in node.children) + Counter(roots)
-        return finished(self.plan, [dense(self.plan, self.value(root), root.shape) for root in roots])
+        return finished(self.setting, [dense(self.plan, self.value(root), root.shape) for root in roots])
 
     def call(self, names: Mapping[str, Node]) -> None:
         """Give the arrays of nodes their names, as far as they are planned."""

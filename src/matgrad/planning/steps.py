@@ -12,6 +12,7 @@ all other shapes are symbolic. Operations:
     spread matmul inner tensordot einsum       products of two; ``spread`` sums nothing
     stack                                      equal shapes along a new first axis
     gram                                       Z'·Z over the first axes of Z: symmetric
+    smooth                                     inv(s·x + c·eye)·x, of x, the inverse, s and c
     index slice place reshape mask diagonal    parts of arrays, arrays in parts of others
     expand embed add_diagonal                  to a larger shape, onto a diagonal
     factor solve inverse det logdet            of square matrices
@@ -148,6 +149,11 @@ class Plan:
             return self.div(self.mul(self.number(a.param.numerator), b), self.number(a.param.denominator))
         if b.op == "number":
             a, b = b, a
+        for x, y in ((a, b), (b, a)):
+            if y.op == "power" and y.param == 2 and y.shape and x.shape == y.shape:  # x·y² by x·y, where that is known
+                known = self.steps.get(("mul", (x.index, y.args[0].index), None, x.shape))
+                if known is not None:
+                    return self.mul(known, y.args[0])
         return self.step("mul", (a, b), None, broadcast(a.shape, b.shape))
 
     def spread(self, a: tuple[Step, Labels], b: tuple[Step, Labels], out: Labels) -> Step:

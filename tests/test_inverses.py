@@ -1,0 +1,53 @@
+"""Products with an inverse that is needed anyway: fewer of them, to the same digits."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+
+import matgrad
+
+SMOOTHER = "K = a*X + c*eye; tr(inv(K)) + tr(X*inv(K)*X*inv(K)) + u'*inv(K)*X*v"
+WHERE = "X: matrix(n, n); a: scalar; c: scalar; u: vector(n); v: vector(n)"
+
+
+def _exact(arrays: dict[str, object]) -> float:
+    with mpmath.workdps(60):
+        X = mpmath.matrix(np.asarray(arrays["X"]).tolist())
+        P = (mpmath.mpf(arrays["a"]) * X + mpmath.mpf(arrays["c"]) * mpmath.eye(X.rows)) ** -1
+        A = P * X
+        A2 = A * A
+        u, v = (mpmath.matrix(np.asarray(arrays[name]).tolist()) for name in "uv")
+        return float(sum(P[i, i] + A2[i, i] for i in range(X.rows)) + (u.T * A * v)[0])
+
+
+@pytest.mark.parametrize("c", [1e-9, 0.3, 40.0, 1e9])
+def test_the_product_with_a_shifted_matrix_is_read_off_its_inverse(c: float) -> None:
+    """inv(aX + cI)·X = (I - c·inv(aX + cI))/a; where c is large beside X that would lose digits, and is not taken."""
+    n = 67
+    rng = np.random.default_rng(5)
+    arrays = {"X": rng.standard_normal((n, n)) + 3 * np.eye(n), "a": -1.7, "c": c, "u": rng.standard_normal(n)}
+    arrays["v"] = rng.standard_normal(n)
+    function = matgrad.compile(matgrad.parse(SMOOTHER, where=WHERE))
+    found = function(**arrays)
+    assert "smooth(X, " in function.source
+    assert found == pytest.approx(_exact(arrays), rel=1e-11)
+
+
+def test_a_small_product_is_formed() -> None:
+    function = matgrad.compile(matgrad.parse(SMOOTHER, where=WHERE))
+    rng = np.random.default_rng(6)
+    arrays = {"X": rng.standard_normal((4, 4)), "a": 0.4, "c": 2.0, "u": rng.standard_normal(4), "v": np.ones(4)}
+    assert function(**arrays) == pytest.approx(_exact(arrays), rel=1e-12)
+    assert "smooth" not in function.source
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 1e3])
+def test_of_a_zero_matrix(scale: float) -> None:
+    """Where X is 0 the product is 0, whatever c."""
+    function = matgrad.compile(
+        matgrad.parse("K = a*X + c*eye; sum(inv(K)) + sum(inv(K)*X)", where="X: matrix(n, n); a: scalar; c: scalar")
+    )
+    found = function(X=np.zeros((70, 70)), a=scale, c=2.0)
+    assert found == pytest.approx(35.0)
