@@ -64,7 +64,7 @@ def transposed(expr: Expr) -> Expr:
         return expr
     if expr.op == "transpose":
         return expr.args[0]
-    if expr.op == "call" and expr.kind == MATRIX and expr.value.name in ("eye", "diag"):
+    if is_self_transposed(expr):
         return expr
     if expr.op == "add" and all(_bare(a).op == "transpose" for a in expr.args):
         args = [negative(_bare(a).args[0]) if a.op == "neg" else a.args[0] for a in expr.args]
@@ -74,6 +74,22 @@ def transposed(expr: Expr) -> Expr:
         turned = tuple(a if a.kind == SCALAR else a.args[0] for a in expr.args)
         return expr.replace(args=turned, type=_turned(expr))  # x.*y for (x'.*y')'
     return Expr("transpose", (expr,), type=_turned(expr))
+
+
+def is_self_transposed(expr: Expr) -> bool:
+    """Whether a matrix is seen to be symmetric: diag(p) - p*p', inv(X'*X)."""
+    if expr.kind == SCALAR:
+        return True
+    if expr.kind != MATRIX:
+        return False
+    if expr.op == "call" and expr.value.name in ("eye", "diag"):
+        return True
+    if expr.op in ("add", "neg") or (expr.op == "call" and expr.value.name == "inv"):
+        return all(is_self_transposed(a) for a in expr.args)
+    if expr.op != "product" or not set(expr.value) <= {"*", "/"}:
+        return False
+    chain = [a for a in expr.args if a.kind != SCALAR]
+    return all(a == transposed(z) for a, z in zip(chain[: (len(chain) + 1) // 2], reversed(chain), strict=False))
 
 
 def _is_entrywise(expr: Expr) -> bool:

@@ -106,21 +106,20 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Gro
         if matrix is not None and (matrix, matrix.type) in ends:
             ends[matrix, matrix.type].append((term, 1))
     for (end, _), signed in ends.items():
-        group = [term for term, _ in signed]
-        if len(group) < 2 or all(len(t.chain) == 1 for t in group):
+        inner_type = _left_over(signed[0][0], left, type_) if len(signed) > 1 else None
+        if inner_type is None:
+            continue
+        rests = [() if _summed_matrix(t) == end else _rest(t.chain, left, inner_type) for t, _ in signed]
+        split = [(t, sign, rest) for (t, sign), rest in zip(signed, rests, strict=True) if rest is not None]
+        group = [term for term, _, _ in split]
+        if len(group) < 2 or not any(rest for _, _, rest in split):
             continue
         shared = shared_by_all([t.scalars for t in group])
         below = shared_by_all([t.below for t in group])
         content = content_of(group)
-        inner_type = _left_over(group[0], left, type_)
-        if inner_type is None:
-            continue
-        rests = [() if _summed_matrix(t) == end else _rest(t.chain, left, inner_type) for t in group]
-        if any(rest is None for rest in rests) or not any(rests):
-            continue
         inner = [
-            Term(sign * t.coefficient / content, without(t.scalars, shared), without(t.below, below), rest or ())
-            for (t, sign), rest in zip(signed, rests, strict=True)
+            Term(sign * t.coefficient / content, without(t.scalars, shared), without(t.below, below), rest)
+            for t, sign, rest in split
         ]
 
         def back(  # type: ignore[no-untyped-def]
