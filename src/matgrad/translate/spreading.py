@@ -50,22 +50,25 @@ def spread_sums(node: Einsum) -> Node | None:
 
 
 def divided_sum(node: Einsum) -> Node | None:
-    """A sum divided by one of its terms and by nothing else, term by term: 1 - y./x for (x - y)./x."""
+    """A sum divided by one of its terms and by nothing else, or multiplied by what a term is divided by, term by term:
+    1 - y./x for (x - y)./x, x - 1./x for x.*(1 - 1./x.^2)."""
     pairs = list(zip(node.operands, node.subscripts, strict=True))
-    below = [(j, *power_of(n), s) for j, (n, s) in enumerate(pairs) if power_of(n)[1].numerator < 0]
-    if len(below) != 1:
-        return None
-    ((j, base, count, labels),) = below
-    for k, (total, others) in enumerate(pairs):
-        if others != labels or not isinstance(total, Sum) or len(total.terms) > MOST:
+    below = [power_of(n)[1].numerator < 0 for n, _ in pairs]
+    for j, (factor, labels) in enumerate(pairs):
+        if below.count(True) != below[j]:
             continue
-        if any(power_of(term) == (base, -count) for _, term in total.terms):
-            axes = tuple(range(len(labels)))
-            parts = [b.einsum([(term, axes), (pairs[j][0], axes)], axes, f) for f, term in total.terms]
-            rest = [pair for i, pair in enumerate(pairs) if i not in (j, k)]
-            return b.einsum([(b.add(parts), labels), *rest], node.out, node.coefficient, dict(enumerate(node.sizes)))
+        for k, (total, others) in enumerate(pairs):
+            if k == j or others != labels or not isinstance(total, Sum) or len(total.terms) > MOST:
+                continue
+            base, count = power_of(factor)
+            parts = [power_of(term) for _, term in total.terms]
+            if (base, -count) in parts or (not below[j] and any(own == base and size < 0 for own, size in parts)):
+                axes = tuple(range(len(labels)))
+                spread = b.add([b.einsum([(t, axes), (factor, axes)], axes, f) for f, t in total.terms])
+                rest = [pair for i, pair in enumerate(pairs) if i not in (j, k)]
+                return b.einsum([(spread, labels), *rest], node.out, node.coefficient, dict(enumerate(node.sizes)))
     return None
 
 
 MOST = 4
-"""Terms up to which a sum is divided term by term."""
+"""Terms up to which a sum is multiplied term by term."""
