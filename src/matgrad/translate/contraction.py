@@ -355,12 +355,13 @@ def _squares(expr: Expr) -> list[Expr]:
 
 
 def _scale(c: Contraction) -> bool:
-    """A column on a label of a matrix that has still another use: the rows or columns are scaled."""
+    """A column on a label of a matrix that has still another use: the rows or columns are scaled. A matrix that is summed
+    along its other label is so first: x.*sum(A, dim=2)."""
     for piece in c.pieces:
         if len(piece.legs) != 1:
             continue
         (label,) = piece.legs
-        matrices = [p for p in c.at(label) if len(p.legs) == 2]
+        matrices = [p for p in c.at(label) if len(p.legs) == 2 and not any(c.count(x) == 1 for x in p.legs)]
         if not matrices or c.count(label) > 3:
             continue
         matrix = matrices[0]

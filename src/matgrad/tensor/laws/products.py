@@ -271,29 +271,54 @@ def logistic(net: Network) -> Network | None:
 
 @b.NETWORK_LAWS.add(
     "total of a sum",
-    "Σ (u + v) = Σ u + Σ v, where that leaves fewer terms",
+    "Σ (u + v) = Σ u + Σ v, diag(U + V) = diag(U) + diag(V), where that leaves fewer terms",
     on=(Sum,),
     because="linearity; Σ (x - mean(x)) = 0",
     examples=(
+        ("diag(A - diag(diag(A)))", "A: matrix(n,n)"),
         ("sum(x - mean(x)) + c", "x: vector(n); c: scalar"),
         ("sum((x - mean(x))*y', dim=1)", "x: vector(n); y: vector(m)"),
     ),
 )
 def total_of_sum(net: Network) -> Node | None:
-    """Σ (u + v) = Σu + Σv, where that leaves fewer terms: Σ (x - mean(x)) = 0."""
+    """Σ (u + v) = Σu + Σv, where that leaves fewer terms: Σ (x - mean(x)) = 0. The same on a diagonal."""
     for i, (node, labels) in enumerate(net.operands):
-        if not isinstance(node, Sum) or len(set(labels)) != len(labels):
+        if not isinstance(node, Sum):
             continue
-        lonely = [x for x in labels if net.count(x) == 1]
-        if not lonely:
+        lonely = [x for x in labels if net.count(x) == labels.count(x)]
+        kept = tuple(x for x in dict.fromkeys(labels) if x not in lonely)
+        if len(kept) == len(labels):
             continue
-        kept = tuple(x for x in labels if x not in lonely)
         rest = [operand for j, operand in enumerate(net.operands) if j != i]
         own = {x: net.sizes[x] for x in labels}
         total = b.add([scaled(einsum([(term, labels)], kept, 1, own), factor) for factor, term in node.terms])
         if len(b.linear_terms(total)) < len(node.terms):
             others = {x: dim for x, dim in net.sizes.items() if x not in lonely}
             return einsum([*rest, (total, kept)], net.out, net.coefficient, others)
+    return None
+
+
+@b.NETWORK_LAWS.add(
+    "sum of diagonal matrices",
+    "(diag(u) + diag(v))*diag(w) = diag((u + v).*w)",
+    on=(Sum,),
+    because="distributivity; nothing but a vector is left",
+    examples=(
+        ("(eye + diag(x))*diag(y)", "x: vector(n); y: vector(n)"),
+        ("y'*(2*eye - diag(x))*y", "x: vector(n); y: vector(n)"),
+    ),
+)
+def sum_of_diagonals(net: Network) -> Network | None:
+    """(diag(u) + diag(v))*diag(w) = diag((u + v).*w), where all other factors are vectors."""
+    for i, (node, labels) in enumerate(net.operands):
+        if not isinstance(node, Sum) or len(labels) != 2 or labels[0] == labels[1] or len(net.operands) < 2:
+            continue
+        if any(not isinstance(term, Einsum) or len(set(term.out)) > 1 for _, term in node.terms):
+            continue
+        if all(len(own) < 2 for j, (_, own) in enumerate(net.operands) if j != i):
+            axis = labels[:1]
+            parts = [scaled(einsum([(term, (0, 0))], (0,)), factor) for factor, term in node.terms]
+            return net.replaced([i], [(b.add(parts), axis)], merge=labels)
     return None
 
 
