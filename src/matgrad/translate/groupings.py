@@ -11,6 +11,7 @@ from matgrad.translate.algebra import (
     call,
     is_ones,
     negated,
+    number,
     of_order,
     product,
     transposed,
@@ -223,15 +224,13 @@ def _common_hadamard(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
         inner = []
         for term, pieces in members:
             rest = without(pieces, [piece])
-            chain = (product([(".*", e) for e in powers(rest)]),) if rest else ()
-            left = term._replace(chain=chain)
+            left = term._replace(chain=(_entrywise(rest),) if rest else ())
             inner.append(flattened(left) if len(rest) == 1 else left)
 
         def back(inside: Expr, sign: Fraction, piece: Expr = piece) -> Term:
             if inside.kind == SCALAR:
-                return flattened(Term(sign, (inside,), (), (piece,)))
-            factors = powers([piece, *_entrywise_factors(inside)])
-            return Term(sign, (), (), (product([(".*", e) for e in factors]),))
+                return flattened(Term(sign, (inside,), (), (_entrywise([piece]),)))
+            return Term(sign, (), (), (_entrywise([piece, *_entrywise_factors(inside)]),))
 
         yield [t for t, _ in members], back, inner, type_
 
@@ -241,13 +240,31 @@ _MOST = 4
 
 
 def _entrywise_factors(expr: Expr) -> list[Expr]:
-    """The factors of an elementwise product."""
-    found: list[Expr] = []
-    for factor in expr.args if expr.op == "product" and set(expr.value) == {".*"} else (expr,):
-        if factor.op == "power" and factor.value == ".^" and factor.args[1].op == "number":
-            count = factor.args[1].value
-            if count.denominator == 1 and count <= _MOST:
-                found += [factor.args[0]] * int(count)
-                continue
-        found.append(factor)
-    return found
+    """The factors of an elementwise product; what it is divided by is marked as a divisor."""
+    if expr.op == "product" and set(expr.value) <= {".*", "./"}:
+        found = [] if expr.args[0].op == "number" else _entrywise_factors(expr.args[0])
+        for operator, factor in zip(expr.value, expr.args[1:], strict=True):
+            more = _entrywise_factors(factor)
+            found += more if operator == ".*" else [_divisor(e) for e in more]
+        return found
+    if expr.op == "power" and expr.value == ".^" and expr.args[1].op == "number":
+        count = expr.args[1].value
+        if count.denominator == 1 and 0 < count <= _MOST:
+            return [expr.args[0]] * int(count)
+    return [expr]
+
+
+def _divisor(expr: Expr) -> Expr:
+    return Expr("divisor", (expr,), type=expr.type)
+
+
+def _is_divisor(expr: Expr) -> bool:
+    return expr.op == "divisor"
+
+
+def _entrywise(factors: Sequence[Expr]) -> Expr:
+    """The elementwise product of factors and of what ``_entrywise_factors`` says of divisors."""
+    above = powers([e for e in factors if not _is_divisor(e)])
+    below = powers([e.args[0] for e in factors if _is_divisor(e)])
+    divisor = [("./", product([(".*", e) for e in below]))] if below else []
+    return product([*((".*", e) for e in above or [number(1)]), *divisor])
