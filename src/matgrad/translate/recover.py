@@ -310,9 +310,9 @@ class Recovery:
                 if len(set(node.out)) < 2 or not rest:
                     continue
                 name = mask.name if labels == node.out else {"tril": "triu", "triu": "tril"}[mask.name]
-                inside = b.einsum(rest, node.out, coefficient, dict(enumerate(node.sizes)))
+                inside = b.einsum(rest, node.out, 1, dict(enumerate(node.sizes)))
                 sign, expr = self.signed(inside)
-                return Term(Fraction(sign), (), (), (call(name, expr, type=of_order(node.shape)),))
+                return Term(sign * coefficient, (), (), (call(name, expr, type=of_order(node.shape)),))
         return None
 
     def _factor(self, node: Node, sign: int, straight: Expr) -> Factor:

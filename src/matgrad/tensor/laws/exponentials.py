@@ -212,6 +212,7 @@ def hyperbolic(terms: dict[Node, Fraction]) -> bool:
     because="exponents add up",
     examples=(
         ("c*c^(a - 1)", "c: positive; a: scalar"),
+        ("norm2(x)^(p - 1)*x/norm2(x)", "x: vector(n); p: scalar"),
         ("x.^2.*x.^(y - 2)", "x: positive vector(n); y: vector(n)"),
         ("x.^(y - 1)./x.^y + x.^y./x.^z", "x: positive vector(n); y: vector(n); z: vector(n)"),
     ),
@@ -233,9 +234,10 @@ def powers_of_one_base(net: Network) -> Network | None:
                     return net.replaced([i, j], [(map_("pow", (base, total)), labels)])
                 continue
             factor, count = power_of(other)
-            if factor is base:
-                total = b.add([exponent, number(count, exponent.shape)])
-                if weight(total) < weight(exponent):
+            root, own = power_of(base)
+            if factor is root and (count / own).denominator == 1:
+                total = b.add([exponent, number(count / own, exponent.shape)])
+                if weight(total) <= weight(exponent):
                     return net.replaced([i, j], [(map_("pow", (base, total)), labels)])
     return None
 

@@ -18,6 +18,40 @@ from matgrad.tensor.nodes import Constant, Einsum, Node, Sum
 
 
 @b.NETWORK_LAWS.add(
+    "triangle of a sum",
+    "triu(triu(X) - A) = triu(X - A)",
+    on=(Constant,),
+    because="what the inner triangle leaves out, the outer one leaves out, too",
+    examples=(
+        ("triu(triu(X) - A)", "X: matrix(m,n); A: matrix(m,n)"),
+        ("tril(2*tril(X)' + A')'", "X: matrix(n,n); A: matrix(n,n)"),
+        ("tril(tril(X.*Y) - A - diag(c))", "X: matrix(n,n); Y: matrix(n,n); A: matrix(n,n); c: vector(n)"),
+    ),
+)
+def triangle_of_sum(net: Network) -> Network | None:
+    """triu(triu(X) - A) = triu(X - A), and the same for tril."""
+    for mask, places in net.operands:
+        if not isinstance(mask, Constant) or mask.name not in ("tril", "triu"):
+            continue
+        for i, (node, labels) in enumerate(net.operands):
+            if isinstance(node, Sum) and set(places) <= set(labels):
+                terms = [(_unmasked(term, mask, places, labels), factor) for factor, term in node.terms]
+                if any(term is not old for (term, _), (_, old) in zip(terms, node.terms, strict=True)):
+                    return net.replaced([i], [(b.add([scaled(term, factor) for term, factor in terms]), labels)])
+    return None
+
+
+def _unmasked(term: Node, mask: Constant, places: tuple[int, ...], labels: tuple[int, ...]) -> Node:
+    """A term over these labels without the mask on these places."""
+    if not isinstance(term, Einsum):
+        return term
+    table = dict(zip(term.out, labels, strict=True))
+    pairs = list(zip(term.operands, term.subscripts, strict=True))
+    rest = [(n, s) for n, s in pairs if n is not mask or tuple(table.get(x) for x in s) != places]
+    return term if len(rest) == len(pairs) else einsum(rest, term.out, term.coefficient, dict(enumerate(term.sizes)))
+
+
+@b.NETWORK_LAWS.add(
     "unit vectors, shifts and fused axes",
     "e_i'*e_j = δ_ij, diag(e_i) = e_i*e_i', Σ e_i = 1, S'*S = eye on one block and 0 across blocks, "
     "diag(tril(X)) = diag(X)",
