@@ -67,6 +67,7 @@ class Recovery:
         self._turned: dict[Node, Expr] = {}
         self._multiples = Multiples(written)
         self._differences = Differences(self.typed)
+        self._sums = [node for node, expr in written.items() if isinstance(node, Sum) and expr.op == "add"]
 
     def formula(self, root: Node) -> Expr:
         """The node as a formula."""
@@ -146,13 +147,24 @@ class Recovery:
         return found
 
     def _read_sum(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...]) -> Expr:
-        """The sum as it stands, or as a law for readers gives it, whichever is shorter."""
-        found = [self._total(terms, shape)]
+        """The sum as it stands, or with a sum of the formula in it, or as a law for readers gives it, whichever is
+        shorter."""
+        found = [self._total(other, shape) for other in (*self._with_typed_sums(terms), terms)]
         for law in b.READING_LAWS:
             other = law.rewrite({term: factor for factor, term in terms})
             if other is not None:
                 found.append(self.plain(other))
         return min(found, key=cost)
+
+    def _with_typed_sums(self, terms: Sequence[tuple[Fraction, Node]]) -> Iterator[Sequence[tuple[Fraction, Node]]]:
+        """The terms with some of them as a sum of the formula: r - p*q, where r = y - mean(y)."""
+        factors = {term: factor for factor, term in terms}
+        for node in self._sums:
+            if len(node.terms) < len(terms) and all(term in factors for _, term in node.terms):
+                ratios = {factors[term] / factor for factor, term in node.terms}
+                if len(ratios) == 1:
+                    inside = {term for _, term in node.terms}
+                    yield [(ratios.pop(), node), *((f, term) for f, term in terms if term not in inside)]
 
     def _sum_as_typed(self, node: Node) -> Expr | None:
         typed = self.written.get(node)
