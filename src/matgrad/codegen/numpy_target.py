@@ -117,6 +117,9 @@ class NumPy(Arrays):
 
     def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
         """Products of entries by einsum: broadcasting along the last axis is slow in NumPy."""
+        *inside, out = step.param
+        if inside[0] != out[: len(inside[0])] and inside[1] == out[: len(inside[1])]:
+            return self._subscripted([inside[1], inside[0], out], args[::-1])  # in the order of the axes
         return self._subscripted(step.param, args)
 
 

@@ -254,6 +254,8 @@ class Network:
         half = mirrored([(o.step, o.labels) for o in operands], out) if self.plan.blas else None
         if half is not None and not all(operands[i].nonnegative for i in half.fixed):
             half = None
+        if half is None:
+            operands = self._known_products(operands, out)
         self._take_in_coefficient(operands, half)
         if half is not None:
             found = self._gram(operands, half)

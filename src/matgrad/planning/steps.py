@@ -38,7 +38,8 @@ ENTRYWISE = frozenset(("map", "power", "linear", "mul", "div"))
 
 
 class Step:
-    """One operation; compared by identity, since ``Plan.step`` makes equal ones once."""
+    """One operation; compared by identity, since ``Plan.step`` makes equal ones once: a sum or a product of entries in
+    any order."""
 
     __slots__ = ("args", "index", "op", "param", "shape")
 
@@ -68,14 +69,34 @@ class Plan:
         self.symmetric: set[Step] = set()
 
     def step(self, op: str, args: Sequence[Step] = (), param: Any = None, shape: Shape = ()) -> Step:
-        key = (op, tuple([a.index for a in args]), param, shape)
+        indices = tuple([a.index for a in args])
+        key: tuple[Any, ...] = (op, indices, param, shape)
+        if op == "linear":
+            key = (op, frozenset(zip(indices, param, strict=True)), shape)
+        elif op == "spread":
+            key = (op, frozenset(zip(indices, param[:-1], strict=True)), param[-1], shape)
+        elif op == "mul" or (op == "inner" and len(args[0].shape) == 1):
+            key = (op, frozenset(indices), shape)
         found = self.steps.get(key)
         if found is None:
             found = Step(op, tuple(args), param, tuple(shape), len(self.steps))
             self.steps[key] = found
-            if op in ENTRYWISE and len(shape) == 2 and all(not x.shape or x in self.symmetric for x in args):
+            if len(shape) == 2 and self._is_mirrored(found):
                 self.symmetric.add(found)
         return found
+
+    def _is_mirrored(self, x: Step) -> bool:
+        """Whether a matrix is symmetric since its parts are: P + c*Q, u*u'/c, A*P*A'."""
+        if x.op in ENTRYWISE:
+            return all(not part.shape or part in self.symmetric for part in x.args)
+        if x.op == "spread":
+            return len({_direction(part) for part in x.args}) == 1 and all(len(part.shape) == 1 for part in x.args)
+        if x.op == "matmul":
+            a, b = x.args
+            if a.op == "matmul" and a.args[1] in self.symmetric:
+                return _transposes(a.args[0], b)
+            return b.op == "matmul" and b.args[0] in self.symmetric and _transposes(a, b.args[1])
+        return False
 
     @contextmanager
     def tried(self) -> Iterator[list[Step]]:
@@ -151,7 +172,7 @@ class Plan:
             a, b = b, a
         for x, y in ((a, b), (b, a)):
             if y.op == "power" and y.param == 2 and y.shape and x.shape == y.shape:  # x·y² by x·y, where that is known
-                known = self.steps.get(("mul", (x.index, y.args[0].index), None, x.shape))
+                known = self.steps.get(("mul", frozenset((x.index, y.args[0].index)), x.shape))
                 if known is not None:
                     return self.mul(known, y.args[0])
         return self.step("mul", (a, b), None, broadcast(a.shape, b.shape))
@@ -209,6 +230,21 @@ class Plan:
         if not gone:
             return x
         return self.step("sum", (x,), gone, tuple(d for i, d in enumerate(x.shape) if i not in gone))
+
+
+def _direction(x: Step) -> Step:
+    """x without factors that are numbers."""
+    while x.op in ("mul", "div"):
+        shaped = [part for part in x.args if part.shape]
+        if len(shaped) != 1 or shaped[0] is not x.args[0 if x.op == "div" else x.args.index(shaped[0])]:
+            return x
+        x = shaped[0]
+    return x
+
+
+def _transposes(a: Step, b: Step) -> bool:
+    """Whether one matrix is the transpose of the other."""
+    return any(y.op == "view" and y.param == (1, 0) and y.args[0] is x for x, y in ((a, b), (b, a)))
 
 
 def broadcast(a: Shape, b: Shape) -> Shape:
