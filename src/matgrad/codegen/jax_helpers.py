@@ -116,6 +116,7 @@ HELPERS = {
 
 SPELLED = {
     "sigmoid": "jax.nn.sigmoid(#1)",
+    "softplus": "jax.nn.softplus(#1)",
     "softmax": "jax.nn.softmax(#1, axis=#axis)",
     "logsumexp": "scipy.special.logsumexp(#1, axis=#axis)",
 }

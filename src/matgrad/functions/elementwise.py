@@ -13,6 +13,11 @@ def _elementwise(name: str, derivative: str, because: str, value: Value, numpy: 
     return Card(name, "elementwise", signatures, because, value, numpy, derivative=derivative, **more)  # type: ignore[arg-type]
 
 
+_SOFTPLUS = '''\
+def softplus(x):
+    """log(1 + exp(x)), without overflow; np.logaddexp takes four times as long."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+'''
 _SIGMOID = '''\
 def sigmoid(x):
     """1/(1 + exp(-x)), without overflow."""
@@ -157,7 +162,7 @@ SIGMOID = _elementwise(
 )
 SOFTPLUS = _elementwise(
     "softplus", "sigmoid(x)", "log(1 + exp(x)), accurate at both ends",
-    lift(lambda np, x: np.logaddexp(0, x), _expit), "np.logaddexp(0, #1)", latex=r"\operatorname{softplus}",
+    lift(lambda np, x: np.logaddexp(0, x), _expit), "softplus(#1)", helper=_SOFTPLUS, latex=r"\operatorname{softplus}",
     laws=("softplus(x) - softplus(-x) = x",), facts={"convex on": "all", "increasing on": "all", "range": "positive"},
     exact=lambda mp, x: mp.log(1 + mp.exp(x)),
 )

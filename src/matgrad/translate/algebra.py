@@ -275,10 +275,15 @@ def is_ones(expr: Expr) -> bool:
     return expr.op == "call" and expr.value.name == "vector" and expr.args[0].op == "number"
 
 
+_LARGEST = 10**300
+"""Numbers up to which the length is that of a decimal number; Python's floats end soon after."""
+
+
 def _own_cost(node: Expr) -> int:
     op, args = node.op, node.args
     if op == "number":
-        return len(f"{float(node.value):g}") if node.value.denominator in (1, 2, 4, 5, 10) else len(str(node.value))
+        short = node.value.denominator in (1, 2, 4, 5, 10) and abs(node.value) < _LARGEST
+        return len(f"{float(node.value):g}") if short else len(str(node.value))
     if op in ("name", "constant"):
         return len(node.value)
     if op == "neg":
