@@ -355,8 +355,10 @@ def _squares(expr: Expr) -> list[Expr]:
 
 
 def _scale(c: Contraction) -> bool:
-    """A column on a label of a matrix that has still another use: the rows or columns are scaled. A matrix that is summed
-    along its other label is so first: x.*sum(A, dim=2)."""
+    """A column on a label of a matrix that has still another use: the rows or columns are scaled.
+
+    A matrix that is summed along its other label is so first: x.*sum(A, dim=2).
+    """
     for piece in c.pieces:
         if len(piece.legs) != 1:
             continue
