@@ -198,6 +198,7 @@ SMOOTH = [
     lambda X: X.diagonal(),
     lambda np, X: np.tril(X) - 2 * np.triu(X),
     lambda np, A: np.tril(A) @ np.triu(A).T,
+    lambda np, A: np.tril(A, -1) - 2 * np.triu(A, k=1),
     lambda np, A, X: np.kron(A, X),
     lambda np, x, b: np.kron(x, b),
     lambda np, x, A: np.kron(x, A),

@@ -206,7 +206,7 @@ def _cards_for(kind: Kind) -> list[tuple[Card, int | None, str]]:
         for known in CARDS.values()
         for dim, signatures in known.signatures.items()
         for signature in signatures
-        if known.family != "constructor" and known.name != "kron" and _gives(signature, kind)
+        if known.family != "constructor" and known.name != "kron" and signature != "ij,->ij" and _gives(signature, kind)
     ]
 
 

@@ -81,6 +81,7 @@ RULES = {
         _rule("tr((#1)^3)", "matrix k,k"),
         _rule("tr((eye + (#1)*(#1)')^-2)", "matrix k,k"),
         _rule("sum(triu(#1).^2)", "matrix k,k"),
+        _rule("sum(tril(#1, -1).^2)", "matrix k,l"),
         _rule("sum(vec(#1).^3)", "matrix k,l"),
         _rule("sum((#1)[1:2])", "vector k"),
         _rule('einsum("ij,ij,i->", #1, #2, #3)', "matrix k,l", "matrix k,l", "vector k"),
@@ -117,6 +118,8 @@ RULES = {
         _rule("(#1)[2,:]", "matrix k,i"),
     ],
     "matrix": [
+        _rule("(tril(#1, -1) + #2)", "itself", "itself"),
+        _rule("(#1 - triu(#2, 1))", "itself", "itself"),
         *_ELEMENTWISE,
         *[_rule("(#1)*(#2)", "matrix i,k", "matrix k,j")] * 3,
         _rule("(#1)'", "matrix j,i"),

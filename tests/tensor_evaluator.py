@@ -60,9 +60,9 @@ def _constant(node: Constant, sizes: Mapping[str, int]) -> Array:
             place = node.parameter
             return np.eye(shape[0])[(place if isinstance(place, int) else place.evaluate(sizes)) - 1]
         case "tril":
-            return np.tril(np.ones(shape))
+            return np.tril(np.ones(shape), node.parameter)
         case "triu":
-            return np.triu(np.ones(shape))
+            return np.triu(np.ones(shape), node.parameter)
         case "shift":
             return np.eye(*shape, k=-node.parameter.evaluate(sizes))
         case "fuse":

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from matgrad.formula.reference import evaluate, operate
-from matgrad.formula.signatures import VALUE_CONSTRUCTORS
+from matgrad.formula.signatures import TRIANGLES, VALUE_CONSTRUCTORS
 from matgrad.formula.syntax import Expr, Program, fold
 from matgrad.functions import card
 
@@ -45,7 +45,7 @@ def _size(
     magnitudes = [m for _, m in args]
     if node.op == "neg":
         return magnitudes[0]
-    if node.op == "index":  # positions are what they are
+    if node.op == "index" or _is_triangle(node):  # positions are what they are
         return operate(node, [magnitudes[0], *(v for v, _ in args[1:])], arrays, sizes)
     if node.op in ("add", "transpose", "stack", "einsum"):
         return operate(node, magnitudes, arrays, sizes)
@@ -58,6 +58,10 @@ def _size(
     if node.op == "call" and _is_linear(node.value.name):
         return operate(node, magnitudes, arrays, sizes)
     return np.abs(value)
+
+
+def _is_triangle(node: Expr) -> bool:
+    return node.op == "call" and node.value.name in TRIANGLES
 
 
 def _is_linear(name: str) -> bool:

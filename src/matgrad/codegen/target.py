@@ -70,7 +70,7 @@ class Arrays:
             return suffixed(self._eye([sizes[0]], body), f".reshape({', '.join(sizes)})")
         if name in ("tril", "triu"):
             shape = body.shape(step)
-            return call(f"{self.np}.{name}", call(f"{self.np}.ones", shape, *self._dtype(body)))
+            return self._triangle(name, call(f"{self.np}.ones", shape, *self._dtype(body)), parameter)
         raise NotSupported(f"the code generator has no rule for the constant {name}")
 
     def _eye(self, arguments: list[str], body: Body) -> Code:
@@ -127,14 +127,17 @@ class Arrays:
         return f"[{', '.join(shown)}]"
 
     def _mask(self, step: Step, args: list[Code], body: Body) -> Code:
-        name, (row, col) = step.param
+        name, offset, (row, col) = step.param
         if row > col:
-            name, row, col = {"tril": "triu", "triu": "tril"}[name], col, row
+            name, offset, row, col = {"tril": "triu", "triu": "tril"}[name], -offset, col, row
         last = len(step.shape) - 1
         if (row, col) == (last - 1, last):
-            return call(f"{self.np}.{name}", args[0])
+            return self._triangle(name, args[0], offset)
         moved = call(f"{self.np}.moveaxis", args[0], f"({row}, {col})", "(-2, -1)")
-        return call(f"{self.np}.moveaxis", call(f"{self.np}.{name}", moved), "(-2, -1)", f"({row}, {col})")
+        return call(f"{self.np}.moveaxis", self._triangle(name, moved, offset), "(-2, -1)", f"({row}, {col})")
+
+    def _triangle(self, name: str, code: Code, offset: int) -> Code:
+        return call(f"{self.np}.{name}", code, *[str(offset)] * (offset != 0))
 
     def _expand(self, step: Step, args: list[Code], body: Body) -> Code:
         if not step.args[0].shape:

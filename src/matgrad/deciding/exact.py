@@ -16,6 +16,7 @@ import numpy as np
 from matgrad.deciding.fields import Field, NotRational, Residues, Unlucky
 from matgrad.deciding.reductions import REDUCTIONS, eliminated, plain_number, whole_number
 from matgrad.errors import NotSupported
+from matgrad.formula.kinds import constant_value
 from matgrad.formula.reference import as_block
 from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, fold, product_kind
@@ -215,11 +216,10 @@ class _Walk:
         whole = _kron(as_block(node.args[0].kind, left), as_block(node.args[1].kind, right))
         return whole if node.kind == MATRIX else whole.reshape(-1)
 
-    def _tril(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
-        return value * self._lifted(np.tril(np.ones(value.shape)))
-
-    def _triu(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
-        return value * self._lifted(np.triu(np.ones(value.shape)))
+    def _triangle(self, node: Expr, value: Array, *_offset: Array) -> Array:
+        kept = {"tril": np.tril, "triu": np.triu}[node.value.name]
+        offset = constant_value(node.args[1]) if len(node.args) == 2 else None
+        return value * self._lifted(kept(np.ones(value.shape), int(offset or 0)))
 
     def _det(self, node: Expr, value: Array) -> Array:  # noqa: ARG002
         return value if np.ndim(value) == 0 else self._solved(value)[1]
@@ -274,8 +274,8 @@ _CALLS: dict[str, Callable[..., Array]] = {
     "diag": _Walk._diag,
     "vec": _Walk._vec,
     "kron": _Walk._kron,
-    "tril": _Walk._tril,
-    "triu": _Walk._triu,
+    "tril": _Walk._triangle,
+    "triu": _Walk._triangle,
     "det": _Walk._det,
     "logdet": _Walk._logdet,
     "inv": _Walk._inv,

@@ -154,7 +154,7 @@ def _on_space(result: Node, wrt: Node, symmetric: str) -> Node:
         same = {row: result.shape[row]}
         return b.einsum([(result, (*labels[:-2], row, row))], (*labels[:-2], row, row), 1, same)
     if "symmetric" not in traits:
-        mask = b.constant("tril" if "lower" in traits else "triu", result.shape[-2:])
+        mask = b.triangle("tril" if "lower" in traits else "triu", result.shape[-2:])
         return b.einsum([(result, labels), (mask, (row, col))], labels)
     turned = _turned(result)
     if symmetric == "entries":

@@ -218,7 +218,7 @@ def _call(expr: Expr, of: Differentials) -> Outcome:
     if len(expr.args) == 2 and entry.name in ("max", "min"):
         return _of_two(entry, expr, of)
     if entry.family == "structural" and entry.name != "kron" and expr.args[0].kind != SCALAR:
-        return None, expr.replace(args=(_d(expr.args[0], of),))
+        return None, expr.replace(args=(_d(expr.args[0], of), *expr.args[1:]))
     if entry.name in ("kron", "vector", "matrix"):
         return _each(expr, of)
     if entry.family in ("structural", "matrix") and expr.args[0].kind == SCALAR:

@@ -14,6 +14,7 @@ from matgrad.formula.kinds import constant_value
 from matgrad.formula.relations import picks
 from matgrad.formula.signatures import (
     SIZES_OF,
+    TRIANGLES,
     VALUE_CONSTRUCTORS,
     Side,
     Signature,
@@ -234,6 +235,8 @@ class Shapes:
             return self._size_of(node, args)
         if is_sized(known) or name in VALUE_CONSTRUCTORS:
             return self._constructed(known, node, args)
+        if name in TRIANGLES and len(args) == 2:
+            _whole_offset(node)
         for entry in alternatives(known, dim, len(args)):
             found = self._applied(entry, node, args)
             if found is not None:
@@ -291,6 +294,17 @@ class Shapes:
 def _whole(node: Expr) -> None:
     if node.op != "number" or node.value.denominator != 1 or node.value < 1:
         raise ShapeError("unit takes a position: a whole number, counted from 1", span=node.span, hint="unit(1)")
+
+
+def _whole_offset(node: Expr) -> None:
+    offset = constant_value(node.args[1])
+    if offset is None or offset.denominator != 1:
+        name = node.value.name
+        raise ShapeError(
+            f"the second argument of {name} is a whole number: a diagonal, counted from the main one upwards",
+            span=node.args[1].span,
+            hint=f"{name}(X, 1) or {name}(X, -1)",
+        )
 
 
 def _dims(side: Side, sizes: Mapping[str, Dim]) -> tuple[Dim, ...]:

@@ -15,6 +15,7 @@ from matgrad.functions import Card
 
 KINDS_BY_ORDER = (SCALAR, VECTOR, MATRIX)
 VALUE_CONSTRUCTORS = frozenset({"vector", "matrix", "unit"})
+TRIANGLES = frozenset({"tril", "triu"})
 SIZES_OF = frozenset({"rows", "cols", "length"})
 
 

@@ -42,12 +42,16 @@ KRON = Card(
     latex=r"#1 \otimes #2", unicode="#1 ⊗ #2",
 )  # fmt: skip
 TRIL = Card(
-    "tril", "structural", {None: ("ij->ij",)}, "linear: the entries above the diagonal set to 0",
-    lambda np, x: np.tril(x), "np.tril(#1)", latex=r"\operatorname{tril}",
+    "tril", "structural", {None: ("ij->ij", "ij,->ij")},
+    "linear: the entries above the diagonal, or the k-th above it, set to 0",
+    lambda np, x, k=0: np.tril(x, int(np.real(k))), "np.tril(#1)", latex=r"\operatorname{tril}",
+    laws=("tril(X, 0) = tril(X)", "tril(X, -1) = X - triu(X)"),
 )  # fmt: skip
 TRIU = Card(
-    "triu", "structural", {None: ("ij->ij",)}, "linear: the entries below the diagonal set to 0",
-    lambda np, x: np.triu(x), "np.triu(#1)", latex=r"\operatorname{triu}", laws=("triu(X) = tril(X')'",),
+    "triu", "structural", {None: ("ij->ij", "ij,->ij")},
+    "linear: the entries below the diagonal, or the k-th above it, set to 0",
+    lambda np, x, k=0: np.triu(x, int(np.real(k))), "np.triu(#1)", latex=r"\operatorname{triu}",
+    laws=("triu(X) = tril(X')'", "triu(X, 1) = tril(X', -1)'", "triu(X, -2) = X - tril(X, -3)"),
 )  # fmt: skip
 SUM = Card(
     "sum", "structural", {None: ("->", "i->", "ij->"), 1: ("ij->j'",), 2: ("ij->i",)}, "linear",

@@ -20,6 +20,7 @@ from matgrad.objects.value import (
     squeezed,
     transposed,
 )
+from matgrad.translate import algebra
 from matgrad.translate.algebra import of_order, product
 
 
@@ -194,9 +195,9 @@ def diagonal(value: Value) -> Value:
     return value.but(called("diag", expr, type=of_order(expr.dims[:1])))
 
 
-def triangle(name: str, value: Value) -> Value:
-    """``tril`` or ``triu``."""
-    return value.but(called(name, matrix(value, name)))
+def triangle(name: str, value: Value, offset: int = 0) -> Value:
+    """``tril`` or ``triu``, up to the diagonal with this offset or from it on."""
+    return value.but(algebra.triangle(name, matrix(value, name), offset))
 
 
 def ravel(value: Value, order: str = "C") -> Value:

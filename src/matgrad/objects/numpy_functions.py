@@ -67,6 +67,15 @@ def on_the_diagonal(function: Callable[[Value], Value], name: str) -> Callable[.
     return of
 
 
+def triangle(name: str) -> Callable[..., Value]:
+    def of(m: Any, k: int = 0) -> Value:
+        if not isinstance(k, Integral):
+            raise NotSupported(f"np.{name} takes a whole number for the diagonal, not {k!r}", hint=f"np.{name}(X, 1)")
+        return linear.triangle(name, v(m), int(k))
+
+    return of
+
+
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Value:
     low, high = (min if a_min is None else a_min), (max if a_max is None else a_max)
     found = v(a) if low is None else elementwise.maximum(v(a), v(low))
@@ -140,8 +149,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "diag": on_the_diagonal(linear.diag, "diag"),
     "diagflat": on_the_diagonal(linear.diag, "diagflat"),
     "diagonal": on_the_diagonal(linear.diagonal, "diagonal"),
-    "tril": on_the_diagonal(lambda a: linear.triangle("tril", a), "tril"),
-    "triu": on_the_diagonal(lambda a: linear.triangle("triu", a), "triu"),
+    "tril": triangle("tril"),
+    "triu": triangle("triu"),
     "concatenate": lambda arrays, axis=0: stacking.concatenate(values(arrays), axis),
     "stack": several(stacking.stack),
     "vstack": several(stacking.vstack),

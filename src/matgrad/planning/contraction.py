@@ -234,15 +234,17 @@ class Network:
 
     def _mask(self, constant: Operand) -> None:
         """On a factor that has both labels, or on the result; else an array of zeros and ones."""
-        name = constant.step.param[0]
+        name, offset = constant.step.param
         for i, (step, labels, _) in enumerate(self.operands):
             if step.op != "constant" and set(constant.labels) <= set(labels):
                 axes = tuple(labels.index(x) for x in constant.labels)
-                masked = self.plan.step("mask", (step,), (name, axes), step.shape)
+                masked = self.plan.step("mask", (step,), (name, offset, axes), step.shape)
                 self.operands[i] = self.operands[i]._replace(step=masked)
                 return
         ones = self.plan.step("expand", (self.plan.number(1),), None, constant.step.shape)
-        self.operands.append(constant._replace(step=self.plan.step("mask", (ones,), (name, (0, 1)), ones.shape)))
+        self.operands.append(
+            constant._replace(step=self.plan.step("mask", (ones,), (name, offset, (0, 1)), ones.shape))
+        )
 
     # -- products
 

@@ -30,6 +30,7 @@ from matgrad.tensor.simple import (
     scaled,
     simplest,
     symbol,
+    triangle,
     unit,
     zeros,
 )  # fmt: skip
@@ -39,7 +40,7 @@ __all__ = [
     "UPDATE_LAWS", "IllegalNode", "Network", "Operand", "add", "apply", "as_fraction", "as_number", "broadcast",
     "collect", "constant", "einsum", "identity", "is_symmetric", "is_zero", "linear_terms", "map_", "matmul",
     "matrix_power", "multiply", "named", "number", "power", "primitive", "rational_power", "scalar_of", "scaled",
-    "size", "split_power", "subtract", "symbol", "times", "transpose", "unit", "zeros",
+    "size", "split_power", "subtract", "symbol", "times", "transpose", "triangle", "unit", "zeros",
 ]  # fmt: skip
 
 NETWORK_LAWS, MAP_LAWS, APPLY_LAWS, SUM_LAWS, POWER_LAWS = Laws(), Laws(), Laws(), Laws(), Laws()

@@ -82,7 +82,7 @@ class Symbol(Node):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Constant(Node):
-    """``name`` is one of size, pi, unit, shift, fuse, tril, triu; ``parameter`` says which one."""
+    """``name`` is one of size, pi, unit, shift, fuse, tril, triu; ``parameter`` says which one, or which diagonal."""
 
     name: str
     shape: Shape

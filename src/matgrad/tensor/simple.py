@@ -18,6 +18,11 @@ def constant(name: str, shape: Shape = (), parameter: Any = None) -> Node:
     return intern(Constant, tuple(shape), name, tuple(shape), parameter)
 
 
+def triangle(name: str, shape: Shape, offset: int = 0) -> Node:
+    """1 up to the diagonal that is ``offset`` above the main one (``tril``), or from it on (``triu``), and else 0."""
+    return constant(name, shape, offset)
+
+
 def number(value: Fraction | int, shape: Shape = ()) -> Node:
     """A number, or an array all of whose entries are that number."""
     shape = tuple(shape)

@@ -58,6 +58,11 @@ def call(name: str, *args: Expr, type: Type, dim: int | None = None, primes: int
     return Expr("call", args, Call(name, dim, primes), type=type)
 
 
+def triangle(name: str, matrix: Expr, offset: int) -> Expr:
+    """tril(X) or triu(X), up to the diagonal with this offset or from it on."""
+    return call(name, matrix, *[number(offset)] * (offset != 0), type=matrix.type or SCALAR_TYPE)
+
+
 def transposed(expr: Expr) -> Expr:
     """The transpose as it is written: x' for a column, nothing for a scalar."""
     if expr.kind == SCALAR:

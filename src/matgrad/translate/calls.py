@@ -76,7 +76,8 @@ def _structural(call: Call, args: list[Node], kinds: list[str]) -> Node:
     known = card(call.name)
     assert known is not None
     if call.name in ("tril", "triu"):
-        mask = b.constant(call.name, args[0].shape)
+        offset = b.as_number(args[1]) if len(args) == 2 else None
+        mask = b.triangle(call.name, args[0].shape, int(offset or 0))
         return b.einsum([(mask, (0, 1)), (args[0], (0, 1))], (0, 1))
     if call.name == "kron":
         return indexed(kron_pattern(*kinds), args)

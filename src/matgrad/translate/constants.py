@@ -8,7 +8,7 @@ from matgrad.dims import Dim
 from matgrad.errors import NotSupported
 from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, Expr, Type
 from matgrad.tensor.nodes import Constant
-from matgrad.translate.algebra import call, number, of_order
+from matgrad.translate.algebra import call, number, of_order, triangle
 from matgrad.translate.operands import block_range, sliced
 
 Size = Callable[[Dim], Expr]
@@ -26,7 +26,7 @@ def constant(node: Constant, sizes: Mapping[str, Expr], size: Size) -> Expr:
         return call("unit", number(node.parameter), type=of_order(node.shape))
     if node.name in ("tril", "triu"):
         type_ = of_order(node.shape)
-        return call(node.name, call("matrix", number(1), type=type_), type=type_)
+        return triangle(node.name, call("matrix", number(1), type=type_), node.parameter)
     if node.name == "shift":
         return sliced(
             _eye(node.shape[0], size),

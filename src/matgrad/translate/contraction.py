@@ -294,7 +294,7 @@ def _elementwise(factors: Sequence[Expr], order: Ordering) -> Expr:
     divisor = [("./", product([(".*", e) for e in below]))] if below else []
     whole = product([*((".*", e) for e in above), *divisor]) if above else masks.pop(0)
     for mask in masks:
-        whole = call(mask.value.name, whole, type=whole.type or SCALAR_TYPE)
+        whole = call(mask.value.name, whole, *mask.args[1:], type=whole.type or SCALAR_TYPE)
     return whole
 
 

@@ -284,7 +284,8 @@ class Vectorised:
         return after(terms, *((eye(n), transposed(ones(m))) if rows else (transposed(ones(n)), eye(m))))
 
     def _of_mask(self, expr: Expr) -> Terms:
-        mask = expr.replace(args=(call("matrix", number(1), type=expr.type or SCALAR_TYPE),))
+        ones = call("matrix", number(1), type=expr.type or SCALAR_TYPE)
+        mask = expr.replace(args=(ones, *expr.args[1:]))
         return after(self.of(expr.args[0]), None, diag(vec(mask)))
 
     def _of_kron(self, expr: Expr) -> Terms:

@@ -28,6 +28,7 @@ from matgrad.translate.algebra import (
     of_order,
     times,
     transposed,
+    triangle,
     turned_kron,
 )
 from matgrad.translate.applications import matrix_power, of_array, of_entries, with_argument
@@ -321,10 +322,12 @@ class Recovery:
                 rest = pairs[:k] + pairs[k + 1 :]
                 if len(set(node.out)) < 2 or not rest:
                     continue
-                name = mask.name if labels == node.out else {"tril": "triu", "triu": "tril"}[mask.name]
-                inside = b.einsum(rest, node.out, 1, dict(enumerate(node.sizes)))
+                name, offset = mask.name, mask.parameter
+                if labels != node.out:  # tril(X, k)' = triu(X', -k)
+                    name, offset = {"tril": "triu", "triu": "tril"}[name], -offset
+                inside = b.einsum(rest, node.out, sizes=dict(enumerate(node.sizes)))
                 sign, expr = self.signed(inside)
-                return Term(sign * coefficient, (), (), (call(name, expr, type=of_order(node.shape)),))
+                return Term(coefficient * sign, (), (), (triangle(name, expr, offset),))
         return None
 
     def _factor(self, node: Node, sign: int, straight: Expr) -> Factor:

@@ -54,7 +54,7 @@ def _unmasked(term: Node, mask: Constant, places: tuple[int, ...], labels: tuple
 @b.NETWORK_LAWS.add(
     "unit vectors, shifts and fused axes",
     "e_i'*e_j = δ_ij, diag(e_i) = e_i*e_i', Σ e_i = 1, S'*S = eye on one block and 0 across blocks, "
-    "diag(tril(X)) = diag(X)",
+    "diag(tril(X)) = diag(X), diag(tril(X, -1)) = 0",
     on=(Constant,),
     because="the rows of a selection are unit vectors",
     examples=(
@@ -64,6 +64,7 @@ def _unmasked(term: Node, mask: Constant, places: tuple[int, ...], labels: tuple
         ("vec(X)'*vec(Y)", "X: matrix(m,n); Y: matrix(m,n)"),
         ("tr(kron(A, X))", "A: matrix(m,m); X: matrix(n,n)"),
         ("diag(tril(X*Y))", "X: matrix(n,m); Y: matrix(m,n)"),
+        ("diag(triu(X*Y, 1))", "X: matrix(n,m); Y: matrix(m,n)"),
     ),
 )
 def selections(net: Network) -> Network | Node | None:
@@ -90,7 +91,8 @@ def _alone(net: Network, place: int, node: Constant, labels: tuple[int, ...]) ->
     if node.name == "shift" and node.shape[0] == node.shape[1]:
         return net.replaced([place], merge=(labels[0], labels[1]))  # the whole is a block of itself
     if node.name in ("tril", "triu") and labels[0] == labels[1]:
-        return net.replaced([place])  # the diagonal belongs to both triangles
+        kept = node.parameter >= 0 if node.name == "tril" else node.parameter <= 0
+        return net.replaced([place]) if kept else Network([], net.out, Fraction(0), net.sizes)
     lonely = [x for x in labels if net.count(x) == 1]
     if node.name == "unit" and lonely:
         return net.replaced([place], drop=lonely)
