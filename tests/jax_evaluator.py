@@ -144,6 +144,10 @@ def _call(node: Expr, values: list[Array], known: Any, shape: tuple[int, ...], s
         return {"abs": jnp.abs, "relu": jax.nn.relu, "sign": jnp.sign, "step": lambda x: jnp.heaviside(x, 0)}[name](
             values[0]
         )
+    if name in ("arctan2", "hypot"):
+        first, second = jnp.broadcast_arrays(*map(jnp.asarray, values))
+        _away(jnp.hypot(first, second) if name == "hypot" else jnp.where(second > 0, 1.0, first))
+        return {"arctan2": jnp.arctan2, "hypot": jnp.hypot}[name](first, second)
     if name in ("max", "min") and len(values) == 2:
         _away(jnp.asarray(values[0] - values[1]))
         return (jnp.maximum if name == "max" else jnp.minimum)(*values)

@@ -117,6 +117,7 @@ SMOOTH = [
     lambda np, x: np.abs(x) + abs(x) * np.sign(x),
     lambda np, x: np.cbrt(x),
     lambda np, x, y: np.hypot(x, y),
+    lambda np, x, y: np.arctan2(x, y) + np.arctan2(x, 2.0),
     lambda np, x, y: np.logaddexp(x, y),
     lambda np, x, y: np.maximum(x, y) * np.minimum(x, y),
     lambda np, x, c: np.maximum(x, c),

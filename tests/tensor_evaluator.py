@@ -100,9 +100,10 @@ def _product(factors: list[tuple[tuple[int, ...], Array]], out: tuple[int, ...])
     return total
 
 
-_MAPS: dict[str, Callable[[Array], Array]] = {
+_MAPS: dict[str, Callable[..., Array]] = {
     "exp": np.exp, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "sin": np.sin, "cos": np.cos, "tan": np.tan,
     "arcsin": np.arcsin, "arccos": np.arccos, "arctan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "arctan2": np.arctan2, "hypot": np.hypot,
     "abs": np.abs, "sign": np.sign, "step": lambda x: (x > 0) * 1.0, "relu": lambda x: np.maximum(x, 0),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "softplus": lambda x: np.logaddexp(x, 0), "erf": scipy.special.erf,
     "normcdf": lambda x: scipy.special.erfc(-x / np.sqrt(2)) / 2,

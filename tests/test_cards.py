@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
 from fractions import Fraction
+from functools import partial
 
 import mpmath
 import numpy as np
@@ -23,13 +25,14 @@ from matgrad.functions import CARDS, NOT_YET, Card, card, names
 
 STEP = 1e-30
 FAMILIES = {"elementwise", "reduction", "matrix", "structural", "defined", "constructor"}
-ELEMENTWISE = [c for c in CARDS.values() if c.family == "elementwise"]
+PAIRS = [c for c in CARDS.values() if c.of_pairs]
+ELEMENTWISE = [c for c in CARDS.values() if c.family == "elementwise" and not c.of_pairs]
 REDUCTIONS = [c for c in CARDS.values() if c.family == "reduction"]
 MATRIX = [c for c in CARDS.values() if c.family == "matrix"]
-DEFINED = [c for c in CARDS.values() if c.family == "defined"]
+DEFINED = [c for c in CARDS.values() if c.family == "defined" and not c.of_pairs]
 LAWS = [(c.name, law) for c in CARDS.values() for law in c.laws]
 
-EXACT = {c.name: c.exact for c in CARDS.values() if c.exact is not None}
+EXACT = {c.name: c.exact for c in CARDS.values() if c.exact is not None and not c.of_pairs}
 
 
 def by_name(cards: list[Card]) -> pytest.MarkDecorator:
@@ -82,6 +85,26 @@ def test_elementwise_derivatives(entry: Card) -> None:
     assert claimed == pytest.approx(np.imag(call_of(entry, x + 1j * STEP)) / STEP, rel=1e-12, abs=1e-13)
     differences = (call_of(entry, x + 1e-6) - call_of(entry, x - 1e-6)) / 2e-6
     assert claimed == pytest.approx(differences, rel=1e-6, abs=1e-8)
+
+
+@by_name(PAIRS)
+def test_functions_of_two_numbers(entry: Card) -> None:
+    """Value, steps in both arguments and the laws of the derivatives, against mpmath."""
+    assert entry.exact is not None
+    numbers = [1e200, -3e150, 1e-30, -1e-8, 0.3, -0.7, 5.0, 1000.0]
+    for x, y in itertools.product(numbers, numbers):
+        with mpmath.workdps(700):
+            at, h = (mpmath.mpf(x), mpmath.mpf(y)), mpmath.mpf(10) ** -600
+            exact = entry.exact(mpmath, *at)
+            slopes = [float(mpmath.diff(partial(entry.exact, mpmath), at, k, h=h)) for k in ((1, 0), (0, 1))]
+        assert call_of(entry, x, y) == pytest.approx(float(exact), rel=3e-15)
+        step = [call_of(entry, x + 1j * STEP, y), call_of(entry, x, y + 1j * STEP)]
+        assert [float(s.imag / STEP) for s in step] == pytest.approx(slopes, rel=3e-15, abs=1e-260)
+        if entry.partials and max(abs(x), abs(y)) < 1e100:
+            laws = [typed(law, "x: scalar; y: scalar") for law in entry.partials]
+            named = dict(zip(entry.arguments, (x, y), strict=True))
+            assert [evaluate(law, named, {}) for law in laws] == pytest.approx(slopes, rel=1e-14)
+    assert len(entry.partials) == len(entry.arguments) or entry.definition
 
 
 @by_name(REDUCTIONS)
@@ -214,7 +237,7 @@ def test_facts(entry: Card, fact: str) -> None:
 
 def test_the_functions_are_closed_under_differentiation() -> None:
     for entry in CARDS.values():
-        for text in (entry.derivative, entry.differential, entry.definition):
+        for text in (*entry.slopes, entry.differential, entry.definition):
             for node in walk(parse_expression(text)) if text else ():
                 assert node.op != "call" or card(node.value.name), f"{entry.name}: {node.value.name} has no card"
 
@@ -223,7 +246,7 @@ def test_the_functions_are_closed_under_differentiation() -> None:
 def test_a_card_is_complete(entry: Card) -> None:
     assert entry.family in FAMILIES
     assert all((entry.because, entry.signatures, entry.latex))
-    given = {"elementwise": entry.derivative, "reduction": entry.differential, "matrix": entry.differential,
+    given = {"elementwise": all(entry.slopes), "reduction": entry.differential, "matrix": entry.differential,
              "defined": entry.definition}.get(entry.family, "-")  # fmt: skip
     assert given
     assert entry.value or entry.name in ("rows", "cols", "length")
@@ -234,11 +257,14 @@ def test_a_card_is_complete(entry: Card) -> None:
 @by_name([c for c in CARDS.values() if c.family != "constructor"])
 def test_generated_code_agrees_with_the_value(entry: Card) -> None:
     square = any("ii" in s for s in entry.signatures[None])
-    count = 2 if entry.name == "kron" else 1
-    text = f"{entry.name}({', '.join('XY'[:count] if square or entry.name in ('kron', 'tril', 'triu') else 'x')})"
-    expr = typed(text, "X: matrix(n,n); Y: matrix(m,n); x: vector(n)")
+    count = 2 if entry.name == "kron" or entry.of_pairs else 1
+    text = (
+        f"{entry.name}({', '.join('XY'[:count] if square or entry.name in ('kron', 'tril', 'triu') else 'xy'[:count])})"
+    )
+    expr = typed(text, "X: matrix(n,n); Y: matrix(m,n); x: vector(n); y: vector(n)")
     rng = np.random.default_rng(7)
     arrays = {"X": rng.uniform(0.1, 0.9, (4, 4)), "Y": rng.normal(size=(3, 4)), "x": rng.uniform(0.1, 0.9, 4)}
+    arrays["y"] = rng.normal(size=4)
     used = {node.value: node.type for node in walk(expr) if node.op == "name"}
     where = {name: type_text(type, frozenset()) for name, type in used.items() if type}
     got = matgrad.compile(matgrad.parse(text, where=where))(**{name: arrays[name] for name in used})

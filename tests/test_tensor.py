@@ -108,7 +108,7 @@ def _legal_apply(node: Apply) -> None:
         assert node.shape == (shape if node.function in ("inv", "adj") else ())
     else:
         assert 0 < node.parameter <= len(shape)
-        reduced = node.function in ("logsumexp", "max", "min")
+        reduced = node.function in ("logsumexp", "max", "min", "prod")
         assert node.shape == (shape[: len(shape) - node.parameter] if reduced else shape)
 
 

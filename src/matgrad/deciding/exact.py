@@ -146,9 +146,9 @@ class _Walk:
             return self._constructor(node, call.name)
         if call.name in REDUCTIONS:
             return self._reduction(call, values)
-        if entry.signatures.get(None) != ENTRYWISE:
+        if entry.signatures.get(None) != ENTRYWISE and not entry.of_pairs:
             raise NotSupported(f"{call.name} has no exact value")
-        return np.frompyfunc(self.field.function(call.name), 1, 1)(values[0])
+        return np.frompyfunc(self.field.function(call.name), len(values), 1)(*values)
 
     def _unspecified(self, call: Call) -> Callable[[Any], Any]:
         """A declared function: a sine of its own, and its derivatives."""

@@ -113,15 +113,15 @@ class Digits:
     def constant(self, name: str) -> Any:
         return +getattr(self.mp, name)
 
-    def function(self, name: str) -> Callable[[Any], Any]:
+    def function(self, name: str) -> Callable[..., Any]:
         mp = self.mp
         known = card(name)
-        chosen: Callable[[Any, Any], Any] | None = _WITH_DIGITS.get(name) or (known.exact if known else None)
+        chosen: Callable[..., Any] | None = _WITH_DIGITS.get(name) or (known.exact if known else None)
         if chosen is None:
             raise NotSupported(f"{name} has no exact value")
 
-        def apply(value: Any) -> Any:
-            found = chosen(mp, value)
+        def apply(*values: Any) -> Any:
+            found = chosen(mp, *values)
             if isinstance(found, mp.mpc) or not mp.isfinite(found):
                 raise Unlucky
             return found

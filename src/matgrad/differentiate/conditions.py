@@ -8,8 +8,8 @@ derivative also needs what the derivative below it, as printed, needs: that of d
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -44,6 +44,8 @@ class Condition:
 
     def fails(self, value: Callable[[Expr], Any]) -> bool:
         """Whether a kink is met where ``value`` gives the values of formulas."""
+        if not self.otherwise:
+            return False  # outside of the domain of the derivative: no number is used there
         if self.shares is not None:
             found = np.asarray(value(self.shares))
             return bool(np.any((found > 0) & (found < 1)))
@@ -286,8 +288,18 @@ def _compared(law: str, call: Expr, node_of: NodeOf, otherwise: str = "") -> Ite
     arg = call.args[0]
     if arg.kind == SCALAR and law == "det(X) != 0":
         law = "x != 0"
-    proof = _PROOFS.get(law)
-    if proof is not None and proof(node_of(arg)) is Fact.YES:
+    law, _, other = law.partition(" or ")
+    if other:
+        either = [next(_compared(part, call, node_of, said), None) for part, said in ((law, otherwise), (other, ""))]
+        if either[0] is not None and either[1] is not None:
+            yield replace(either[0], instead=either[1])
+        return
+    known = card(call.value.name)
+    assert known is not None
+    names = dict(zip(known.arguments, call.args, strict=True)) if known.of_pairs else {"x": arg}
+    subject = names.get(law[0], arg)
+    proof = _PROOFS.get("x" + law[1:] if known.of_pairs else law)
+    if proof is not None and proof(node_of(subject)) is Fact.YES:
         return
     match = _COMPARISON.match(law)
     if match is None:
@@ -298,15 +310,21 @@ def _compared(law: str, call: Expr, node_of: NodeOf, otherwise: str = "") -> Ite
         yield Condition(arg, "", otherwise=otherwise, words=words, shares=shares)
         return
     left, sign, bound = match.groups()
-    filled = _substituted(parse_expression(left), arg, call)
-    yield Condition(filled, _SIGNS.get(sign, sign), bound, otherwise)
+    filled = _substituted(parse_expression(left), names, call)
+    if not (known.of_pairs and bound == "0" and sign != "<" and _is_positive(filled, node_of)):
+        yield Condition(filled, _SIGNS.get(sign, sign), bound, otherwise)
 
 
-def _substituted(law: Expr, arg: Expr, call: Expr) -> Expr:
+def _substituted(law: Expr, names: Mapping[str, Expr], call: Expr) -> Expr:
     """A law in x with an argument; the function itself keeps the ``dim`` that it was called with."""
-    if law.op == "name" and law.value in ("x", "X"):
-        return arg
-    args = tuple(_substituted(a, arg, call) for a in law.args)
+    if law.op == "name":
+        return names[law.value.lower()]
+    if law.op == "number":
+        return law.replace(type=SCALAR_TYPE)
+    args = tuple(_substituted(a, names, call) for a in law.args)
+    arg = max(args, key=lambda a: len(a.dims), default=call.args[0])
+    if law.op == "power" and arg.kind != SCALAR:
+        return law.replace(args=args, value=".^", type=arg.type)
     if law.op == "call" and law.value.name in (call.value.name, "norm2"):
         return law.replace(args=args, value=law.value._replace(dim=call.value.dim), type=call.type)
     return law.replace(args=args, type=SCALAR_TYPE if law.op == "call" and law.value.name == "det" else arg.type)
@@ -320,7 +338,7 @@ def _kinks(expr: Expr, parent: Expr | None, varying: set[str], node_of: NodeOf) 
     known: Card | None = card(expr.value.name) if expr.op == "call" else None
     if known is None or not known.smooth or not _depends(expr, varying) or _is_smoothed(expr, parent):
         return
-    if len(expr.args) == 2:
+    if len(expr.args) == 2 and not known.of_pairs:
         left, right = compared(expr)
         difference = Expr("add", (left, Expr("neg", (right,), type=right.type)), type=expr.type)
         is_zero = right.op == "number" and right.value == 0

@@ -17,7 +17,7 @@ from matgrad.functions import card
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol
 from matgrad.tensor.rebuild import rebuild
-from matgrad.translate.card_laws import along, elementwise, of_matrices
+from matgrad.translate.card_laws import along, of_matrices
 
 Labels = tuple[int, ...]
 
@@ -91,10 +91,15 @@ def _of_map(node: Map) -> list[Edge]:
         return [_same_axes(node.args[0], node, Fraction(1), b.map_("function", node.args, (name, primes + 1)))]
     known = card(node.function)
     assert known is not None
-    slope = elementwise(known.derivative, node.args[0])
-    if slope.shape != node.shape:
-        slope = b.broadcast(slope, node.shape)
-    return [] if b.is_zero(slope) else [_same_axes(node.args[0], node, Fraction(1), slope)]
+    named = dict(zip(known.arguments, node.args, strict=True))
+    found = []
+    for arg, law in zip(node.args, known.slopes, strict=True):
+        slope = along(law, named, 0)
+        if slope.shape != node.shape:
+            slope = b.broadcast(slope, node.shape)
+        if not b.is_zero(slope):
+            found.append(_same_axes(arg, node, Fraction(1), slope))
+    return found
 
 
 def _of_apply(node: Apply) -> list[Edge]:

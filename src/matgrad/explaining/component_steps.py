@@ -27,7 +27,7 @@ from matgrad.explaining.indices import (
 )
 from matgrad.explaining.lines import Law
 from matgrad.formula.syntax import Call, Expr, fold, walk
-from matgrad.functions import card
+from matgrad.functions import Card, card
 from matgrad.translate.algebra import number
 
 MOST_TERMS, MOST_FACTORS = 8, 9
@@ -149,6 +149,8 @@ class Slopes:
     def _call(self, expr: Expr) -> Expr:
         name, inner = expr.value.name, expr.args[0]
         entry_card = card(name)
+        if entry_card is not None and entry_card.partials:
+            return self._of_pair(entry_card, expr)
         if entry_card is None:
             self.rules[Law("chain rule", "d(g(u)) = g'(u)*d(u)", "the derivative of the function")] = None
             slope = expr.replace(value=Call(name, None, expr.value.primes + 1))
@@ -161,6 +163,17 @@ class Slopes:
         if slope.op == "product" and slope.args[0] == number(1) and set(slope.value) == {"/"}:
             return divided(self.of(inner), joined([("*", f) for f in slope.args[1:]]))
         return times(slope, self.of(inner))
+
+    def _of_pair(self, entry: Card, expr: Expr) -> Expr:
+        given = dict(zip(entry.arguments, expr.args, strict=True))
+        signature = f"{entry.name}({', '.join(entry.arguments)})"
+        parts = [f"({slope})*d({name})" for name, slope in zip(entry.arguments, entry.partials, strict=True)]
+        law = f"d({signature}) = " + " + ".join(parts)
+        self.rules[Law(f"chain rule, derivative of {entry.name}", law, entry.because)] = None
+        slopes = zip(entry.arguments, entry.partials, strict=True)
+        return total(
+            [times(along(slope, given), self.of(given[name])) for name, slope in slopes if self.moves(given[name])]
+        )
 
 
 def times_parts(parts: Sequence[tuple[str, Expr]]) -> Expr:

@@ -251,6 +251,11 @@ class Indices:
         if entry_card is not None and entry_card.definition and len(args) == 1 and not entry_card.derivative:
             if name not in _REDUCTIONS:
                 return self._at(along(entry_card.definition, {"x": x}), at)
+        if entry_card is not None and entry_card.of_pairs:
+            pair = [self._inside(self._at(arg, at if arg.dims else ()), arg) for arg in args]
+            if entry_card.definition:
+                return along(entry_card.definition, dict(zip(entry_card.arguments, pair, strict=True)))
+            return scalar("call", tuple(pair), expr.value)
         if name in ("max", "min") and len(args) == 2:
             return self._of_two(name, compared(expr.replace(args=args)), at)
         if name == "inv" and not x.dims:

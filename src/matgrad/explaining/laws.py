@@ -217,6 +217,8 @@ def _call(expr: Expr, of: Differentials) -> Outcome:
         return found
     if len(expr.args) == 2 and entry.name in ("max", "min"):
         return _of_two(entry, expr, of)
+    if entry.of_pairs:
+        return _of_pair(entry, expr, of)
     if entry.family == "structural" and entry.name != "kron" and expr.args[0].kind != SCALAR:
         return None, expr.replace(args=(_d(expr.args[0], of), *expr.args[1:]))
     if entry.name in ("kron", "vector", "matrix"):
@@ -283,6 +285,23 @@ def _of_two(entry: Card, expr: Expr, of: Differentials) -> Outcome:
     return Law(f"{entry.name} of two", law, "both sides are equal in either case"), pending(
         addition([y, relu if big else negative(relu)])
     )
+
+
+def _of_pair(entry: Card, expr: Expr, of: Differentials) -> Outcome:
+    """d(f(u, v)) = f_u(u, v).*d(u) + f_v(u, v).*d(v), or what f is defined as."""
+    given = dict(zip(entry.arguments, expr.args, strict=True))
+    signature = f"{entry.name}({', '.join(entry.arguments)})"
+    if entry.definition:
+        law = Law(f"definition of {entry.name}", f"{signature} = {entry.definition}", entry.because)
+        return law, pending(along(entry.definition, given))
+    slopes = list(zip(entry.arguments, entry.partials, strict=True))
+    text = f"d({signature}) = " + " + ".join(f"({slope})*d({name})" for name, slope in slopes)
+    terms = [
+        _broadcast(_scaled(along(slope, given), _d(given[name], of)), expr.type)
+        for name, slope in slopes
+        if varies(given[name], of)
+    ]
+    return Law(f"derivative of {entry.name}", text, entry.because), addition(terms)
 
 
 def _of_scalar(entry: Card, u: Expr, of: Differentials) -> Outcome:

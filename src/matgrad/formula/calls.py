@@ -147,7 +147,8 @@ def _misapplied(node: Expr) -> MatgradError:
         return FormulaError(f"{name} does not take {_counted(len(node.args))}", span=node.span, hint=hint)
     counts = sorted({s.split("->")[0].count(",") + 1 for entries in known.signatures.values() for s in entries})
     takes = " or ".join(_counted(c) for c in counts)
-    hint = f"{name}({', '.join('xy'[: counts[0]])})"
+    named = known.arguments if known.of_pairs else "xy"[: counts[0]]
+    hint = f"{name}({', '.join(named)})"
     return FormulaError(f"{name} takes {takes}, not {len(node.args)}", span=node.span, hint=hint)
 
 

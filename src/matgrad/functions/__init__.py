@@ -75,7 +75,7 @@ NOT_YET: dict[str, str] = {
     "asin": "arcsin(x)",
     "acos": "arccos(x)",
     "atan": "arctan(x)",
-    "arctan2": "arctan(y./x), for x > 0",
+    "atan2": "arctan2(y, x)",
     "sgn": "sign(x)",
     "heaviside": "step(x)",
     "sigma": "sigmoid(x)",

@@ -2,7 +2,7 @@
 
 A card belongs to one of five families, by how its derivative is given:
 
-* ``elementwise`` – ``derivative`` is the scalar derivative in ``x`` (``"1 - tanh(x)^2"``);
+* ``elementwise`` – ``derivative`` is the scalar derivative in ``x`` (``"1 - tanh(x)^2"``), or ``partials``;
 * ``reduction``   – over all entries, or along ``dim``; ``differential`` is linear in ``dx``
   (``"sum(softmax(x).*dx)"``), where ``sum`` and the like run over the axes that the function reduces;
 * ``matrix``      – ``differential`` in ``X`` and ``dX`` (``"tr(inv(X)*dX)"``);
@@ -34,6 +34,7 @@ class Card:
     in brackets; ``latex_matrix`` and ``unicode_matrix`` are those for a matrix argument. ``needs`` is the domain,
     ``smooth`` where it can be differentiated, both as comparisons of formulas in ``x`` (``"x > 0"``,
     ``"det(X) != 0"``); ``kink`` says what is used elsewhere.
+    A function of several numbers names them in ``arguments``; its derivatives in each are ``partials``.
     ``exact`` is the value of a smooth elementwise function to any precision, given ``mpmath`` first, for tests.
 
     ``facts`` are what the normal form and the facts of expressions use, each a word with its value:
@@ -67,6 +68,8 @@ class Card:
     latex_matrix: str = ""
     unicode_matrix: str = ""
     derivative: str = ""
+    arguments: tuple[str, ...] = ("x",)
+    partials: tuple[str, ...] = ()
     differential: str = ""
     definition: str = ""
     needs: str = ""
@@ -77,6 +80,16 @@ class Card:
     source: str = ""
     scipy: bool = False
     exact: Callable[..., Any] | None = None
+
+    @property
+    def slopes(self) -> tuple[str, ...]:
+        """The derivatives of an elementwise function, one for each argument."""
+        return self.partials or (self.derivative,)
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether it is a function of two numbers, entry by entry, and of nothing else: hypot, not max."""
+        return self.signatures.get(None) == ("*,*->*",)
 
     @property
     def to_number(self) -> bool:

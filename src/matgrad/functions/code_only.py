@@ -83,7 +83,6 @@ CARDS = (
     Card("arctanh", "elementwise", _EACH, "log((1 + x)./(1 - x))/2", numpy="np.arctanh(#1)"),
     Card("log_cosh", "elementwise", _EACH, "log(cosh(x))", numpy="log_cosh(#1)", helper=_LOG_COSH),
     Card("log_normcdf", "elementwise", _EACH, "log(normcdf(x))", numpy="scipy.special.log_ndtr(#1)", scipy=True),
-    Card("hypot", "elementwise", _PAIR, "sqrt(x.^2 + y.^2)", numpy="np.hypot(#1, #2)"),
     Card("ratio", "elementwise", _PAIR, "x./y, kept in one piece: x is never divided by a power of y",
          numpy="#1 / #2"),
     Card("near_zero", "elementwise", _PAIR, "y, which is known to be a power series in x; that where x is small",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matgrad.functions.card import Card
-from matgrad.functions.numeric import Value, lift, special
+from matgrad.functions.numeric import Value, lift, lift_pair, special
 
 _expit = special("expit")
 
@@ -104,6 +104,27 @@ ARCTAN = _elementwise(
     facts={"parity": "odd", "at 0": "0", **_SATURATING},
     exact=lambda mp, x: mp.atan(x),
 )
+ARCTAN2 = Card(
+    "arctan2", "elementwise", {None: ("*,*->*",)}, "the angle of the point (x, y) turns by (x*dy - y*dx)/(x^2 + y^2)",
+    lift_pair(
+        lambda np, y, x: np.arctan2(y, x),
+        lambda np, y, x: x / np.hypot(x, y) / np.hypot(x, y),
+        lambda np, y, x: -y / np.hypot(x, y) / np.hypot(x, y),
+    ),
+    "np.arctan2(#1, #2)", latex=r"\operatorname{arctan2}", arguments=("y", "x"),
+    partials=("x/(x^2 + y^2)", "-y/(x^2 + y^2)"), smooth="y != 0 or x > 0",
+    exact=lambda mp, y, x: mp.atan2(y, x),
+)
+HYPOT = Card(
+    "hypot", "defined", {None: ("*,*->*",)}, "the length of (x, y)",
+    lift_pair(
+        lambda np, x, y: np.hypot(x, y),
+        lambda np, x, y: x / np.hypot(x, y),
+        lambda np, x, y: y / np.hypot(x, y),
+    ),
+    "np.hypot(#1, #2)", latex=r"\operatorname{hypot}", arguments=("x", "y"), definition="sqrt(x^2 + y^2)",
+    smooth="x^2 + y^2 > 0", exact=lambda mp, x, y: mp.hypot(x, y),
+)
 SINH = _elementwise(
     "sinh", "cosh(x)", "half of exp(x) - exp(-x)",
     lift(lambda np, x: np.sinh(x), lambda np, x: np.cosh(x)), "np.sinh(#1)", latex=r"\sinh",
@@ -199,5 +220,5 @@ GELU = Card(
     exact=lambda mp, x: x * mp.ncdf(x),
 )  # fmt: skip
 
-CARDS = (EXP, LOG, LOG1P, EXPM1, SQRT, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, SINH, COSH, TANH, ABS, SIGN, STEP,
-         RELU, SIGMOID, SOFTPLUS, ERF, NORMCDF, NORMPDF, GELU)  # fmt: skip
+CARDS = (EXP, LOG, LOG1P, EXPM1, SQRT, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, ARCTAN2, HYPOT, SINH, COSH,
+         TANH, ABS, SIGN, STEP, RELU, SIGMOID, SOFTPLUS, ERF, NORMCDF, NORMPDF, GELU)  # fmt: skip

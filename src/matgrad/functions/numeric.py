@@ -29,6 +29,23 @@ def lift(function: Value, slope: Value) -> Value:
     return value
 
 
+def lift_pair(function: Value, first: Value, second: Value) -> Value:
+    """The same of a function of two numbers, with its derivatives in the first and in the second."""
+
+    def value(np: Any, x: Any, y: Any) -> Any:
+        x, y = np.asarray(x), np.asarray(y)
+        if not (np.iscomplexobj(x) or np.iscomplexobj(y)):
+            return function(np, x, y)
+        real = (np.real(x), np.real(y))
+        with np.errstate(all="ignore"):
+            steps = [
+                np.where(np.imag(z) == 0, 0.0, np.imag(z) * slope(np, *real)) for z, slope in ((x, first), (y, second))
+            ]
+        return _combine(np, function(np, *real), steps[0] + steps[1])
+
+    return value
+
+
 def _combine(np: Any, real: Any, imag: Any) -> Any:
     """``real + 1j*imag`` without the nan that 1j*inf brings along."""
     result = np.empty(np.shape(real), dtype=complex)

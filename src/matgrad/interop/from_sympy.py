@@ -181,6 +181,9 @@ class _Walk:
     def _Min(self, node: Any) -> Value:
         return reduce(elementwise.minimum, self._all(node.args))
 
+    def _atan2(self, node: Any) -> Value:
+        return elementwise.pairwise("arctan2")(*self._all(node.args))
+
     def _ElementwiseApplyFunction(self, node: Any) -> Value:
         value = self.convert(node.expr)
         (dummy,), body = node.function.variables, node.function.expr

@@ -209,12 +209,18 @@ class _Walk:
         return exps / self._of_sum(node, [exps])
 
     def _of_max(self, node: Expr, args: list[Any]) -> Any:
-        return self._extreme(self.s.Max, node, args)
+        return self._of_two(self.s.Max, node, args)
 
     def _of_min(self, node: Expr, args: list[Any]) -> Any:
-        return self._extreme(self.s.Min, node, args)
+        return self._of_two(self.s.Min, node, args)
 
-    def _extreme(self, function: Any, node: Expr, args: list[Any]) -> Any:
+    def _of_arctan2(self, node: Expr, args: list[Any]) -> Any:
+        return self._of_two(self.s.atan2, node, args)
+
+    def _of_hypot(self, node: Expr, args: list[Any]) -> Any:
+        return self._of_two(lambda x, y: self.s.sqrt(x**2 + y**2), node, args)
+
+    def _of_two(self, function: Any, node: Expr, args: list[Any]) -> Any:
         if len(args) != 2 or any(a.kind != SCALAR for a in node.args):
             raise NotSupported(f"{node.value.name} of arrays cannot be converted to SymPy")
         return function(*args)
@@ -244,7 +250,7 @@ class _Walk:
         return size(node.args[0].dims[-1])
 
 
-_OF_NUMBERS = ("max", "min", "eye", "ones", "zeros", "vector", "matrix")
+_OF_NUMBERS = ("max", "min", "arctan2", "hypot", "eye", "ones", "zeros", "vector", "matrix")
 
 
 def _slice(item: int | tuple[int, int] | None, count: Any) -> tuple[Any, Any]:

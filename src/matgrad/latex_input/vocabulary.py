@@ -38,7 +38,7 @@ FUNCTIONS = {
     "sign": "sign", "lse": "logsumexp", "expit": "sigmoid", "logistic": "sigmoid", "ReLU": "relu", "arctan": "arctan",
     "tg": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "Det": "det", "KL": "", "norm": "",
     "GELU": "gelu", "Softmax": "softmax", "LSE": "logsumexp", "Sigmoid": "sigmoid", "avg": "mean", "adjugate": "adj",
-    "Adj": "adj",
+    "Adj": "adj", "atan2": "arctan2",
 }  # fmt: skip
 GREEK_FUNCTIONS = {
     "sigma": "sigmoid", "Phi": "normcdf", "varphi": "normpdf",

@@ -86,7 +86,7 @@ def applied(name: str) -> Unary:
 
 
 def pairwise(name: str) -> Callable[[Value, Value], Value]:
-    """The larger or the smaller of two, entry by entry."""
+    """A function of two numbers, entry by entry: the larger or the smaller, the angle, the length."""
 
     def apply(left: Value, right: Value) -> Value:
         (a, b), axes, names = broadcast([left, right])
@@ -122,10 +122,6 @@ def exp_base(base: int) -> Unary:
 def cbrt(value: Value) -> Value:
     """The real root, of negative numbers too: sign(x)*abs(x)^(1/3)."""
     return multiply(sign(value), power(absolute(value), literal(Fraction(1, 3))))
-
-
-def hypot(left: Value, right: Value) -> Value:
-    return sqrt(add(square(left), square(right)))
 
 
 def heaviside(value: Value, at_zero: Value) -> Value:

@@ -39,7 +39,8 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     "fmax": elementwise.maximum,
     "fmin": elementwise.minimum,
     "logaddexp": elementwise.logaddexp,
-    "hypot": elementwise.hypot,
+    "hypot": elementwise.pairwise("hypot"),
+    "arctan2": elementwise.pairwise("arctan2"),
     "heaviside": elementwise.heaviside,
     "matmul": linear.matmul,
     "vecdot": lambda a, b: reductions.total(elementwise.multiply(a, b), -1),
@@ -66,7 +67,6 @@ REDUCES = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 INSTEAD = {
     "floor_divide": "x / y", "remainder": "x - y*k, with k a whole number", "fmod": "x - y*k, with k a whole number",
     "equal": "x == y compares the formulas as a whole", "not_equal": "x != y compares the formulas as a whole",
-    "arctan2": "np.arctan(y/x), for x > 0",
     "arcsinh": "np.log(x + np.sqrt(x**2 + 1))", "arccosh": "np.log(x + np.sqrt(x**2 - 1))",
     "floor": "it is constant between whole numbers", "ceil": "it is constant between whole numbers",
     "rint": "it is constant between whole numbers", "trunc": "it is constant between whole numbers",

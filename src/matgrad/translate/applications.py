@@ -40,6 +40,11 @@ def of_entries(reader: Reader, node: Map) -> Expr:
     if node.function == "function":
         name, primes = node.parameter
         return Expr("call", (reader.plain(node.args[0]),), Call(name, None, primes), type=type_)
+    if len(node.args) > 1:
+        args = [_unbroadcast(reader, arg) for arg in node.args]
+        if node.shape and all(a.kind == SCALAR for a in args):
+            args[0] = reader.plain(node.args[0])
+        return call(node.function, *args, type=type_)
     sign, arg = reader.signed(node.args[0])
     known = card(node.function)
     parity = known.facts.get("parity") if known is not None else None

@@ -24,6 +24,10 @@ def lower_call(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
         return _larger_or_smaller(expr, args)
     if call.name in _SPECIAL:
         return _SPECIAL[call.name](expr, args)
+    if known.of_pairs:
+        args = [widened(arg, expr.dims) for arg in args]
+        pair = dict(zip(known.arguments, args, strict=True))
+        return along(known.definition, pair, 0) if known.definition else b.map_(known.name, args)
     if known.family == "elementwise":
         _refuse_outside_domain(expr, known)
         return b.map_(known.name, args)
