@@ -121,6 +121,51 @@ def test_what_is_printed() -> None:
     assert matgrad.derive("sum(exp([A, B; C, D]))", "B", where=where).text == "exp(B)"
 
 
+RANGES = [
+    ("sum(x[3:n].^2)", "x: vector(n)", "[zeros(2); 2*x[3:n]]"),
+    ("sum(x[3:n-1].^2)", "x: vector(n)", "[zeros(2); 2*x[3:n-1]; 0]"),
+    ("sum(x[n-1:n].^2)", "x: vector(n)", "2*eye(n)[:,n-1:n]*x[n-1:n]"),
+    ("sum(x[2:n].*x[1:n-1])", None, "[x[2:n]; 0] + [0; x[1:n-1]]"),
+    ("sum(X[2:m,:].^2)", "X: matrix(m,n)", "[zeros(n)'; 2*X[2:m,:]]"),
+    ("sum(X[3:m,2:n].^2)", "X: matrix(m,n)", "[zeros(2), zeros(2, n - 1); zeros(m - 2), 2*X[3:m,2:n]]"),
+    ("x[1:3]'*x[n-2:n]", None, "eye(n)[:,1:3]*x[n-2:n] + eye(n)[:,n-2:n]*x[1:3]"),
+    ("x[n-2]*x[3]", "x: vector(n)", "x[n-2]*unit(3) + x[3]*eye(n)[:,n-2]"),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "expected"), RANGES)
+def test_ranges_from_a_number_to_a_size(text: str, where: str | None, expected: str) -> None:
+    """Where they lie within the array for all sizes that are large enough; a vector is as long as its last index."""
+    name = "X" if "X" in text else "x"
+    d = matgrad.derive(text, name, where=where)
+    assert d.text == expected
+    assert d.verify().passed is True
+    assert matgrad.parse(d.text, context=d).node is d._node
+    assert matgrad.parse_latex(d.latex, context=d).node is d._node
+    assert matgrad.check_answer(text, name, expected, where=where).correct
+    value = np.random.default_rng(3).standard_normal((5, 4) if name == "X" else 6)
+    h = 1e-6
+    slices = {"sum(x[3:n].^2)": lambda x: np.sum(x[2:] ** 2), "sum(x[3:n-1].^2)": lambda x: np.sum(x[2:-1] ** 2),
+              "sum(x[n-1:n].^2)": lambda x: np.sum(x[-2:] ** 2), "sum(x[2:n].*x[1:n-1])": lambda x: x[1:] @ x[:-1],
+              "sum(X[2:m,:].^2)": lambda x: np.sum(x[1:] ** 2), "sum(X[3:m,2:n].^2)": lambda x: np.sum(x[2:, 1:] ** 2),
+              "x[1:3]'*x[n-2:n]": lambda x: x[:3] @ x[-3:], "x[n-2]*x[3]": lambda x: x[-3] * x[2]}  # fmt: skip
+    f = slices[text]
+    assert matgrad.parse(text, where=where)(**{name: value}) == pytest.approx(f(value))
+    steps = [h * np.eye(value.size)[k].reshape(value.shape) for k in range(value.size)]
+    differences = np.array([f(value + s) - f(value - s) for s in steps]).reshape(value.shape) / (2 * h)
+    assert d(**{name: value}) == pytest.approx(differences, abs=1e-8)
+
+
+@pytest.mark.parametrize("text", ["sum(x[2:5]) + x'*x", "sum(x[5:n]) + x'*x", "x[n-3]*x'*x", "unit(4)'*x*sum(x.^2)"])
+def test_arrays_that_are_too_short_are_refused(text: str) -> None:
+    """NumPy's slices would stop at the end, and negative places count from there."""
+    for item in (matgrad.parse(text, where="x: vector(n)"), matgrad.derive(text, "x", where="x: vector(n)")):
+        for call in (item, matgrad.compile(item)):
+            assert np.all(np.isfinite(call(x=np.ones(5))))
+            with pytest.raises(matgrad.MatgradError, match="does not lie within 1:3"):
+                call(x=np.ones(3))
+
+
 REFUSED = [
     ("x[1:n]'*y", "x: vector(m); y: vector(n)", "it cannot be told that 1:n lies within 1:m"),
     ("x[m]", "x: vector(n); y: vector(m)", "declared"),

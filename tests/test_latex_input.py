@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import load_cases, where_text
+from random_formulas import random_formula, variables_of, where_of
 
 import matgrad
 from matgrad.latex_input.reading import read_latex
@@ -266,3 +267,33 @@ def test_what_is_mangled_raises_errors_of_matgrad(seed: int) -> None:
         with contextlib.suppress(matgrad.MatgradError):
             matgrad.parse_latex(text)
         assert time.process_time() - start < 2, text
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_printed_can_be_read_back(seed: int) -> None:
+    """First and second derivatives of random formulas; log1p is read as log(1 + x), which is the same."""
+    text = random_formula(seed + 4000).text
+    names = variables_of(text)
+    d = matgrad.derive(text, names[seed % len(names)], where=where_of(text), order=1 + seed % 2)
+    back = matgrad.parse_latex(d.latex, context=d)
+    assert back.node.shape == d.expr.dims
+    if "log1p" not in d.text and "log(1" not in d.text:
+        assert back.node is matgrad.parse(d.text, context=d).node
+
+
+@pytest.mark.parametrize(
+    ("formula", "name", "order", "where"),
+    [
+        ("x[n]", "x", 1, "x: vector(n)"),
+        ("x[1:3]'*x[n-2:n]", "x", 1, None),
+        ("sum(X[3:m,2:n].^2)", "X", 1, "X: matrix(m,n)"),
+        ("exp(-z'*z/(1 + norm2(eye(5))^2))", "z", 1, None),
+        ("sum(vec(X').^3)", "X", 1, "X: matrix(m,n)"),
+        ("vec(v*t')'*commutation(p,2)*vec(t*v')", "v", 2, "v: vector(p); t: vector(2)"),
+        ("tr((eye + A*A*(A*A)')^-2)", "A", 2, "A: matrix(n,n)"),
+    ],
+)
+def test_sizes_that_only_the_answer_shows(formula: str, name: str, order: int, where: str | None) -> None:
+    d = matgrad.derive(formula, name, order=order, where=where)
+    assert matgrad.parse_latex(d.latex, context=d).node is matgrad.parse(d.text, context=d).node
+    assert matgrad.parse_latex(d.formula.latex, context=d.formula).node is d.formula.node

@@ -272,8 +272,8 @@ def parse_latex(latex: str, *, where: Where = None, context: Formula | Derivativ
     formula = context.formula if isinstance(context, Derivative) else context
     typed = None if formula is None else formula.typed
     spelled = formula.reading.spelled if formula is not None and formula.reading is not None else {}
-    reading = read_latex(latex, where, context=typed, spelled=spelled)
     expect = context.expr.type if isinstance(context, Derivative) else None
+    reading = read_latex(latex, where, context=typed, spelled=spelled, expect=expect)
     return Formula(reading.text, reading.where, typed, expect, reading)
 
 

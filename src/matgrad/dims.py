@@ -77,6 +77,15 @@ class Dim:
         return all(count > 0 or not key for key, count in self.terms) and sum(count for _, count in self.terms) >= 0
 
     @property
+    def is_nonnegative_at_last(self) -> bool:
+        """Whether it is at least 0 for all sizes that are large enough.
+
+        >>> (Dim.of("n") - Dim.of(2)).is_nonnegative_at_last, (Dim.of("m") - Dim.of("n")).is_nonnegative_at_last
+        (True, False)
+        """
+        return self.is_nonnegative or (bool(self.names) and all(count > 0 or not key for key, count in self.terms))
+
+    @property
     def names(self) -> frozenset[str]:
         if self._names is None:
             self._names = frozenset([name for key, _ in self.terms for name in key])

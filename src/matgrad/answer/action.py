@@ -60,7 +60,7 @@ class Action:
         direction = Variable(self.direction, of_order(self._variable.shape), self._traits)
         variables = {**typed.variables, self.direction: direction}
         return Root(self.node, "action", variables, typed.functions, self._formula.sizes_needed(),
-                    named=self._formula.intermediates)  # fmt: skip
+                    named=self._formula.intermediates, ranges=self._formula.ranges)  # fmt: skip
 
     @property
     def subject(self) -> Subject:

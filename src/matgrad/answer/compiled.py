@@ -13,6 +13,7 @@ from matgrad.codegen.names import Argument
 from matgrad.codegen.source import Arrange, Written, as_it_is, written
 from matgrad.errors import DataError, MatgradError
 from matgrad.formula.binding import VariableLike, callables, check_names, sizes_of
+from matgrad.formula.ranges import Range, check_ranges
 from matgrad.formula.text import type_text
 from matgrad.tensor.nodes import Node
 
@@ -32,6 +33,8 @@ class Root:
     arrange: Arrange = field(default=as_it_is)
     named: Mapping[str, Node] = field(default_factory=dict)
     subgradient: bool = False
+    ranges: Sequence[Range] = ()
+    """Those of the formula's indices that do not lie within their arrays whatever these are."""
 
 
 class Item(Protocol):
@@ -123,6 +126,7 @@ class Compiled:
         shapes = {name: tuple(getattr(values[name], "shape", ())) for name in self._variables}
         given = {name: arrays[name] for name in arrays.keys() & self._dims}
         sizes = sizes_of(self._variables, shapes, given)
+        check_ranges([r for root in self._roots for r in root.ranges], sizes)
         ready = self._prepared(sizes)
         missing = [name for name in ready.sizes if name not in sizes]
         if missing:

@@ -235,7 +235,8 @@ class Derivative:
         shared = self.node if signals is None else signals.node(self.wrt[0])  # what all gradients have in common
         name = self.called.split()[-1].lower() if self.called in ("gradient", "Jacobian", "Hessian") else "derivative"
         return Root(shared, name, formula.typed.variables, formula.typed.functions, formula.sizes_needed(),
-                    arranged(self.layout, self.outputs), formula.intermediates, self.order == 1)  # fmt: skip
+                    arranged(self.layout, self.outputs), formula.intermediates, self.order == 1,
+                    formula.ranges)  # fmt: skip
 
     def code(self, backend: str = "numpy") -> str:
         """The source of a function of named arrays."""

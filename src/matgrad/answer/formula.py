@@ -13,6 +13,7 @@ from matgrad.formula.infer import read
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import writes_decimals
 from matgrad.formula.printing import ATOM, Piece
+from matgrad.formula.ranges import Range, check_ranges, ranges
 from matgrad.formula.syntax import Expr, Program, Type
 from matgrad.formula.text import to_text, type_text
 from matgrad.formula.typed import Typed, Variable
@@ -179,6 +180,7 @@ class Formula:
         from matgrad.formula.reference import evaluate
 
         bound = bind(self.bound_by(arrays), arrays, functions=self.typed.functions, dimensions=self.sizes_needed())
+        check_ranges(self.ranges, bound.sizes)
         try:
             value = evaluate(self.program, bound.arrays, bound.sizes)
         except LinAlgError as error:
@@ -202,7 +204,13 @@ class Formula:
     def root(self) -> Root:
         """What generated code computes."""
         typed = self.typed
-        return Root(self.node, "value", typed.variables, typed.functions, self.sizes_needed(), named=self.intermediates)
+        return Root(self.node, "value", typed.variables, typed.functions, self.sizes_needed(), named=self.intermediates,
+                    ranges=self.ranges)  # fmt: skip
+
+    @cached_property
+    def ranges(self) -> tuple[Range, ...]:
+        """Those of its indices that do not lie within their arrays whatever these are: 3:n, 2:5."""
+        return tuple(ranges(self.program))
 
     def facts(self, names: str | Sequence[str] | None = None, *, of: str | None = None) -> Facts:
         """What is certain about the value for all arguments: yes, no or unknown, each with a proof or a counterexample.

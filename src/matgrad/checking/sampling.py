@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from matgrad.dims import ONE
 from matgrad.errors import MatgradError
 from matgrad.formula.kinds import constant_value
+from matgrad.formula.ranges import ranges
 from matgrad.formula.reference import evaluate
-from matgrad.formula.syntax import AT, MATRIX, RANGE, Expr, Program, Type, walk
+from matgrad.formula.syntax import MATRIX, Expr, Program, Type, walk
 from matgrad.functions import card
 
 Array = Any
@@ -23,6 +25,8 @@ EXPONENTS = (2.0, 3.0, 4.0)
 """Integers that are drawn as symbolic exponents of matrices."""
 CONDITION = 1e6
 """Matrices that are inverted at a point are better conditioned than this."""
+MOST_LONGER = 10_000
+"""By how much sizes are made longer so that indices lie within their arrays."""
 MOST_ENTRIES = 20_000
 """Of an array of the formula at a point, where smaller sizes can be had."""
 
@@ -65,7 +69,7 @@ def points(
         pool *= -(-len(dims) // len(pool)) or 1  # the sizes of a deep network come again
         sizes = dict(zip(dims, rng.permutation(pool)[: len(dims)].tolist(), strict=True))
         if largest(program, sizes) > MOST_ENTRIES:  # products of many sizes: small ones, which come again
-            sizes = dict(zip(dims, rng.integers(2, 4, len(dims)).tolist(), strict=True))
+            sizes = dict(zip(dims, (least + rng.integers(2, 4, len(dims))).tolist(), strict=True))
         bold = attempt % 2 == 0 and attempt < attempts // 2
         arrays: dict[str, Any] = {
             s.name: draw(s, sizes, rng, _PLAIN if bold else _STYLES[rng.integers(len(_STYLES))]) for s in subjects
@@ -113,17 +117,12 @@ def _names(expr: Expr) -> set[str]:
 
 
 def least_size(program: Program) -> int:
-    """By how much dimensions must be longer than 2: slices with literal bounds need it."""
-    last = 0
-    for part in (*(d for _, d in program.definitions), program.body):
-        for node in walk(part):
-            if node.op == "index":
-                for item in node.value:
-                    if item not in (None, AT, RANGE):
-                        last = max(last, item if isinstance(item, int) else item[1])
-            if node.op == "call" and node.value.name == "unit" and node.args[0].op == "number":
-                last = max(last, int(node.args[0].value))
-    return max(0, last - 2)
+    """By how much dimensions must be longer than 2, so that all ranges lie within their arrays and none is empty."""
+    found = list(ranges(program))
+    gaps = {gap for r in found for gap in (r.first - ONE, r.last - r.first, r.size - r.last)}
+    names = {name for gap in gaps for name in gap.names}
+    alike = ((k, dict.fromkeys(names, 2 + k)) for k in range(MOST_LONGER))
+    return next((k for k, sizes in alike if all(gap.evaluate(sizes) >= 0 for gap in gaps)), 0)
 
 
 def inverted_in(part: Expr) -> Iterator[Expr]:

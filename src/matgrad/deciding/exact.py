@@ -17,7 +17,7 @@ from matgrad.deciding.fields import Field, NotRational, Residues, Unlucky
 from matgrad.deciding.reductions import REDUCTIONS, eliminated, plain_number, whole_number
 from matgrad.errors import NotSupported
 from matgrad.formula.kinds import constant_value
-from matgrad.formula.reference import as_block
+from matgrad.formula.reference import as_block, indices_of
 from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, fold, product_kind
 from matgrad.functions import card
@@ -71,8 +71,7 @@ class _Walk:
             case "power":
                 return self._power(node, *values)
             case "index":
-                places = (item - 1 if isinstance(item, int) else slice(*_bounds(item)) for item in node.value)
-                return values[0][tuple(places)]
+                return values[0][indices_of(node, [values[0], *map(whole_number, values[1:])])]
             case "stack":
                 return _stacked(node, values)
             case "einsum":
@@ -283,10 +282,6 @@ _CALLS: dict[str, Callable[..., Array]] = {
 }
 """What has a rule of its own; all else is a reduction, or is said by its card to be of one number, entry by entry."""
 ENTRYWISE = ("*->*",)
-
-
-def _bounds(item: tuple[int, int] | None) -> tuple[int | None, int | None]:
-    return (None, None) if item is None else (item[0] - 1, item[1])
 
 
 def _kron(left: Array, right: Array) -> Array:

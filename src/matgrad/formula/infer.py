@@ -9,22 +9,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
-from matgrad.dims import ONE, Dim
+from matgrad.dims import Dim
 from matgrad.errors import MatgradError, ShapeError
 from matgrad.formula.calls import check_names, sized_names
 from matgrad.formula.clash import Scene, explain
 from matgrad.formula.declarations import FUNCTION, Declaration, Where, parse_declarations
 from matgrad.formula.kinds import Kinds, Limit, postorder
 from matgrad.formula.parser import parse_program
+from matgrad.formula.ranges import only_components, range_of
 from matgrad.formula.readings import Reading, first_clash, solve
 from matgrad.formula.shapes import Clash, Shapes
 from matgrad.formula.size_names import name_sizes
 from matgrad.formula.sizes import unknowns
-from matgrad.formula.syntax import AT, RANGE, VECTOR, Call, Expr, Program, Type, fold, index_items
+from matgrad.formula.syntax import VECTOR, Call, Expr, Program, Type, fold, index_items
 from matgrad.formula.text import declaration_text
 from matgrad.formula.typed import Typed, Variable
 
@@ -126,7 +126,7 @@ class _Inference:
     def _shapes(self, reading: Reading) -> Shapes:
         kinds = {node: reading.kinds[variable] for node, variable in self.kinds.of_node.items()}
         shapes = Shapes(kinds, self.names, self.functions)
-        largest = _only_components(self.kinds.nodes)
+        largest = only_components(self.kinds.nodes)
         defined = {name for name, _ in self.program.definitions}
         for name, variable in self.kinds.of_name.items():
             if name in defined:
@@ -138,7 +138,7 @@ class _Inference:
             elif declared is not None and declared.dims is not None:
                 self.names[name] = Type(kind, declared.dims)
             elif name in largest and kind == VECTOR:
-                self.names[name] = Type(kind, (Dim.of(largest[name]),))
+                self.names[name] = Type(kind, (largest[name],))
             else:
                 type = shapes.fresh(kind)
                 square = declared is not None and declared.square
@@ -233,16 +233,15 @@ class _Inference:
         return named
 
     def _check_range(self, node: Expr, shapes: Shapes) -> None:
-        """A range with names of sizes must lie within its axis for all sizes."""
+        """A range with names of sizes must lie within its axis for all sizes that are large enough."""
         bounds = [shapes.size(bound) for bound in node.args[1:]]
         dims = shapes.resolved(shapes.type_of(node.args[0])).dims
         for item, size in zip(index_items(node, bounds), dims, strict=True):
-            first, last = item if isinstance(item, tuple) else (item, item)
-            if not isinstance(first, Dim):
-                continue
-            if not all((d - c).is_nonnegative for d, c in ((first, ONE), (last, first - ONE), (size, last))):
+            found = range_of(item, size)
+            if found is not None and not all(gap.is_nonnegative_at_last for gap in found.gaps):
+                whole = f"1:{size}" if not unknowns(size) else "its array, whose size is not known"
                 raise ShapeError(
-                    f"it cannot be told that {f'{first}:{last}' if first != last else first} lies within 1:{size}",
+                    f"it cannot be told that {found} lies within {whole}",
                     source=self.source,
                     span=node.span,
                     hint="declarations with sizes, such as x: vector(m+n)",
@@ -324,17 +323,3 @@ class _Inference:
 
 def _has_identity(walked: list[list[Expr]]) -> bool:
     return any(node.value == "I" for nodes in walked for node in nodes if node.op == "name")
-
-
-def _only_components(nodes: list[Expr]) -> dict[str, int]:
-    """Names that occur only as ``x[1]`` or ``x[2:5]``, with their largest index."""
-    found: dict[str, list[int]] = {}
-    for node in nodes:
-        if node.op == "index" and node.args[0].op == "name" and len(node.value) == 1:
-            item = node.value[0]
-            if item not in (None, AT, RANGE):
-                found.setdefault(node.args[0].value, []).append(item if isinstance(item, int) else item[1])
-    if not found:
-        return {}
-    total = Counter([node.value for node in nodes if node.op == "name"])
-    return {name: max(places) for name, places in found.items() if len(places) == total[name]}

@@ -16,7 +16,7 @@ from matgrad.formula.printing import (
     split_name,
     split_number,
 )
-from matgrad.formula.syntax import MATRIX, ROW, VECTOR, Expr
+from matgrad.formula.syntax import MATRIX, ROW, VECTOR, Expr, walk
 from matgrad.formula.text import index_parts, stack_rows
 from matgrad.formula.visual import Marks, Visual, is_matrix_argument
 from matgrad.functions.card import Card
@@ -47,6 +47,11 @@ class LatexPrinter(Visual):
     tall_opening, tall_closing = r"\left(", r"\right)"
     marks_exponents = True
     marks = Marks(r"\cdot", r"\odot", r"\oslash", r"\otimes", r"^{\top}", "^{-1}", r"^{-\top}")
+
+    def __init__(self, expr: Expr, special: Mapping[str, Piece] | None = None) -> None:
+        super().__init__(expr, special)
+        stacks = [node for node in walk(expr) if node.op == "stack"]
+        self.blocks = {id(_core(part)) for node in stacks for part in node.args}
 
     def show_name(self, name: str, kind: str | None) -> str:
         base, sub = split_name(name)
@@ -102,10 +107,16 @@ class LatexPrinter(Visual):
                 break
         return before, after
 
+    def identity(self, node: Expr, sign: str) -> Piece:
+        """With its size where that is written: where nothing beside it tells it."""
+        sized = bool(node.args) and node.type is not None
+        return Piece(ATOM, (sign, f"_{{{node.dims[0]}}}" if sized else ""))
+
     def constant_array(self, node: Expr, sign: str, zero: bool) -> Piece:  # noqa: ARG002
-        """Constant matrices have their sizes below; a vector's size is rarely in doubt."""
+        """Constant matrices have their sizes below; a vector's size is rarely in doubt, but in a stack."""
         dims = node.dims if node.type is not None else ()
-        sizes = r" \times ".join(map(str, dims)) if len(dims) > 1 else ""
+        sized = len(dims) > 1 or (bool(node.args) and id(node) in self.blocks)
+        sizes = r" \times ".join(map(str, dims)) if sized else ""
         return Piece(ATOM, (sign, f"_{{{sizes}}}" if sizes else ""))
 
     def visit_index(self, node: Expr, pieces: list[Piece]) -> Piece:
@@ -122,6 +133,13 @@ class LatexPrinter(Visual):
         subscripts = node.value.replace("->", r" \to ")
         arguments = self.commas(pieces)
         return Piece(ATOM, (rf"\operatorname{{einsum}}({subscripts};\, ", arguments, ")"), tall=arguments.tall)
+
+
+def _core(expr: Expr) -> Expr:
+    """What stands under a sign and a transpose."""
+    while expr.op in ("neg", "transpose"):
+        expr = expr.args[0]
+    return expr
 
 
 def _letters(base: str, bold: bool) -> str:

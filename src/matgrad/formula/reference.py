@@ -80,7 +80,7 @@ class _Walk:
             case "call":
                 return self._call(node, values)
             case "index":
-                return values[0][_indices(node, values)]
+                return values[0][indices_of(node, values)]
             case "stack":
                 return _stack(node, values)
             case "einsum":
@@ -273,7 +273,7 @@ def _axis_index(item: int | tuple[int, int] | None) -> int | slice:
     return item - 1
 
 
-def _indices(node: Expr, values: list[Array]) -> tuple[int | slice, ...]:
+def indices_of(node: Expr, values: list[Array]) -> tuple[int | slice, ...]:
     """The index of an array; a range that is a formula must lie within it."""
     bounds = [round(float(np.real(v))) for v in values[1:]]
     items = index_items(node, bounds)

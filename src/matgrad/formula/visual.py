@@ -189,7 +189,7 @@ class Visual(Printer):
     def constant(self, name: str, node: Expr, pieces: list[Piece]) -> Piece:
         """The identity, and arrays of equal entries: ``c 𝟏``."""
         if name == "eye":
-            return Piece(ATOM, (self.template(_card("eye"), node),))
+            return self.identity(node, self.template(_card("eye"), node))
         value = pieces[0] if name in ("vector", "matrix") else None
         number = node.args[0].value if value is not None and node.args[0].op == "number" else None
         zero = name == "zeros" or number == 0
@@ -198,6 +198,9 @@ class Visual(Printer):
             return sized
         negative = value.negative
         return replace(self.juxtapose(self.at_least(replace(value, negative=False), PRODUCT), sized), negative=negative)
+
+    def identity(self, node: Expr, sign: str) -> Piece:  # noqa: ARG002
+        return Piece(ATOM, (sign,))
 
     def constant_array(self, node: Expr, sign: str, zero: bool) -> Piece:
         """An array of zeros or of ones, whose usual sign this is."""

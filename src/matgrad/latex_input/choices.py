@@ -48,6 +48,7 @@ def decide(
     texts: Callable[[Name], str],
     hints: Sequence[Mapping[str, Declaration]],
     context: Typed | None,
+    expect: Type | None = None,
 ) -> Kinds:
     """Readings and types; ``hints`` are sets of declarations, the first that can be typed is taken."""
     open_nodes = [node for value in values(program) for node in walk(value) if node.op in _OPTIONS]
@@ -55,7 +56,7 @@ def decide(
     for declared in hints:
         for choice in _combinations(open_nodes):
             try:
-                found = _typed(source, program, texts, declared, context, choice)
+                found = _typed(source, program, texts, declared, context, choice, expect)
             except MatgradError as error:
                 first_error = first_error or error
                 continue
@@ -63,7 +64,7 @@ def decide(
             if better == found.choice:
                 return found
             try:
-                return _typed(source, program, texts, declared, context, better)
+                return _typed(source, program, texts, declared, context, better, expect)
             except MatgradError:
                 return found
     assert first_error is not None
@@ -71,15 +72,22 @@ def decide(
 
 
 def _combinations(nodes: list[Expr]) -> Iterator[Choice]:
-    """Readings to try: the usual ones first, then with one changed, with all changed, with two changed …"""
+    """Readings to try: the usual ones first, then with one changed, with all changed, with two changed …
+
+    Equal parts are read alike.
+    """
     usual = {id(node.span): _usual(node) for node in nodes}
-    sizes = [0, 1, len(nodes), 2] if len(nodes) > 1 else [0, 1]
+    alike: dict[Expr, list[Expr]] = {}
+    for node in nodes:
+        alike.setdefault(node, []).append(node)
+    sizes = [0, 1, len(alike), 2] if len(alike) > 1 else [0, 1]
     count = 0
     for size in sizes:
-        for changed in combinations(nodes, min(size, len(nodes))):
+        for groups in combinations(alike.values(), min(size, len(alike))):
             count += 1
             if count > _MOST_TRIES:
                 return
+            changed = [node for group in groups for node in group]
             yield {**usual, **{id(node.span): _other(node, usual[id(node.span)]) for node in changed}}
 
 
@@ -112,12 +120,13 @@ def _typed(
     declared: Mapping[str, Declaration],
     context: Typed | None,
     choice: Choice,
+    expect: Type | None,
 ) -> Kinds:
     settled = Program(
         tuple((name, _settled(value, texts, choice)) for name, value in program.definitions),
         _settled(program.body, texts, choice),
     )
-    typed = infer(settled, declared, source, context=context)
+    typed = infer(settled, declared, source, context=context, expect=expect)
     types = {
         id(node.span): node.type for value in values(typed.program) for node in walk(value) if node.type is not None
     }

@@ -34,9 +34,9 @@ def parse(text: str, tokens: list[Token], names: Names) -> Tree:
         raise error.orig_exc from None
 
 
-def read_tree(text: str, names: Names) -> Tree:
+def read_tree(text: str, names: Names, *, limits: bool = True) -> Tree:
     """Tokens and tree at once."""
-    return parse(text, tokenize(text, names), names)
+    return parse(text, tokenize(text, names, limits=limits), names)
 
 
 @lru_cache(maxsize=1)

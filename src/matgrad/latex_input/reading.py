@@ -17,7 +17,7 @@ from matgrad.dims import Dim
 from matgrad.errors import FormulaError, MatgradError, NotSupported, ShapeError
 from matgrad.formula.declarations import FUNCTION, Declaration, Where, parse_declarations
 from matgrad.formula.infer import read
-from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Program, fold, walk
+from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Program, Type, fold, walk
 from matgrad.formula.text import to_text
 from matgrad.formula.typed import Typed
 from matgrad.latex_input.alignment import unaligned
@@ -47,9 +47,17 @@ class Reading:
 
 
 def read_latex(
-    latex: str, where: Where = None, *, context: Typed | None = None, spelled: Mapping[str, str] | None = None
+    latex: str,
+    where: Where = None,
+    *,
+    context: Typed | None = None,
+    spelled: Mapping[str, str] | None = None,
+    expect: Type | None = None,
 ) -> Reading:
-    """Read a formula; ``context`` and ``spelled`` are the names of the formula that it belongs to."""
+    """Read a formula; ``context`` and ``spelled`` are the names of the formula that it belongs to.
+
+    ``expect`` is the shape of the value, where that is known.
+    """
     if not isinstance(latex, str):
         raise FormulaError(
             f"a formula is text, not {type(latex).__name__}", hint=r"parse_latex(r'\mathbf{x}^\top \mathbf{x}')"
@@ -63,8 +71,8 @@ def read_latex(
     names = Names(frozenset(variables | sizes), frozenset(functions))
     try:
         asked = asked_for(unaligned(latex))
-        tree = read_tree(asked.text, names)
-        return _Reader(latex, asked, tree, declared, sizes, context, spelled or {}).reading()
+        tree = read_tree(asked.text, names, limits=context is None)
+        return _Reader(latex, asked, tree, declared, sizes, context, spelled or {}, expect).reading()
     except MatgradError as error:
         if isinstance(error, ShapeError) and _TICKED.search(latex):
             error.hint = r"x' has two readings: it is read as x transposed; for another point write \tilde{x} or x_2"
@@ -84,12 +92,14 @@ class _Reader:
         sizes: set[str],
         context: Typed | None,
         spelled: Mapping[str, str],
+        expect: Type | None,
     ) -> None:
         self.latex = latex
         self.asked = asked
         self.declared = declared
         self.sizes = sizes
         self.context = context
+        self.expect = expect
         self.notes = list(tree.notes)
         known = set(declared) | sizes | (set(context.variables) | set(context.intermediates) if context else set())
         self.table = NameTable(known, spelled)
@@ -111,7 +121,7 @@ class _Reader:
         hints, bold = hints_for(temporary, transposed, self._for_terms(names, temporary), self.context)
         dims = {high for high in self.highs.values() if high and not high.isdigit()}
         hints = [_without_sizes(h, self.sizes) for h in hints]
-        kinds = decide(self.latex, program, lambda name: temporary[name], hints, self.context)
+        kinds = decide(self.latex, program, lambda name: temporary[name], hints, self.context, self.expect)
         sums = Sums(self.latex, kinds, self._array, self.table.text, self.note)
         written = Program(
             tuple((name, sums.expression(value)) for name, value in program.definitions), sums.expression(program.body)
@@ -120,7 +130,9 @@ class _Reader:
         decimals = bool(re.search(r"\d\.\d", self.latex))
         steps = [f"{name} = {to_text(value, decimals=decimals)}" for name, value in written.definitions]
         text = "; ".join([*steps, to_text(written.body, decimals=decimals)])
-        typed = read(text, where, context=self.context, limits=False)  # with types, brackets help the reader too
+        typed = read(
+            text, where, context=self.context, limits=False, expect=self.expect
+        )  # with types, brackets help the reader too
         steps = [f"{name} = {to_text(value, decimals=decimals)}" for name, value in typed.program.definitions]
         text = "; ".join([*steps, to_text(typed.program.body, decimals=decimals)])
         if bold and self.context is None:
@@ -138,6 +150,7 @@ class _Reader:
             return
         names = [n.value for value in values(program) for n in walk(value) if n.op == "name"]
         used = {self.table.text(name) for name in names if not name.indices}
+        used |= set(self.context.intermediates) if self.context else set()
         for name, value in program.definitions:
             if name not in used:
                 raise FormulaError(

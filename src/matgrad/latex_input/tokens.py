@@ -32,11 +32,11 @@ from matgrad.latex_input.words import Words
 __all__ = ["Names", "Token", "tokenize"]
 
 
-def tokenize(text: str, names: Names) -> list[Token]:
-    """All tokens of the formula."""
+def tokenize(text: str, names: Names, *, limits: bool = True) -> list[Token]:
+    """All tokens of the formula; what matgrad printed itself may be long."""
     if not isinstance(text, str):
         raise FormulaError(f"a formula is text, not {type(text).__name__}")
-    if len(text) > MAX_CHARS:
+    if limits and len(text) > MAX_CHARS:
         raise FormulaError(f"the formula has {len(text)} characters: more than {MAX_CHARS} are not read")
     start, stop = _undelimited(text)
     scanner = _Commands(text, names)
