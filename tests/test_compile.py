@@ -254,6 +254,8 @@ def test_what_is_given_sees_its_own_context() -> None:
     seen.set(7)
     f = matgrad.compile(matgrad.parse("g(x)", where="g: function; x: scalar"))
     assert f(x=2.0, g=lambda x: x * seen.get()) == 14
+    assert f(x=2.0, g=lambda x: seen.set(8) and x) == 2
+    assert seen.get() == 8
 
 
 @pytest.mark.parametrize("text", ["y'*inv(K)*y + logdet(K)", "logsumexp(y)", "max(y)", "det(K)*sum(y)"])
@@ -294,6 +296,32 @@ def test_arrays_that_do_not_fit(change: dict[str, Any], message: str) -> None:
         with pytest.raises(DataError, match=message):
             both(**{**at, **change})
         both(**at)
+
+
+@pytest.mark.parametrize(
+    "odd", ["number", "0-d array", "bytes swapped", "float16", "integers", "list", "strided", "read-only"]
+)
+def test_a_later_call_takes_what_a_first_one_takes(odd: str) -> None:
+    """A function that is ready for arrays of some types and shapes is run for those only."""
+    f = matgrad.compile(matgrad.parse("c*sum(x.^2)", where="c: scalar; x: vector(n)"))
+    x = np.array([1.0, 2.0, 4.0])
+    given = {
+        "number": (np.float64(3.0), x), "0-d array": (np.array(3.0), x), "bytes swapped": (3.0, x.astype(">f8")),
+        "float16": (3.0, x.astype(np.float16)), "integers": (3, x.astype(int)), "list": (3.0, [1, 2, 4]),
+        "strided": (3.0, np.repeat(x, 2)[::2]), "read-only": (3.0, np.frombuffer(x.tobytes())),
+    }[odd]  # fmt: skip
+    for _ in range(2):
+        for c, value in (3.0, x), given:
+            found = f(c=c, x=value)
+            assert (type(found), found) == (float, 63.0)
+        with pytest.raises(DataError, match="complex"):
+            f(c=3.0, x=x.astype(complex))
+        with pytest.raises(DataError, match="x must have 1 axis"):
+            f(c=3.0, x=x[:, None])
+        with pytest.raises(DataError, match="c must be a number"):
+            f(c=x, x=x)
+        with pytest.raises(DataError, match="no variable y"):
+            f(c=3.0, y=x)
 
 
 def test_a_missing_array_is_named() -> None:

@@ -142,7 +142,7 @@ class Compiled:
         if ready.renamed:
             values = {python: values[name] for name, python in ready.names}
             values |= {python: sizes[name] for name, python in ready.sizes.items()}
-        found = self._backend.call(ready.function, values)
+        found = ready.function(values)
         return found if self._keys is None else dict(zip(self._keys, found, strict=True))
 
     def _prepared(self, sizes: Mapping[str, int]) -> Ready:
@@ -174,7 +174,7 @@ class Ready(NamedTuple):
     ``renamed``: these are not simply the arguments under their own names.
     """
 
-    function: Callable[..., Any]
+    function: Callable[[Mapping[str, Any]], Any]
     names: list[tuple[str, str]]
     sizes: dict[str, str]
     renamed: bool

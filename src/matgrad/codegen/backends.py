@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import Context
-from functools import reduce
+from functools import partial, reduce
 from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
+from numpy import ndarray
 
 from matgrad.codegen.source import as_function
 from matgrad.errors import DataError, NotSupported
 from matgrad.formula.binding import VariableLike, as_array, check_traits
 
-_REAL = (np.dtype(np.float64), np.dtype(np.float32))
+_TAKEN = frozenset({np.dtype(np.float64), np.dtype(np.float32), np.float64, float})
+"""Types of the entries of arrays, and of numbers, that NumPy's code takes as they are."""
 _SILENT = Context()
 """One in which NumPy does not warn of what is infinite or undefined: ``np.errstate`` takes longer to enter."""
 _SILENT.run(np.seterr, all="ignore")
 
 SINGULAR = "a matrix that is inverted is singular at this point"
+
+
+class _Own:
+    """The context that there is, in place of another one."""
+
+    def run(self, function: Callable[..., Any], **values: Any) -> Any:
+        return function(**values)
 
 
 class Backend(Protocol):
@@ -37,14 +46,11 @@ class Backend(Protocol):
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         """Refuse an array that has not the structure it was declared with, where that can be seen."""
 
-    def function(self, source: str, static: Collection[str], opaque: bool, /) -> Callable[..., Any]:
-        """The function that the source defines.
+    def function(self, source: str, static: Collection[str], opaque: bool, /) -> Callable[[Mapping[str, Any]], Any]:
+        """The function that the source defines, of its arguments by name.
 
         ``static`` arguments are numbers, not arrays; an ``opaque`` function is given callables besides.
         """
-
-    def call(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-        """The function's value."""
 
 
 class NumPyBackend:
@@ -60,15 +66,15 @@ class NumPyBackend:
         return value if axes else value[()]
 
     def key(self, arrays: Mapping[str, Any]) -> tuple[Any, ...] | None:
-        found: list[Any] = []
-        for name, value in arrays.items():
+        found: list[Any] = [*arrays]
+        for value in arrays.values():
             kind = type(value)
-            if kind is np.ndarray and value.dtype in _REAL and value.shape:
-                found.append((name, value.shape, value.dtype))
-            elif kind is float or kind is np.float64:
-                found += (name, float)
-            else:
+            if kind is ndarray and value.shape:
+                found += value.shape
+                kind = value.dtype
+            if kind not in _TAKEN:
                 return None
+            found.append(kind)
         return tuple(found)
 
     def alike(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -79,19 +85,22 @@ class NumPyBackend:
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
         check_traits(name, value, traits, definite=False)
 
-    def function(self, source: str, _static: Collection[str], opaque: bool, /) -> Callable[..., Any]:
+    def function(self, source: str, _static: Collection[str], opaque: bool, /) -> Callable[[Mapping[str, Any]], Any]:
         """Without warnings of NumPy; a function that is given runs in the context of its caller."""
         function = as_function(source)
         if opaque:
-            return np.errstate(all="ignore")(function)
-        return lambda **values: _SILENT.copy().run(function, **values)
+            return partial(self._value, _Own, np.errstate(all="ignore")(function))
+        return partial(self._value, _SILENT.copy, function)
 
-    def call(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+    def _value(
+        self, context: Callable[[], Context | _Own], function: Callable[..., Any], values: Mapping[str, Any]
+    ) -> Any:
         try:
             try:
-                found = function(**values)
+                found = context().run(function, **values)
             except ArithmeticError:  # numbers of Python raise where NumPy's overflow
-                found = function(**{n: np.float64(v) if type(v) is float else v for n, v in values.items()})
+                numbers = {n: np.float64(v) if type(v) is float else v for n, v in values.items()}
+                found = context().run(function, **numbers)
             return tuple(map(_number, found)) if type(found) is tuple else _number(found)
         except np.linalg.LinAlgError as error:
             raise DataError(f"{SINGULAR} ({error})", hint="a point at which the conditions hold") from None
@@ -158,12 +167,10 @@ class JaxBackend:
         if not isinstance(value, self.jax.core.Tracer):
             check_traits(name, np.asarray(value), traits, definite=False)
 
-    def function(self, source: str, static: Collection[str], opaque: bool, /) -> Callable[..., Any]:
+    def function(self, source: str, static: Collection[str], opaque: bool, /) -> Callable[[Mapping[str, Any]], Any]:
         function = as_function(source)
-        return function if opaque else self.jax.jit(function, static_argnames=tuple(static))
-
-    def call(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-        return function(**values)
+        run = function if opaque else self.jax.jit(function, static_argnames=tuple(static))
+        return lambda values: run(**values)
 
 
 class TorchBackend:
@@ -202,10 +209,10 @@ class TorchBackend:
         if not self.torch._C._functorch.is_functorch_wrapped_tensor(value):
             check_traits(name, value.detach().cpu().numpy(), traits, definite=False)
 
-    def function(self, source: str, _static: Collection[str], _opaque: bool, /) -> Callable[..., Any]:
-        return as_function(source)
+    def function(self, source: str, _static: Collection[str], _opaque: bool, /) -> Callable[[Mapping[str, Any]], Any]:
+        return partial(self._value, as_function(source))
 
-    def call(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+    def _value(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         try:
             return function(**values)
         except self.torch.linalg.LinAlgError as error:

@@ -21,7 +21,7 @@ def softplus(x):
 _SIGMOID = '''\
 def sigmoid(x):
     """1/(1 + exp(-x)), without overflow."""
-    return 1 / (1 + np.exp(np.minimum(-x, 709)))
+    return 1.0 / (1.0 + np.exp(-np.maximum(x, -709.0)))
 '''
 _SATURATING = {"increasing on": "all", "convex on": "nonpositive", "concave on": "nonnegative"}
 _GROWING_FASTER = {"increasing on": "all", "convex on": "nonnegative", "concave on": "nonpositive"}
