@@ -43,6 +43,8 @@ class Item(Protocol):
     def root(self) -> Root: ...
 
 
+Run = Callable[[Mapping[str, Any]], Any]
+"""A function of arrays by name."""
 Items = Item | Sequence[Item] | Mapping[Any, Item]
 
 
@@ -68,7 +70,7 @@ class Compiled:
         self._dims = frozenset().union(*(root.dimensions for root in self._roots)) - self._variables.keys()
         self._structured = [(name, v.traits) for name, v in self._variables.items() if v.traits]
         self._plans: dict[tuple[int, ...], Ready] = {}
-        self._ready: dict[tuple[Any, ...] | None, Ready] = {}
+        self._ready: dict[tuple[Any, ...] | None, Run] = {}
         self._source = ""
         self._by_size = True
 
@@ -106,12 +108,8 @@ class Compiled:
 
     def __call__(self, /, **arrays: Any) -> Any:
         """The values at arrays given by name."""
-        ready = self._ready.get(self._key(arrays))
-        if ready is None:
-            return self._first_call(arrays)
-        if self._structured:
-            self._check(arrays)
-        return self._run(ready, arrays, {})
+        run = self._ready.get(self._key(arrays))
+        return self._first_call(arrays) if run is None else run(arrays)
 
     def _check(self, arrays: Mapping[str, Any]) -> None:
         for name, traits in self._structured:
@@ -135,8 +133,19 @@ class Compiled:
             )
         key = self._key(arrays)
         if values is read and key is not None and not ready.sizes and not given:
-            self._ready[key] = ready
+            self._ready[key] = self._again(ready)
         return self._run(ready, values | {name: callables(name, arrays[name]) for name in self._functions}, sizes)
+
+    def _again(self, ready: Ready) -> Run:
+        """What is left to do for other arrays of the same types and shapes."""
+        if not (self._structured or ready.renamed or self._keys):
+            return ready.function
+
+        def run(arrays: Mapping[str, Any]) -> Any:
+            self._check(arrays)
+            return self._run(ready, arrays, {})
+
+        return run
 
     def _run(self, ready: Ready, values: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
         if ready.renamed:
@@ -174,7 +183,7 @@ class Ready(NamedTuple):
     ``renamed``: these are not simply the arguments under their own names.
     """
 
-    function: Callable[[Mapping[str, Any]], Any]
+    function: Run
     names: list[tuple[str, str]]
     sizes: dict[str, str]
     renamed: bool
