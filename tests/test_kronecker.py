@@ -246,3 +246,17 @@ def test_the_next_derivative_keeps_the_layout() -> None:
     assert second.layout == "vec"
     assert second.text == matgrad.derive("A*x.^2", "x", order=2, layout="vec").text
     assert second.verify().passed is True
+
+
+@pytest.mark.parametrize(
+    ("formula", "where", "wrt", "expected"),
+    [
+        ("X*S", "X: matrix(m,n); S: symmetric(n)", "X", "kron(S, eye)"),
+        ("S*X*inv(S)", "X: matrix(n,n); S: spd(n)", "X", "kron(inv(S), S)"),
+        ("inv(X)*S*X", "X: matrix(n,n); S: symmetric(n)", "X", "kron(eye, inv(X)*S) - kron(X'*S*inv(X)', inv(X))"),
+    ],
+)
+def test_symmetric_matrices_are_not_transposed(formula: str, where: str, wrt: str, expected: str) -> None:
+    derivative = matgrad.derive(formula, wrt, where=where)
+    assert derivative.kronecker == expected
+    assert derivative.verify().passed

@@ -6,7 +6,7 @@ Nothing here simplifies by laws of calculus: it only joins products, drops doubl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fractions import Fraction
 
 from matgrad.dims import Dim
@@ -81,20 +81,33 @@ def transposed(expr: Expr) -> Expr:
     return Expr("transpose", (expr,), type=_turned(expr))
 
 
-def is_self_transposed(expr: Expr) -> bool:
-    """Whether a matrix is seen to be symmetric: diag(p) - p*p', inv(X'*X)."""
-    if expr.kind == SCALAR:
+def symmetric_upright(root: Expr, names: Collection[str]) -> Expr:
+    """Without the transposes of matrices that are symmetric, where these names are: kron(S, eye) for kron(S', eye)."""
+
+    def visit(expr: Expr, args: list[Expr]) -> Expr:
+        if any(new is not old for new, old in zip(args, expr.args, strict=True)):
+            expr = expr.replace(args=tuple(args))
+        return expr.args[0] if expr.op == "transpose" and is_self_transposed(expr.args[0], names) else expr
+
+    found: Expr = fold(root, visit)
+    return found
+
+
+def is_self_transposed(expr: Expr, names: Collection[str] = ()) -> bool:
+    """Whether a matrix is seen to be symmetric, as those of these names are: diag(p) - p*p', inv(X'*X)."""
+    if expr.kind == SCALAR or (expr.op == "name" and expr.value in names):
         return True
     if expr.kind != MATRIX:
         return False
     if expr.op == "call" and expr.value.name in ("eye", "diag"):
         return True
     if expr.op in ("add", "neg") or (expr.op == "call" and expr.value.name == "inv"):
-        return all(is_self_transposed(a) for a in expr.args)
+        return all(is_self_transposed(a, names) for a in expr.args)
     if expr.op != "product" or not set(expr.value) <= {"*", "/"}:
         return False
     chain = [a for a in expr.args if a.kind != SCALAR]
-    return all(a == transposed(z) for a, z in zip(chain[: (len(chain) + 1) // 2], reversed(chain), strict=False))
+    turned = (a if is_self_transposed(a, names) else transposed(a) for a in reversed(chain))
+    return all(a == z for a, z in zip(chain[: (len(chain) + 1) // 2], turned, strict=False))
 
 
 def _is_entrywise(expr: Expr) -> bool:

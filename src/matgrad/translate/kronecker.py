@@ -22,8 +22,17 @@ from matgrad.dims import ONE, Dim
 from matgrad.formula.sizes import size_of
 from matgrad.formula.syntax import AT, MATRIX, RANGE, ROW, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type, walk
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Node
-from matgrad.translate.algebra import addition, call, number, product, times, transposed, turned_product
+from matgrad.tensor.nodes import Node, Symbol, topological
+from matgrad.translate.algebra import (
+    addition,
+    call,
+    number,
+    product,
+    symmetric_upright,
+    times,
+    transposed,
+    turned_product,
+)
 from matgrad.translate.operands import block_range, sliced
 from matgrad.translate.vec_factors import (
     Factor,
@@ -62,7 +71,8 @@ def kronecker(node: Node, outputs: int, formula: Print, size: SizeOf) -> Expr | 
         terms = Vectorised(size).of(action)
     except NoKronecker:
         return None
-    return addition([term.expr(type_) for term in terms])
+    symmetric = {n.name for n in topological(node) if isinstance(n, Symbol) and b.is_symmetric(n)}
+    return addition([symmetric_upright(term.expr(type_), symmetric) for term in terms])
 
 
 class NoKronecker(Exception):
