@@ -42,6 +42,13 @@ class Functional(Arrays):
         whole = call(f"{self.np}.diag", code) if len(out) == 2 else self._by_identities(step, code, step.param, body)
         return binary(args[0], "+", whole, ADD)
 
+    def _tensordot(self, step: Step, args: list[Code], body: Body) -> Code:
+        """A vector comes first, where it is summed over the first axis: compilers take r @ X better than X.T @ r."""
+        left, right = step.param
+        if left == (0,) and len(step.args[1].shape) == 1:
+            step, args = Step(step.op, step.args[::-1], (right, left), step.shape, step.index), args[::-1]
+        return super()._tensordot(step, args, body)
+
     def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
         """Products of entries: broadcasting for matrices, einsum for more axes."""
         return self._broadcast(step, args) if len(step.shape) == 2 else self._subscripted(step.param, args)
