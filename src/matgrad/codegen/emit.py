@@ -142,7 +142,8 @@ class Body:
     def _code(self, step: Step) -> Code:
         args = [self.codes[arg] for arg in step.args]
         code = self.target.spell(step, args, self)
-        if step.op in ("input", "number", "size") or code.text.isidentifier() or code.text.replace(".", "", 1).isdigit():
+        literal = code.text.replace(".", "", 1).isdigit()
+        if step.op in ("input", "number", "size") or literal or code.text.isidentifier():
             return code
         light = step.op in ("view", "index") and code.level == ATOM and len(code.text) < 16
         if self.uses[step] > 1 and not light:
