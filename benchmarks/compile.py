@@ -9,60 +9,22 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import fresh, limits, machine, report
-from benchmarks.competitors import LIBRARIES, MATGRAD, PEER, Competitor, competitors, installed, numbers
+from benchmarks.competitors import LIBRARIES, Competitor, competitors, installed, numbers
 from benchmarks.measure import compared, limited
 from benchmarks.memory import peak_megabytes
+from benchmarks.outcome import Outcome, Timing
 from benchmarks.problems import PROBLEMS
-from benchmarks.problems.problem import BEST, UNJITTED, Problem, Size, Target
+from benchmarks.problems.problem import Problem, Size
 
 AGREEMENT = 1e-8
 """The largest error of an entry, relative to the largest entry."""
-
-
-@dataclass
-class Timing:
-    """What one competitor needed: milliseconds of a call, megabytes held at the peak beyond what was there before."""
-
-    name: str
-    kind: str
-    library: str
-    milliseconds: float
-    least: float
-    samples: int
-    peak_megabytes: float | None
-
-
-@dataclass
-class Outcome:
-    """One problem at one size. ``absent`` says why a competitor did not take part, ``wrong`` how far off it was."""
-
-    problem: str
-    size: Size
-    limit: float
-    timings: list[Timing] = field(default_factory=list)
-    absent: dict[str, str] = field(default_factory=dict)
-    wrong: dict[str, float] = field(default_factory=dict)
-
-    def best(self, kind: str, library: str = BEST) -> Timing | None:
-        """The fastest of a kind; of any library that counts, or of one."""
-        fitting = [
-            timing
-            for timing in self.timings
-            if timing.kind == kind and (timing.library == library if library != BEST else timing.library != UNJITTED)
-        ]
-        return min(fitting, key=lambda timing: timing.milliseconds, default=None)
-
-    def ratio(self, target: Target, kind: str = MATGRAD) -> float | None:
-        """The time of the peer over ours; None where one of them is missing."""
-        ours, peer = self.best(kind, target.ours), self.best(PEER, target.peer)
-        return None if ours is None or peer is None else peer.milliseconds / ours.milliseconds
 
 
 def run(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.competitors import BY_HAND, MATGRAD, PEER
+from benchmarks.outcome import Outcome
 from benchmarks.problems.problem import AUTOGRAD, JAX, TORCH
-
-if TYPE_CHECKING:
-    from benchmarks.compile import Outcome
 
 LINES = (
     ("matgrad, NumPy", MATGRAD, "numpy", "C0", "o-"),

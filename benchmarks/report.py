@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.competitors import BY_HAND, MATGRAD, PEER
 from benchmarks.fresh import TARGETS
 from benchmarks.machine import cpu
+from benchmarks.outcome import Outcome, Timing
 from benchmarks.problems import PROBLEMS
 from benchmarks.problems.problem import BEST, Problem, Target
-
-if TYPE_CHECKING:
-    from benchmarks.compile import Outcome, Timing
 
 SLOWER = 1.15
 _PROBLEMS = {problem.name: problem for problem in PROBLEMS}

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks import competitors, limits, machine, report
-from benchmarks.compile import Outcome, Timing, measured
+from benchmarks.compile import measured
+from benchmarks.outcome import Outcome, Timing
 from benchmarks.problems import PROBLEMS
 from benchmarks.problems.problem import BEST, JAX, Target, Work
 
