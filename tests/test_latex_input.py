@@ -16,7 +16,11 @@ from cases import load_cases, where_text
 from random_formulas import random_formula, variables_of, where_of
 
 import matgrad
+from matgrad.latex_input.alignment import unaligned
+from matgrad.latex_input.asking import asked_for
+from matgrad.latex_input.parser import read_tree
 from matgrad.latex_input.reading import read_latex
+from matgrad.latex_input.tokens import Names
 
 DATA = Path(__file__).parent / "data" / "latex.jsonl"
 PUBLISHED = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
@@ -55,6 +59,19 @@ def test_what_is_refused_shows_the_place(row: dict[str, Any]) -> None:
         matgrad.parse_latex(row["latex"])
     assert caught.value.message == row["refused"]
     assert caught.value.span is not None
+
+
+SUBSCRIPTS = [r"\mathbf{I}_{2m + n - 1} \mathbf{x}", r"[\mathbf{x}]_{m n + 1}", r"[\mathbf{X}]_{m+1:n, 2}",
+              r"\mathbf{1}_{m \times n}", r"\mathbf{K}_{m+1,n}", r"\mathbf{e}_1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("latex", [row["latex"] for row in PUBLISHED if "text" in row] + SUBSCRIPTS)
+def test_every_part_has_a_place_of_its_own(latex: str) -> None:
+    """Kinds are kept by the identity of places: two parts that shared one would be given one kind."""
+    program = read_tree(asked_for(unaligned(latex)).text, Names(frozenset("mn"), frozenset())).program
+    places = [part.span for nodes in program.walked() for part in nodes]
+    assert None not in places
+    assert len({id(place) for place in places}) == len(places)
 
 
 def test_sums_over_an_index_have_the_value_of_the_sum() -> None:
