@@ -7,6 +7,7 @@ derivative, to full precision.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -94,7 +95,7 @@ class _Walk:
             sizes = letter_sizes(pattern, [a.dims for a in node.args], node.dims)
             shapes = split_shapes(pattern, lambda letter: sizes[letter].evaluate(self.sizes))
             values = [v if s is None else np.reshape(v, s) for v, s in zip(values, shapes, strict=True)]
-        value = np.einsum(plain(pattern), *values, optimize=len(values) > 2)
+        value = _einsum(plain(pattern), values)
         return np.reshape(value, [d.evaluate(self.sizes) for d in node.dims]) if is_fused(pattern) else value
 
     def _name(self, name: str) -> Array:
@@ -157,6 +158,22 @@ class _Walk:
 
 
 _CONSTANTS = {"pi": np.float64(np.pi)}
+
+
+def _einsum(pattern: str, values: list[Array]) -> Array:
+    """NumPy's einsum; a letter that the result has twice is a diagonal, which NumPy does not write."""
+    inside, _, out = pattern.partition("->")
+    sizes = {x: n for part, value in zip(inside.split(","), values, strict=True)
+             for x, n in zip(part, np.shape(value), strict=True)}  # fmt: skip
+    spare = iter(sorted(set(string.ascii_letters) - set(pattern)))
+    kept: list[str] = []
+    for letter in out:
+        if letter in kept:
+            other = next(spare)
+            inside, values = f"{inside},{letter}{other}", [*values, np.eye(sizes[letter])]
+            letter = other
+        kept.append(letter)
+    return np.einsum(f"{inside}->{''.join(kept)}", *values, optimize=len(values) > 2)
 
 
 def _number(node: Expr) -> Array:

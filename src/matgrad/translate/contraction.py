@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad.dims import Dim
-from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Type
-from matgrad.translate.algebra import call, number, power, product, times, transposed
+from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
+from matgrad.translate.algebra import call, coefficient, number, power, product, times, transposed, triangle
 from matgrad.translate.terms import Ordering, chained, counted
 
 
@@ -271,14 +271,18 @@ def _contract_pair(c: Contraction, same: Sequence[Piece]) -> bool:
 
 def hadamard(pieces: Sequence[Piece], legs: tuple[int, ...], order: Ordering) -> Piece:
     """The elementwise product of pieces with the same legs; divisions come last, masks take their argument."""
-    straight = _elementwise([p.expr() for p in pieces], order)
+    straight = _elementwise([p.expr() for p in pieces], order, upright=True)
     if len(legs) == 1:
         return Piece((Factor(straight, transposed(straight)),), legs)
     inside = _elementwise([p.flip().expr() for p in pieces], order)
     return Piece((Factor(straight, order.best([inside, transposed(straight)])),), legs)
 
 
-def _elementwise(factors: Sequence[Expr], order: Ordering) -> Expr:
+def _elementwise(factors: Sequence[Expr], order: Ordering, *, upright: bool = False) -> Expr:
+    front: list[tuple[str, Expr]] = []
+    back: list[tuple[str, Expr]] = []
+    factors = [_without_scalars(f, front, back) for f in factors]
+    factors = [_upright_mask(f) for f in factors] if upright else factors
     masks = [f for f in factors if _is_mask(f)]
     plain = [f for f in factors if not _is_mask(f)]
     above, below = [], []
@@ -294,8 +298,33 @@ def _elementwise(factors: Sequence[Expr], order: Ordering) -> Expr:
     divisor = [("./", product([(".*", e) for e in below]))] if below else []
     whole = product([*((".*", e) for e in above), *divisor]) if above else masks.pop(0)
     for mask in masks:
-        whole = call(mask.value.name, whole, *mask.args[1:], type=whole.type or SCALAR_TYPE)
-    return whole
+        (filled,) = mask.args[0].args
+        inside = whole if filled.op == "number" and filled.value == 1 else times(filled, whole)
+        whole = mask.replace(args=(inside, *mask.args[1:]), type=whole.type or SCALAR_TYPE)
+    return product([*front, ("*", whole), *back]) if front or back else whole
+
+
+def _upright_mask(expr: Expr) -> Expr:
+    """tril(matrix(1))' as triu(matrix(1))."""
+    if expr.op != "transpose" or not _is_mask(expr.args[0]):
+        return expr
+    matrix, *offset = expr.args[0].args
+    name = {"tril": "triu", "triu": "tril"}[expr.args[0].value.name]
+    return triangle(name, matrix.replace(type=expr.type), -int(coefficient(offset[0])[0]) if offset else 0)
+
+
+def _without_scalars(expr: Expr, front: list[tuple[str, Expr]], back: list[tuple[str, Expr]]) -> Expr:
+    """A matrix without the scalars that it is multiplied with, and divided by, which are added to the lists."""
+    if expr.op != "product" or expr.kind != MATRIX or "./" in expr.value:
+        return expr
+    parts = list(zip(("*", *expr.value), expr.args, strict=True))
+    scalars = [part for part in parts if part[1].kind == SCALAR and part[0] in ("*", "/")]
+    if not scalars or len(scalars) == len(parts):
+        return expr
+    front += [part for part in scalars if part[0] == "*"]
+    back += [part for part in scalars if part[0] == "/"]
+    rest = [part for part in parts if part not in scalars]
+    return product([("*", rest[0][1]), *rest[1:]])
 
 
 def _repeated(factors: Sequence[Expr]) -> list[Expr]:

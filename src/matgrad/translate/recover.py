@@ -319,15 +319,20 @@ class Recovery:
         pairs = list(zip(node.operands, node.subscripts, strict=True))
         for k, (mask, labels) in enumerate(pairs):
             if isinstance(mask, Constant) and mask.name in ("tril", "triu") and sorted(labels) == sorted(node.out):
-                rest = pairs[:k] + pairs[k + 1 :]
+                rest = [(n, s) for n, s in pairs[:k] + pairs[k + 1 :] if s]
                 if len(set(node.out)) < 2 or not rest:
                     continue
+                scalars: list[Expr] = []
+                below: list[Expr] = []
+                for scalar in [n for n, s in pairs if not s]:
+                    sign, expr = self.signed(scalar)
+                    coefficient = b.times(sign * coefficient, split_scalar(expr, scalars, below))
                 name, offset = mask.name, mask.parameter
                 if labels != node.out:  # tril(X, k)' = triu(X', -k)
                     name, offset = {"tril": "triu", "triu": "tril"}[name], -offset
                 inside = b.einsum(rest, node.out, sizes=dict(enumerate(node.sizes)))
                 sign, expr = self.signed(inside)
-                return Term(coefficient * sign, (), (), (triangle(name, expr, offset),))
+                return Term(coefficient * sign, tuple(scalars), tuple(below), (triangle(name, expr, offset),))
         return None
 
     def _factor(self, node: Node, sign: int, straight: Expr) -> Factor:
