@@ -110,8 +110,9 @@ def peak_slope(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, 
         nonlocal peak
         value = operate(node, args, known, sizes)
         if np.iscomplexobj(value):
-            found = np.abs(np.imag(value)) / step
-            peak = max(peak, float(np.max(found, initial=0, where=np.isfinite(found))))
+            for slope in (np.imag(value), *_slopes_of_factors(node, args, value)):
+                found = np.abs(slope) / step
+                peak = max(peak, float(np.max(found, initial=0, where=np.isfinite(found))))
         return value
 
     for name, definition in program.definitions:
@@ -119,3 +120,17 @@ def peak_slope(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, 
             known[name] = fold(definition, visit)
     fold(program.body, visit)
     return peak
+
+
+def _slopes_of_factors(node: Expr, args: list[Array], value: Array) -> list[Array]:
+    """The terms of the product rule, entry by entry: those of x/abs(x) cancel."""
+    if node.op != "product":
+        return []
+    entrywise = all(
+        operator in (".*", "./") or not np.ndim(a) for operator, a in zip(node.value, args[1:], strict=True)
+    )
+    if not entrywise and sum(1 for a in args if np.ndim(a)) > 1:
+        return []
+    with np.errstate(all="ignore"):
+        parts = [a for a in args if np.iscomplexobj(a) and np.ndim(a) in (0, np.ndim(value))]
+        return [np.imag(a) * np.abs(value) / np.abs(a) for a in parts]

@@ -200,7 +200,7 @@ def _floor(claim: Claim, point: Point, at: Array, method: str) -> float:
     if method == DIFFERENCES:
         return 1e-7 * magnitude(claim.function, point.arrays, point.sizes)
     stepped = {**point.arrays, claim.wrt.name: at + 1j * _STEP}
-    return 1e-6 * peak_slope(claim.function, stepped, point.sizes, claim.wrt.name, _STEP)
+    return 1e-5 * peak_slope(claim.function, stepped, point.sizes, claim.wrt.name, _STEP)
 
 
 def _value_of(claim: Claim, point: Point) -> Array:

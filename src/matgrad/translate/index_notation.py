@@ -117,13 +117,16 @@ class _Reading:
         taken = {c for text in (*self.subscripts, *out) for c in text}
         seen: set[str] = set()
         for place in sorted(range(len(out)), key=lambda place: len(out[place])):
-            for letter in out[place].strip("()"):
+            letters = list(out[place])
+            for k, letter in enumerate(letters):
                 if letter in seen:
                     fresh = next(c for c in LETTERS if c not in taken)
                     taken.add(fresh)
                     self._add(call("eye", type=Type(MATRIX, (sizes[letter],) * 2)), letter + fresh)
-                    out[place] = out[place].replace(letter, fresh)
-                seen.add(letter)
+                    letters[k] = fresh
+                elif letter not in "()":
+                    seen.add(letter)
+            out[place] = "".join(letters)
         return out
 
 

@@ -100,26 +100,25 @@ class _Naming:
         if any(e.op == "einsum" or (is_unsized(e) and expr.op != "add") for e in walk(expr)):
             return None  # what is sized by context stays in it
         node = lower_expression(expr, self.nodes)
-        if isinstance(node, Map) and node.function == "sigmoid" and _is_negative(node.args[0]):
-            return Part(expr, b.map_("sigmoid", (b.scaled(node.args[0], -1),)), complement=True)
+        complement = isinstance(node, Map) and node.function == "sigmoid" and _is_negative(node.args[0])
+        if complement:
+            node = b.map_("sigmoid", (b.scaled(node.children[0], -1),))
         if expr.kind == ROW:
-            return Part(transposed(expr), node, turned=True)
+            return Part(transposed(expr), node, True, complement)
         if expr.kind == MATRIX and not b.is_symmetric(node):
             other = b.transpose(node)
             if other.digest < node.digest:
-                return Part(expr, other, turned=True)
-        return Part(expr, node)
+                return Part(expr, other, True, complement)
+        return Part(expr, node, False, complement)
 
     def _replaced(self, root: Expr, part: Part, name: Expr) -> Expr:
         def there(expr: Expr) -> Expr | None:
             found = self._part(expr) if expr.op in ("add", "call", "power", "product") else None
             if found is None or found.node is not part.node:
                 return None
-            if found.complement:
-                return addition([number(1), negative(name)]).replace(type=name.type)
-            if name.kind == VECTOR:  # a name for a row is that of its column
-                return transposed(name) if found.turned else name
-            return transposed(name) if found.turned != part.turned else name
+            straight = found.turned == (part.turned and name.kind != VECTOR)  # a name for a row is that of its column
+            shown = name if straight else transposed(name)
+            return addition([number(1), negative(shown)]).replace(type=shown.type) if found.complement else shown
 
         def visit(expr: Expr, args: list[Expr]) -> Expr:
             whole = there(expr)

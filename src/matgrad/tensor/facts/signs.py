@@ -46,7 +46,7 @@ def nonnegative(node: Node) -> Why | None:
     if isinstance(node, Constant):
         return Why("a constant of zeros and ones")
     if isinstance(node, Named):
-        return _through(node, "nonnegative")
+        return None  # at its boundary an intermediate may turn negative: the derivative in it is unconstrained
     if isinstance(node, Map):
         return _nonnegative_map(node)
     if isinstance(node, Apply):

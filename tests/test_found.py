@@ -1,0 +1,41 @@
+"""Formulas of long runs of random ones (tools/soak.py) in which a form of the answer was wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from formula_properties import failure_of
+
+import matgrad
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "order"),
+    [
+        ("sign(sum([u*z', u; (z)', 3].^2))", "z", 1),
+        ("(sum(triu(1./((v*v').^2 + 1)).^2))./(1 + abs(sum(triu(1./((v*v').^2 + 1)).^2)))", "v", 1),
+        ("(sum(triu(Y').^2))./(1 + abs(sum(triu(Y').^2)))", "Y", 1),
+        ("(((B')*(x*t')).*sigmoid((B')*(x*t')))[:,2]", "t", 1),
+        ("normF(x*t', dim=2)", "x", 2),
+        ("sum(vec(diag(w)).^3)", "w", 1),
+        ("r = argmin(L', dim=2); abs(r)", "r", 1),
+    ],
+)
+def test_all_forms_agree(text: str, wrt: str, order: int) -> None:
+    assert failure_of(text, wrt, order, share=1) is None
+
+
+def test_one_minus_a_name_stands_as_the_name_does() -> None:
+    """sigmoid(-x*t') is 1 - P' where P = sigmoid(t*x'): with equal sizes nothing but values shows it."""
+    derivative = matgrad.derive("((x*t').*sigmoid(x*t'))[:,2]", "t", where="x: vector(n); t: vector(n)")
+    named = "; ".join(f"{name} = {value}" for name, value in derivative.names.items())
+    rng = np.random.default_rng(4)
+    at = {"x": rng.normal(size=3), "t": rng.normal(size=3)}
+    assert "(1 - P')" in derivative.short
+    assert matgrad.parse(f"{named}; {derivative.short}", context=derivative)(**at) == pytest.approx(derivative(**at))
+
+
+def test_a_triangle_filled_with_a_number_is_no_triangle_of_ones() -> None:
+    derivative = matgrad.derive("sum(triu(Y).^2)*c/(1 + sum(triu(Y).^2))", "Y", where="Y: matrix(n,n); c: scalar")
+    assert derivative.text == "2*c*triu(Y)/(1 + sum(triu(Y).^2))^2"
+    assert derivative.verify().passed
