@@ -260,3 +260,28 @@ def test_symmetric_matrices_are_not_transposed(formula: str, where: str, wrt: st
     derivative = matgrad.derive(formula, wrt, where=where)
     assert derivative.kronecker == expected
     assert derivative.verify().passed
+
+
+VECTORS = [
+    ("kron(x, y)'*C*kron(x, y)", "x", 1, "kron(eye, y)'*(C + C')*kron(x, y)"),
+    ("kron(x, y)'*C*kron(x, y)", "y", 1, "kron(x, eye)'*(C + C')*kron(x, y)"),
+    ("kron(x, y)'*C*kron(x, y)", "x", 2, "kron(eye, y)'*(C + C')*kron(eye, y)"),
+    ("kron(x, y)'*c", "y", 1, "kron(x, eye)'*c"),
+    ("kron(x, y)", "x", 1, "kron(eye, y)"),
+    ("norm2(B*kron(x, y) - b)^2", "x", 1, "2*kron(eye, y)'*B'*(B*kron(x, y) - b)"),
+    ("sum(exp(B*kron(x, y)))", "y", 2, "kron(x, eye)'*B'*diag(exp(B*kron(x, y)))*B*kron(x, eye)"),
+    ("log(c'*kron(x, y))", "x", 1, "kron(eye, y)'*c/(c'*kron(x, y))"),
+    ("kron(z, z)'*kron(z, w)", "w", 1, "(z'*z)*z"),
+]
+KINDS_OF = {"x": "vector(n)", "y": "vector(m)", "C": "matrix(n*m,n*m)", "c": "vector(n*m)", "B": "matrix(k,n*m)",
+         "b": "vector(k)", "z": "vector(n)", "w": "vector(n)"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("formula", "name", "order", "text"), VECTORS)
+def test_products_of_vectors_in_one_of_them(formula: str, name: str, order: int, text: str) -> None:
+    """kron(x, y) = kron(eye, y)*x = kron(x, eye)*y."""
+    names = set(re.findall(r"\b[a-zA-Z]\b", formula))
+    d = matgrad.derive(formula, name, order=order, where={n: KINDS_OF[n] for n in names})
+    assert d.text == text
+    assert d.verify().passed
+    assert matgrad.parse_latex(d.latex, context=d).node is matgrad.parse(text, context=d).node

@@ -249,12 +249,22 @@ def coefficient(term: Expr) -> tuple[Fraction, Expr]:
     if term.op == "product" and term.args[0].op == "number" and term.value[0] in ("*", ".*"):
         rest = product(list(zip(("*", *term.value[1:]), term.args[1:], strict=True)))
         return Fraction(term.args[0].value), rest
+    if _is_number_over(term):
+        return Fraction(term.args[0].value), term.replace(args=(number(1), *term.args[1:]))
     return _ONE, term
+
+
+def _is_number_over(term: Expr) -> bool:
+    """3/x, 3./x."""
+    return term.op == "product" and term.args[0].op == "number" and term.value[0] in ("/", "./")
 
 
 def _times_number(factor: Fraction, rest: Expr) -> Expr:
     if rest.op == "number":
         return number(factor * rest.value)
+    if _is_number_over(rest) and factor.denominator == 1:
+        whole = rest.replace(args=(number(abs(factor)), *rest.args[1:]))
+        return whole if factor > 0 else negative(whole)
     whole = rest if abs(factor) == 1 else _multiple(abs(factor), rest)
     return whole if factor > 0 else negative(whole)
 

@@ -2,7 +2,8 @@
 
 The map that fuses two axes is a constant F[r; s, f], with the slow axis s and the fast axis f. What is joined to s
 and to f decides: one matrix M[f, s] is vec(M); P[s, t] and Q[f, g] with a second map F[c; t, g] are kron(P, Q), with
-F[c; g, t] kron(P, Q)·commutation; P[s, c] and q[f] are kron(P, q).
+F[c; g, t] kron(P, Q)·commutation; P[s, c] and q[f] are kron(P, q), and q[f] alone, s being an axis of anything else,
+is kron(eye, q).
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ class _Network:
                     yield self._kron(k, other)
         for k in self.fuses:
             yield self._half(k)
+        for k in self.fuses:
+            yield self._spread(k)
 
     def _part(self, start: int, fuses: Sequence[int]) -> _Part:
         """What is joined to a label; the ends are its labels in the result and in the maps."""
@@ -156,6 +159,23 @@ class _Network:
         (col,) = ends[0] or ends[1]
         kron = call("kron", values[0], values[1], type=Type(MATRIX, (self.sizes[fused], self.sizes[col])))
         return self._replaced([k], parts, kron, (fused, col))
+
+    def _spread(self, k: int) -> Pairs | None:
+        """q[f] F[r; s, f] = kron(eye, q), and p[s] F[r; s, f] = kron(p, eye), whatever has the axis that is left."""
+        fused, slow, fast = self.pairs[k][1]
+        for own, other in ((fast, slow), (slow, fast)):
+            part = self._part(own, [k])
+            if own == other or part.ends != {own} or not part.members or self._is_shared([k], [own]):
+                continue
+            vector = self._value(part, (own,))
+            if vector is None:
+                continue
+            dim = self.sizes[other]
+            eye = call("eye", type=Type(MATRIX, (dim, dim)))
+            pair = (eye, vector) if own == fast else (vector, eye)
+            kron = call("kron", *pair, type=Type(MATRIX, (self.sizes[fused], dim)))
+            return self._replaced([k], [part], kron, (fused, other))
+        return None
 
     def _kron(self, k: int, other: int) -> Pairs | None:
         """P[s, t] Q[f, g] F[r; s, f] F[c; t, g] = kron(P, Q), and with F[c; g, t] kron(P, Q)*commutation"""

@@ -21,7 +21,9 @@ Key = tuple[Node, tuple[int, ...]]
 """What is divided by, and on which axes of the result."""
 
 MOST = 4
-"""Terms and exponents up to which fractions are put over a common denominator."""
+"""Exponents up to which fractions are put over a common denominator."""
+MOST_TERMS = 6
+"""Terms up to which they are."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _over_one(terms: Terms, *, squares: bool) -> Node | None:
         return None
     missing = [{key: most[key] - part.below.get(key, Fraction(0)) for key in keys} for part in parts]
     counts = [count for extra in missing for count in extra.values()]
-    if not 1 < len(parts) <= MOST or any(count > MOST for count in counts):
+    if not 1 < len(parts) <= MOST_TERMS or any(count > MOST for count in counts):
         return None
     divided = any(count and isinstance(base, Sum) for extra in missing for (base, _), count in extra.items())
     if not divided and not multiplied:
