@@ -584,3 +584,19 @@ def test_products_of_many_sizes_are_checked_at_small_ones() -> None:
 
 def test_lam_is_a_scalar() -> None:
     assert matgrad.parse("sum(x) + 0.5*lam*norm2(w)^2").variables["lam"] == "scalar"
+
+
+@pytest.mark.parametrize(
+    ("formula", "where", "condition"),
+    [
+        ("inv(x*x')*b", "x: vector(n); b: vector(n)", "≠ 0, which does not hold for n > 1: the rank is at most 1"),
+        ("logdet(b*b' + x*b')", "x: vector(n); b: vector(n)", "the rank is at most 2"),
+        ("tr(inv(X*b*b'))", "X: matrix(n,n); b: vector(n)", "the rank is at most 1"),
+        ("inv(X*Y)*b", "X: matrix(3,2); Y: matrix(2,3); b: vector(3)", "which never holds: the rank is at most 2"),
+        ("inv(X*Y)*b", "X: matrix(2,3); Y: matrix(3,2); b: vector(2)", "det(X*Y) ≠ 0"),
+        ("inv((b*b').*X)*b", "X: matrix(n,n); b: vector(n)", "det((b*b').*X) ≠ 0"),
+    ],
+)
+def test_what_is_singular_for_its_rank_is_said(formula: str, where: str, condition: str) -> None:
+    (found,) = matgrad.derive(formula, "b", where=where).conditions[:1]
+    assert found.endswith(condition)

@@ -84,3 +84,24 @@ def test_objects() -> None:
 def test_what_is_no_diagonal_is_refused(formula: str) -> None:
     with pytest.raises(matgrad.MatgradError, match=r"whole number|argument"):
         parse(formula)
+
+
+@pytest.mark.parametrize("sizes", ["m,n", "n,p"])
+@pytest.mark.parametrize("part", ["triu(C)", "tril(C')", "tril(C', -1)", "triu(C, 1)"])
+def test_a_triangle_of_a_number_is_no_mask(part: str, sizes: str) -> None:
+    """C.*triu(matrix(c)) is c*triu(C): the number was lost once, and 2*triu(C) printed for 2*triu(C)/(1 + s)^2."""
+    f = f"sum({part}.^2)/(1 + sum({part}.^2))"
+    d = derive(f, "C", where=f"C: matrix({sizes})")
+    upper = np.triu(X, 1) if "1" in part else np.triu(X)
+    truth = 2 * upper / (1 + np.sum(upper**2)) ** 2
+    assert d(C=X) == pytest.approx(truth)
+    assert parse(d.text, context=d)(C=X) == pytest.approx(truth)
+    assert d.verify().passed
+
+
+def test_a_triangle_of_a_number_times_a_matrix() -> None:
+    formula = parse("A.*triu(matrix(c + 1))", where="A: matrix(k,k); c: scalar")
+    assert derive("sum(A.*triu(matrix(c + 1)))", "A", where="A: matrix(k,k); c: scalar")(A=A, c=2.0) == pytest.approx(
+        3 * np.triu(np.ones((5, 5)))
+    )
+    assert formula(A=A, c=2.0) == pytest.approx(3 * np.triu(A))

@@ -20,6 +20,7 @@ from matgrad.formula.parser import parse_expression
 from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, Call, Expr, Program, compared, walk
 from matgrad.functions import Card, card
 from matgrad.tensor.facts import Fact, invertible, nonnegative, positive
+from matgrad.tensor.facts.rank import rank_bound
 from matgrad.tensor.nodes import Constant, Einsum, Node, Sum, Symbol
 
 NodeOf = Callable[[Expr], Node]
@@ -105,7 +106,7 @@ def conditions(
         for expr, _ in _with_parents(part):
             found += _domains(expr, node_of, 1)
     found = [c for c in found if not any(c.follows_from(other) for other in found)]
-    lines = [c.says(text) for c in found]
+    lines = [c.says(text) + _rank_note(c, node_of) for c in found]
     if len(wrt) > 1:
         smooth = f"the formula is {TIMES[len(wrt)]} continuously differentiable"
         lines.append("holds almost everywhere: higher derivatives do not exist at kinks" if kinks else smooth)
@@ -172,6 +173,19 @@ def _depends(expr: Expr, names: set[str]) -> bool:
 
 def _is_constant(expr: Expr) -> bool:
     return not any(n.op == "name" for n in walk(expr))
+
+
+def _rank_note(condition: Condition, node_of: NodeOf) -> str:
+    """That det(X) ≠ 0 cannot hold, where the rank of X is too small: x*x' has an inverse for one entry only."""
+    expr = condition.expr
+    if expr.op != "call" or expr.value.name != "det" or condition.sign not in ("≠", ">") or condition.bound != "0":
+        return ""
+    rank = rank_bound(node_of(expr.args[0]))
+    size = expr.args[0].dims[0] if expr.args[0].dims else None
+    if rank is None or size is None or (size.number is not None and size.number <= rank):
+        return ""
+    when = "never holds" if size.number is not None else f"does not hold for {size} > {rank}"
+    return f", which {when}: the rank is at most {rank}"
 
 
 # -- domains --------------------------------------------------------------------------------------

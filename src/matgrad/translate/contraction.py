@@ -337,7 +337,8 @@ def _is_mask(expr: Expr) -> bool:
         expr.op == "call"
         and expr.value.name in ("tril", "triu")
         and expr.args[0].op == "call"
-        and (expr.args[0].value.name == "matrix")
+        and expr.args[0].value.name == "matrix"
+        and expr.args[0].args[0] == number(1)
     )
 
 

@@ -332,7 +332,11 @@ class Recovery:
                     name, offset = {"tril": "triu", "triu": "tril"}[name], -offset
                 inside = b.einsum(rest, node.out, sizes=dict(enumerate(node.sizes)))
                 sign, expr = self.signed(inside)
-                return Term(coefficient * sign, tuple(scalars), tuple(below), (triangle(name, expr, offset),))
+                coefficient = coefficient if sign > 0 else -coefficient
+                if expr.op == "call" and expr.value.name == "matrix":  # c*triu(matrix(1)) for triu(matrix(c))
+                    coefficient = b.times(coefficient, split_scalar(expr.args[0], scalars, below))
+                    expr = expr.replace(args=(number(1),))
+                return Term(coefficient, tuple(scalars), tuple(below), (triangle(name, expr, offset),))
         return None
 
     def _factor(self, node: Node, sign: int, straight: Expr) -> Factor:
