@@ -10,11 +10,9 @@ from matgrad.dims import Dim
 from matgrad.errors import NotSupported, ShapeError
 from matgrad.objects.comparison import Test
 from matgrad.objects.stacking import stack
-from matgrad.objects.value import Axes, Value, index, shown, squeezed
+from matgrad.objects.value import Axes, Picked, Place, Value, as_dim, index, shown, squeezed
 
 Item = int | slice | None | EllipsisType
-Picked = int | tuple[int, int] | None
-"""A position or a range, counted from 1 with both ends, or everything: as the language has it."""
 
 
 def pick(value: Value, given: object) -> Value:
@@ -43,7 +41,7 @@ def pick(value: Value, given: object) -> Value:
                 raise ShapeError("this range is outside of an axis of size 1", details=shown(value))
         else:
             picked[axis] = choice
-        if not isinstance(choice, int):
+        if not isinstance(choice, Place):
             kept.append(axis)
         position += 1
     return _picked(value, picked, kept)
@@ -78,7 +76,7 @@ def _picked(value: Value, picked: Sequence[Picked], kept: Sequence[int | None]) 
         return value.but(value.expr, tuple(kept))
     if value.order > 2:
         raise NotSupported("an array of three axes cannot be indexed", hint='np.einsum("ijk,k->ij", T, x)')
-    rest = [axis for axis, item in enumerate(picked) if not isinstance(item, int)]
+    rest = [axis for axis, item in enumerate(picked) if not isinstance(item, Place)]
     axes: Axes = tuple(None if axis is None else rest.index(axis) for axis in kept)
     return value.but(index(value.expr, picked), axes)
 
@@ -120,11 +118,7 @@ def _choice(item: int | slice | EllipsisType, dim: Dim, value: Value) -> Picked:
     assert isinstance(item, int)
     number = dim.number
     if number is None and item < 0:
-        raise NotSupported(
-            f"an index from the end needs a size that is a number, and this axis has {dim}",
-            details=shown(value),
-            hint=f'sizes as numbers, such as vector("x", 5), or the index from the start: x[{-item}]',
-        )
+        return _from_the_end(item + 1, dim)
     if number is not None and not -number <= item < number:
         raise IndexOutside(f"the index {item} is outside of an axis of size {number}", details=shown(value))
     return item + 1 + (number if number is not None and item < 0 else 0)
@@ -134,22 +128,25 @@ class IndexOutside(ShapeError, IndexError):
     """An index that the array does not have: an IndexError as well, which ends Python's loops."""
 
 
-def _range(item: slice, dim: Dim, value: Value) -> tuple[int, int] | None:
+def _from_the_end(places: int, dim: Dim) -> Place:
+    """n + places: as a number, where it is one."""
+    place = dim + Dim.of(places)
+    return place if place.number is None else place.number
+
+
+def _range(item: slice, dim: Dim, value: Value) -> tuple[Place, Place] | None:
     start, stop = (None if part is None else whole(part) for part in (item.start, item.stop))
     if start in (None, 0) and stop is None:
         return None
     number = dim.number
+    first: Place
+    last: Place
     if number is None:
-        if stop is None or stop < 0 or (start or 0) < 0:
-            raise NotSupported(
-                f"a slice that goes to the end needs a size that is a number, and this axis has {dim}",
-                details=shown(value),
-                hint='x[0:3], or sizes as numbers, such as vector("x", 5)',
-            )
-        first, last = (start or 0) + 1, stop
+        first = _from_the_end(start + 1, dim) if start is not None and start < 0 else (start or 0) + 1
+        last = _from_the_end(stop or 0, dim) if stop is None or stop < 0 else stop
     else:
         first, last = slice(start, stop).indices(number)[0] + 1, slice(start, stop).indices(number)[1]
-    if first > last:
+    if not (as_dim(last) - as_dim(first)).is_nonnegative_at_last:
         raise NotSupported("an empty slice has no formula", details=shown(value))
     return (first, last) if (first, last) != (1, number) else None
 

@@ -11,7 +11,7 @@ from matgrad.formula.declarations import Declaration
 from matgrad.formula.syntax import SCALAR_TYPE, Call, Expr, Program, Type, fold
 from matgrad.formula.text import to_text, type_text
 from matgrad.formula.tokens import MAX_CHARS
-from matgrad.translate.algebra import cost, number, times
+from matgrad.translate.algebra import cost, negative, number, times
 
 T = TypeVar("T")
 
@@ -85,9 +85,10 @@ def size(dim: Dim) -> Expr:
     'add'
     """
     terms = []
-    for key, count in dim.terms:
+    for key, count in sorted(dim.terms, key=lambda term: (term[1] < 0, not term[0])):  # n - 1
         factors = [Expr("name", value=name, type=SCALAR_TYPE) for name in key]
-        terms.append(times(*([number(count)] if count != 1 or not key else []), *factors))
+        whole = times(*([number(abs(count))] if abs(count) != 1 or not key else []), *factors)
+        terms.append(whole if count > 0 else negative(whole))
     return terms[0] if len(terms) == 1 else Expr("add", tuple(terms), type=SCALAR_TYPE)
 
 

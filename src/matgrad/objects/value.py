@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from matgrad.dims import ONE, Dim
 from matgrad.errors import NotSupported, ShapeError
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type
+from matgrad.formula.syntax import AT, MATRIX, RANGE, ROW, SCALAR, SCALAR_TYPE, VECTOR, Call, Expr, Type
 from matgrad.formula.text import to_text
 from matgrad.objects.names import Names, joined, said_of, size
 from matgrad.translate import algebra
@@ -125,20 +125,41 @@ def from_matrix(expr: Expr, names: Names) -> Value:
     return Value(expr, AXES_OF_KIND[expr.kind], names)
 
 
-def index(expr: Expr, items: Sequence[int | tuple[int, int] | None]) -> Expr:
-    """``expr[items]``, as the language has it: counted from 1, ranges with both ends."""
+Place = int | Dim
+"""A position, counted from 1."""
+Picked = Place | tuple[Place, Place] | None
+"""A position or a range with both ends, or everything: as the language has it."""
+
+
+def index(expr: Expr, items: Sequence[Picked]) -> Expr:
+    """``expr[items]``, as the language has it: counted from 1, ranges with both ends; places may be sizes, too."""
     dims = [
-        d if item is None else Dim.of(item[1] - item[0] + 1)
+        d if item is None else as_dim(item[1]) - as_dim(item[0]) + ONE
         for item, d in zip(items, expr.dims, strict=True)
-        if not isinstance(item, int)
+        if item is None or isinstance(item, tuple)
     ]
     if not dims:
         type_ = SCALAR_TYPE
     elif len(expr.dims) == 1:
         type_ = Type(expr.kind, tuple(dims))
     else:
-        type_ = Type(MATRIX if len(dims) > 1 else ROW if isinstance(items[0], int) else VECTOR, tuple(dims))
-    return Expr("index", (expr,), tuple(items), type=type_)
+        type_ = Type(MATRIX if len(dims) > 1 else ROW if isinstance(items[0], Place) else VECTOR, tuple(dims))
+    parts = [_item(item) for item in items]
+    bounds = [bound for _, sizes in parts for bound in sizes]
+    return Expr("index", (expr, *bounds), tuple(item for item, _ in parts), type=type_)
+
+
+def as_dim(place: Place) -> Dim:
+    return Dim.of(place) if isinstance(place, int) else place
+
+
+def _item(picked: Picked) -> tuple[object, tuple[Expr, ...]]:
+    """An item of an index, with the sizes in it as formulas."""
+    if isinstance(picked, Dim):
+        return AT, (size(picked),)
+    if isinstance(picked, tuple) and not all(isinstance(end, int) for end in picked):
+        return RANGE, tuple(size(as_dim(end)) for end in picked)
+    return picked, ()
 
 
 def squeezed(value: Value, positions: Sequence[int] | None = None) -> Value:
