@@ -194,3 +194,13 @@ def test_positions_are_not_magnitudes() -> None:
     """The check takes sums inside at their absolute values, but not the ends of a range."""
     assert matgrad.derive("norm2(C*x[1:n-1])^2", "C", where="C: matrix(m,n-1); x: vector(n)").verify().passed is True
     assert matgrad.derive("sum(exp(x[n+1]*x))", "x", where="x: vector(n+2)").verify(points=3).passed is True
+
+
+def test_ranges_of_sizes_elsewhere() -> None:
+    """In the style of components they are refused; SymPy holds them, counted from 0."""
+    with pytest.raises(MatgradError, match="components"):
+        matgrad.explain("sum(x[2:n].^2)", "x", where="x: vector(n)", style="components")
+    pytest.importorskip("sympy")
+    assert str(matgrad.parse("x[2:n]", where="x: vector(n)").to_sympy()) == "x[1:, :]"
+    assert str(matgrad.parse("x[n-1]^2", where="x: vector(n)").to_sympy()) == "x[n - 2, 0]**2"
+    assert str(matgrad.parse("X[2:m,n]", where="X: matrix(m,n)").to_sympy()) == "X[1:, n - 1:]"

@@ -163,7 +163,7 @@ class Indices:
         """x[2] and X[2,:]: an index that is a number."""
         free, found = list(at), []
         for item, dim in zip(expr.value, expr.args[0].dims, strict=True):
-            if isinstance(item, tuple):
+            if item is not None and not isinstance(item, int):
                 raise _unknown(expr)
             found.append(free.pop(0) if item is None else self.fix(item, dim))
         return self._at(expr.args[0], tuple(found))

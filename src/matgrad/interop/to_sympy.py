@@ -7,7 +7,7 @@ from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
-from matgrad.formula.syntax import MATRIX, ROW, SCALAR, TENSOR, VECTOR, Expr, Program, fold, product_kind
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, TENSOR, VECTOR, Expr, Program, fold, index_items, product_kind
 from matgrad.formula.typed import Variable
 from matgrad.interop.sympy_functions import entrywise, load
 
@@ -112,10 +112,10 @@ class _Walk:
         return self.s.HadamardPower(*args)
 
     def _index(self, node: Expr, args: list[Any]) -> Any:
-        items = list(node.value)
+        items = index_items(node, args[1:])
         if node.args[0].kind != MATRIX:
             items = [items[0], 1] if node.args[0].kind == VECTOR else [1, items[0]]
-        if all(isinstance(item, int) for item in items):
+        if not any(item is None or isinstance(item, tuple) for item in items):
             return self.s.matrices.expressions.matexpr.MatrixElement(args[0], items[0] - 1, items[1] - 1)
         rows, cols = (_slice(item, count) for item, count in zip(items, args[0].shape, strict=True))
         return self.s.matrices.expressions.MatrixSlice(args[0], rows, cols)
@@ -253,7 +253,8 @@ class _Walk:
 _OF_NUMBERS = ("max", "min", "arctan2", "hypot", "eye", "ones", "zeros", "vector", "matrix")
 
 
-def _slice(item: int | tuple[int, int] | None, count: Any) -> tuple[Any, Any]:
+def _slice(item: Any, count: Any) -> tuple[Any, Any]:
+    """From a place, or a range, counted from 1: numbers or sizes of SymPy."""
     if item is None:
         return (0, count)
-    return (item - 1, item) if isinstance(item, int) else (item[0] - 1, item[1])
+    return (item[0] - 1, item[1]) if isinstance(item, tuple) else (item - 1, item)
