@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import tensor_evaluator
+from multiplied_out import multiplied_out
 from random_formulas import (
     DECLARED,
     SIZES,
@@ -111,10 +112,14 @@ class Trial:
         return lower(program, self.formula.symbols)[0]
 
     def _same(self, kind: str, one: Any, other: Any) -> None:
-        """Where two graphs of one value are two nodes, their values must agree; how often that is, is counted."""
+        """Where two graphs of one value are two nodes, their values must agree; how often that is, is counted.
+
+        Of a sum it does not matter whether it is factored.
+        """
         if one is not other:
-            self.notes.append(f"another node: {kind}")
             require(kind, self.graph(other), self.graph(one), self.text)
+        if one is not other and multiplied_out(one) is not multiplied_out(other):
+            self.notes.append(f"another node: {kind}")
 
     # -- a derivative
 

@@ -119,11 +119,31 @@ def _merge_powers(network: Network) -> Network | None:
             labels = tuple(sorted(labels))
         groups.setdefault((base, labels), []).append(place)
     if len(groups) == len(network.operands):
-        return None
+        return _merge_parts(network)
     for (base, labels), places in groups.items():
         if len(places) > 1:
             exponent = sum((_exponent(network.operands[i][0]) for i in places), Fraction(0))
             return network.replaced(places, [(power(base, exponent), labels)])
+    return None
+
+
+def _merge_parts(network: Network) -> Network | None:
+    """Equal contractions on equal axes are one power: x'*A*x*x'*A*x = (x'*A*x)^2, (A*x).*(A*x) = (A*x).^2."""
+    parts = components(network.operands, network.out)
+    alike: dict[frozenset[Node], list[int]] = {}
+    for place, part in enumerate(parts if len(parts) > 1 else ()):
+        if not {x for _, labels in part for x in labels} <= {*network.out}:
+            alike.setdefault(frozenset([node for node, _ in part]), []).append(place)
+    for places in alike.values():
+        found: dict[Operand, list[int]] = {}
+        for place in places if len(places) > 1 else ():
+            found.setdefault(_contracted(parts[place], network.out), []).append(place)
+        for (node, axes), equal in found.items():
+            if len(equal) > 1:
+                rest = [operand for place, part in enumerate(parts) if place not in equal for operand in part]
+                used = {x for _, labels in rest for x in labels}.union(network.out)
+                sizes = {x: dim for x, dim in network.sizes.items() if x in used}
+                return Network([*rest, (power(node, len(equal)), axes)], network.out, network.coefficient, sizes)
     return None
 
 
@@ -136,8 +156,20 @@ def _interned(network: Network) -> Node:
         network = Network([], tuple(range(len(network.out))), Fraction(0),
                           {i: network.sizes[x] for i, x in enumerate(network.out)})  # fmt: skip
     shape = tuple([network.sizes[x] for x in network.out])
-    operands, subscripts, out, sizes = canonical(network.operands, network.out, network.sizes, is_symmetric)
+    upright = [_upright_mask(o, network.out) if isinstance(o[0], Constant) else o for o in network.operands]
+    operands, subscripts, out, sizes = canonical(upright, network.out, network.sizes, is_symmetric)
     return simplest(intern(Einsum, shape, network.coefficient, operands, subscripts, out, sizes))
+
+
+_MASKS = {"tril": "triu", "triu": "tril"}
+
+
+def _upright_mask(operand: Operand, out: tuple[int, ...]) -> Operand:
+    """A triangle of ones on both axes of a matrix, as it stands: tril(matrix(1), k)' is triu(matrix(1), -k)."""
+    node, labels = operand
+    if not isinstance(node, Constant) or node.name not in _MASKS or labels[::-1] != out:
+        return operand
+    return triangle(_MASKS[node.name], node.shape[::-1], -node.parameter), out
 
 
 def multiply(*nodes: Node) -> Node:
@@ -204,9 +236,11 @@ def _sum_of(terms: dict[Node, Fraction], shape: Shape) -> Node:
     if len(terms) == 1:
         ((node, factor),) = terms.items()
         return scaled(node, factor)
-    if shape and all(scalar_of(node) is not None for node in terms):
-        scalars = [(scalar_of(node), factor) for node, factor in terms.items()]
-        return broadcast(add([scaled(s, factor) for s, factor in scalars if s is not None]), shape)
+    repeated = _repeated_along(terms, shape)
+    if repeated:
+        kept = tuple([axis for axis in range(len(shape)) if axis not in repeated])
+        parts = [scaled(_without_axes(node, kept), factor) for node, factor in terms.items()]
+        return einsum([(add(parts), kept)], range(len(shape)), ONE, dict(enumerate(shape)))
     if len(shape) == 2:
         # Of the sum and its transpose only one is a node: the one with the smaller digests.
         turned: dict[Node, Fraction] = {}
@@ -215,6 +249,26 @@ def _sum_of(terms: dict[Node, Fraction], shape: Shape) -> Node:
         if len(turned) == len(terms) and _stands(turned, terms):
             return transpose(_primitive(turned, (shape[1], shape[0])))
     return _primitive(terms, shape)
+
+
+def _repeated_along(terms: Collection[Node], shape: Shape) -> set[int]:
+    """The axes along which every term repeats itself, as x*vector(1)' does along its rows."""
+    repeated = set(range(len(shape)))
+    for node in terms:
+        if not isinstance(node, Einsum) or not repeated:
+            return set()
+        used = {x for labels in node.subscripts for x in labels}
+        repeated = {k for k in repeated if node.out[k] not in used and node.out.count(node.out[k]) == 1}
+    return repeated
+
+
+def _without_axes(node: Node, kept: tuple[int, ...]) -> Node:
+    """One of the equal parts of a contraction that repeats itself along all axes but these."""
+    assert isinstance(node, Einsum)
+    out = [node.out[k] for k in kept]
+    gone = {*node.out}.difference(out)
+    sizes = {x: dim for x, dim in enumerate(node.sizes) if x not in gone}
+    return einsum(list(zip(node.operands, node.subscripts, strict=True)), out, node.coefficient, sizes)
 
 
 def _stands(turned: Collection[Node], nodes: Collection[Node]) -> bool:
@@ -341,11 +395,15 @@ def split_power(base: Einsum, exponent: Fraction) -> Node | None:
 
 def _apart(base: Einsum) -> list[Operand]:
     """The factors that have no summed label in common, each with the axes that it has: u'*v and x'*y of u'*v*x'*y."""
-    parts: list[Operand] = []
-    for group in components(zip(base.operands, base.subscripts, strict=True), base.out):
-        axes = tuple([x for x in base.out if any(x in labels for _, labels in group)])
-        parts.append((einsum(group, axes), axes))
-    return parts
+    return [
+        _contracted(group, base.out) for group in components(zip(base.operands, base.subscripts, strict=True), base.out)
+    ]
+
+
+def _contracted(group: Sequence[Operand], out: tuple[int, ...]) -> Operand:
+    """The product of some factors, on those of the axes that they have."""
+    axes = tuple([x for x in dict.fromkeys(out) if any(x in labels for _, labels in group)])
+    return einsum(group, axes), axes
 
 
 def _own_axes(node: Node, labels: tuple[int, ...]) -> Operand:

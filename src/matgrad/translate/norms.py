@@ -61,10 +61,14 @@ def squared(node: Node, root: Expr, written: Mapping[Node, Expr]) -> Expr:
     (inside,) = root.args
     typed = written.get(node)
     if typed is not None and typed.op == "call" and inside.op == "power":
-        return typed  # sum(x.^4), not norm2(x.^2)^2
-    if inside.kind == MATRIX and _of_symmetric(node) and b.power(node, Fraction(1, 2)) not in written:
+        return typed
+    if b.power(node, Fraction(1, 2)) in written:
+        return square
+    if inside.op == "power" and inside.args[1].op == "number":  # sum(x.^4), not norm2(x.^2)^2
+        return call("sum", power(inside.args[0], 2 * inside.args[1].value), type=SCALAR_TYPE)
+    if inside.kind == MATRIX and _of_symmetric(node):
         return call("tr", Expr("power", (inside, number(2)), "^", type=inside.type), type=SCALAR_TYPE)
-    if inside.kind != VECTOR or b.power(node, Fraction(1, 2)) in written:
+    if inside.kind != VECTOR:
         return square
     inner = times(transposed(inside), inside)
     return inner if written.get(node) == inner or cost(inner) <= cost(square) else square

@@ -91,23 +91,24 @@ def _extend(
 
 @b.NETWORK_LAWS.add(
     "product over itself",
-    "A*B./(A*B).^2 = 1./(A*B), x'*A*x/(x'*A*x)^2 = 1/(x'*A*x)",
+    "A*B./(A*B).^2 = 1./(A*B), x'*A*x/(x'*A*x)^2 = 1/(x'*A*x), norm2(x)*x'*x = norm2(x)^3",
     on=(Einsum,),
     because="powers of one base are multiplied by adding exponents; the base is spliced into its user",
     examples=(
         ("(A*B)./(A*B).^2", "A: matrix(m,n); B: matrix(n,m)"),
         ("c*x'*A*x/(x'*A*x)^2", "A: matrix(n,n); x: vector(n); c: scalar"),
         ("x'*x/norm2(x)^3", "x: vector(n)"),
+        ("norm2(x)*x'*x", "x: vector(n)"),
         ("(A*x).*(A*y)./(A*x).^3", "A: matrix(m,n); x: vector(n); y: vector(n)"),
     ),
 )
 def product_over_itself(net: Network) -> Network | None:
-    """u·u^(-k) = u^(1-k), where u is a contraction whose operands stand in the product by themselves."""
+    """u·u^k = u^(k+1), where u is a contraction whose operands stand in the product by themselves."""
     for place, (node, labels) in enumerate(net.operands):
         if not isinstance(node, Map) or node.function != "power" or not isinstance(node.args[0], Einsum):
             continue
         base, exponent = node.args[0], node.parameter
-        if exponent.numerator >= 0 or base.coefficient != 1 or not base.operands:
+        if base.coefficient != 1 or not base.operands:
             continue
         if len(set(base.out)) != len(base.out) or len(set(labels)) != len(labels):
             continue
