@@ -9,10 +9,20 @@ if TYPE_CHECKING:
     from lark import Lark
 
 
+class Terminal:
+    """A token as lark takes it: its kind is its type; where it stands, it knows itself."""
+
+    __slots__ = ("type", "value")
+    start_pos = line = column = end_line = end_column = end_pos = None
+
+    def __init__(self, type: str, value: Any) -> None:
+        self.type = type
+        self.value = value
+
+
 def parser_of(package: str, **options: Any) -> Lark:
     """The parser of ``grammar.lark`` in a package; lark is imported only here, on first use."""
     from lark import Lark
-    from lark import Token as LarkToken
     from lark.lexer import Lexer
 
     class Cut(Lexer):
@@ -23,7 +33,7 @@ def parser_of(package: str, **options: Any) -> Lark:
 
         def lex(self, data: Any) -> Any:  # type: ignore[override]
             for token in data:
-                yield LarkToken(token.kind, token)
+                yield Terminal(token.kind, token)
 
     grammar = files(package).joinpath("grammar.lark").read_text(encoding="utf-8")
     return Lark(grammar, parser="lalr", lexer=Cut, **options)
