@@ -202,29 +202,18 @@ class Named(Node):
         return named, name(value)
 
 
-class _Entry(ref[Node]):
-    """A node in the table, by its key; the entry goes when the node does."""
-
-    __slots__ = ("key",)
-    key: tuple[Any, ...]
-
-
-_TABLE: dict[tuple[Any, ...], _Entry] = {}
-_LOCK = threading.RLock()
+_TABLE: dict[tuple[Any, ...], ref[Node]] = {}
+_LOCK = threading.Lock()
+_LEAST = 1000
+"""Entries of the table up to which those of nodes that are gone are left in it."""
+_most = _LEAST
 N = TypeVar("N", bound=Node)
-
-
-def _forget(entry: ref[Node]) -> None:
-    assert isinstance(entry, _Entry)
-    with _LOCK:
-        found = _TABLE.pop(entry.key, entry)
-        if found is not entry:  # the node has been made anew
-            _TABLE[found.key] = found
 
 
 def intern(kind: type[N], shape: Shape, *values: Any) -> N:
     """The one node with these values of its fields; only builders call this."""
     # Children by id: a node keeps its children alive, and its key must not, or no cycle could be collected.
+    # An id that is used again can only be found in the entry of a node that is gone, as its child is.
     key = (kind, *kind.spelled(id, Fraction.as_integer_ratio, *values))
     with _LOCK:
         entry = _TABLE.get(key)
@@ -235,10 +224,18 @@ def intern(kind: type[N], shape: Shape, *values: Any) -> N:
             found.extent = 1 if kind is Named else 1 + sum([child.extent for child in found.children])
             found.memo = {}
             found._digest = None
-            entry = _Entry(found, _forget)
-            entry.key = key
-            _TABLE[key] = entry
+            _TABLE[key] = ref(found)
+            if len(_TABLE) > _most:
+                _sweep()
     return found  # type: ignore[return-value]
+
+
+def _sweep() -> None:
+    """Drop the entries of nodes that are gone: so rarely that it costs as much as making the nodes did."""
+    global _most  # noqa: PLW0603
+    for key in [key for key, entry in _TABLE.items() if entry() is None]:
+        del _TABLE[key]
+    _most = _LEAST + 2 * len(_TABLE)
 
 
 def _find_digest(root: Node) -> None:
