@@ -46,8 +46,9 @@ def derivatives(
         terms = signals.pop(node, None)
         if terms is None or node not in depends:
             continue
-        aligned = symmetric != "ignore" and not isinstance(node, Symbol) and b.is_symmetric(node)
-        signal = b.add(_alike(terms) if aligned else terms)
+        if len(terms) > 1 and symmetric != "ignore" and not isinstance(node, Symbol) and b.is_symmetric(node):
+            terms = _alike(terms)
+        signal = b.add(terms)
         if node in wanted:
             found[node] = signal
         if node in wanted and isinstance(node, Symbol):
@@ -63,7 +64,7 @@ def derivatives(
                 term = _pulled_back(signal, edge, outputs)
                 signals.setdefault(edge.child, []).append(term)
                 lengths.add(edge.child, len(term.operands) if isinstance(term, Einsum) else 0)
-    return [_on_space(found.get(x, b.zeros(root.shape + x.shape)), x, symmetric) for x in wrt]
+    return [_on_space(found[x] if x in found else b.zeros(root.shape + x.shape), x, symmetric) for x in wrt]
 
 
 class _Lengths:
@@ -118,6 +119,8 @@ def _with_multiples(order: list[Node]) -> tuple[list[Node], dict[Node, list[Edge
 
 def _pulled_back(signal: Node, edge: Edge, outputs: int) -> Node:
     """The signal at a node, carried along one edge to a child."""
+    if not edge.operands and edge.hole == edge.out and len({*edge.hole}) == len(edge.hole):
+        return b.scaled(signal, edge.coefficient)
     first = 1 + max([-1, *edge.sizes])
     outer = tuple(range(first, first + outputs))
     operands = [(signal, outer + edge.out), *edge.operands]

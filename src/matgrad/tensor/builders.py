@@ -129,6 +129,10 @@ def _merge_powers(network: Network) -> Network | None:
 
 def _merge_parts(network: Network) -> Network | None:
     """Equal contractions on equal axes are one power: x'*A*x*x'*A*x = (x'*A*x)^2, (A*x).*(A*x) = (A*x).^2."""
+    nodes = [node for node, _ in network.operands]
+    tied = {x for node, labels in network.operands if nodes.count(node) == 1 for x in labels}.difference(network.out)
+    if all(not tied.isdisjoint(labels) or {*labels} <= {*network.out} for _, labels in network.operands):
+        return None  # each hangs together with one that there is only once
     parts = components(network.operands, network.out)
     alike: dict[frozenset[Node], list[int]] = {}
     for place, part in enumerate(parts if len(parts) > 1 else ()):

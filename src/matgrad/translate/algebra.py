@@ -355,6 +355,12 @@ def names(expr: Expr) -> tuple[str, ...]:
     return expr.names  # type: ignore[return-value]
 
 
+def is_terse(expr: Expr) -> bool:
+    """Whether nothing that is equal can be shorter by more than one character: each name once, and what joins them."""
+    found = names(expr)
+    return len({*found}) == len(found) and cost(expr) <= sum(map(len, found)) + len(found)
+
+
 # -- arranging a finished formula -----------------------------------------------------------------
 
 

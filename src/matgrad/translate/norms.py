@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import TypeGuard
 
 from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Type
 from matgrad.tensor import builders as b
@@ -15,7 +16,7 @@ Signed = Callable[[Node], tuple[int, Expr]]
 
 def norm(node: Node, signed: Signed) -> Expr | None:
     """norm2(x), where the node is the sum of the squares of all entries of x."""
-    if not isinstance(node, Einsum) or node.out or len(node.operands) != 1 or node.coefficient != 1:
+    if not is_total(node) or node.coefficient != 1:
         return None
     squares, labels = node.operands[0], node.subscripts[0]
     if not isinstance(squares, Map) or squares.function != "power" or len(set(labels)) != len(labels):
@@ -29,6 +30,11 @@ def norm(node: Node, signed: Signed) -> Expr | None:
     if inside.op == "call":
         inside = min(inside, turned_kron(inside), key=cost)
     return call("norm2", inside, type=SCALAR_TYPE)
+
+
+def is_total(node: Node) -> TypeGuard[Einsum]:
+    """Whether it is the sum of the entries of something, perhaps times a number."""
+    return isinstance(node, Einsum) and not node.out and len(node.operands) == 1
 
 
 def norm_of_rows(node: Node, signed: Signed) -> Expr | None:

@@ -21,6 +21,7 @@ from matgrad.translate.algebra import (
     call,
     coefficient,
     cost,
+    is_terse,
     names,
     negated,
     negative,
@@ -42,7 +43,7 @@ from matgrad.translate.fused import is_fuse
 from matgrad.translate.index_notation import UNPRINTABLE, index_notation
 from matgrad.translate.means import with_means
 from matgrad.translate.multiples import Multiples
-from matgrad.translate.norms import norm, squared
+from matgrad.translate.norms import is_total, norm, squared
 from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
 from matgrad.translate.spreading import divided_sum, is_outer, is_sum, spread_sums, worth_spreading
@@ -137,11 +138,15 @@ class Recovery:
     # -- sums
 
     def _sum(self, node: Sum) -> Expr:
-        found = in_blocks(node, self.plain, self.size) or self._read_sum(node.terms, node.shape)
+        typed: dict[int, Expr | None] = {}
         for factor in (1, -1):
-            typed = self._sum_as_typed(b.scaled(node, factor))
-            if typed is not None and cost(typed) <= cost(found) + 1:
-                return typed if factor > 0 else negative(typed)
+            expr = typed[factor] = self._sum_as_typed(b.scaled(node, factor))
+            if expr is not None and is_terse(expr):
+                return expr if factor > 0 else negative(expr)
+        found = in_blocks(node, self.plain, self.size) or self._read_sum(node.terms, node.shape)
+        for factor, expr in typed.items():
+            if expr is not None and cost(expr) <= cost(found) + 1:
+                return expr if factor > 0 else negative(expr)
             turned = self._sum_as_typed(b.scaled(b.transpose(node), factor)) if len(node.shape) == 2 else None
             if turned is not None and cost(turned) < cost(found):
                 return transposed(turned) if factor > 0 else negative(transposed(turned))
@@ -266,10 +271,11 @@ class Recovery:
 
     def _network(self, node: Einsum, coefficient: Fraction) -> Term:
         """An Einsum of order ≤ 2 as a term; raises NoMatrixForm."""
-        squares = b.primitive(node)
-        root = norm(squares, self.signed)
-        if root is not None:
-            return Term(coefficient, (squared(squares, root, self.written),), (), ())
+        if is_total(node):
+            squares = b.primitive(node)
+            root = norm(squares, self.signed)
+            if root is not None:
+                return Term(coefficient, (squared(squares, root, self.written),), (), ())
         masked = self._masked(node, coefficient)
         if masked is not None:
             return masked
