@@ -5,7 +5,7 @@ This is backpropagation. Every node is visited once, so the cost is linear in th
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -71,8 +71,8 @@ class _Lengths:
     """How many terms each signal has, and how many factors between them; too many are refused."""
 
     def __init__(self) -> None:
-        self._terms: Counter[Node] = Counter()
-        self._factors: Counter[Node] = Counter()
+        self._terms: dict[Node, int] = defaultdict(int)
+        self._factors: dict[Node, int] = defaultdict(int)
 
     def add(self, child: Node, factors: int) -> None:
         self._terms[child] += 1

@@ -27,6 +27,7 @@ from matgrad.formula.syntax import (
 )
 
 KINDS = (SCALAR, VECTOR, MATRIX)
+_HALF = Fraction(1, 2)
 
 
 def of_order(dims: Sequence[Dim]) -> Type:
@@ -135,7 +136,7 @@ def power(base: Expr, exponent: Fraction) -> Expr:
     """Scalars with ^, arrays with .^ entry by entry; negative exponents stay."""
     if exponent == 1:
         return base
-    if exponent == Fraction(1, 2):
+    if exponent == _HALF:
         return call("sqrt", base, type=base.type or SCALAR_TYPE)
     return Expr("power", (base, number(exponent)), "^" if base.kind == SCALAR else ".^", type=base.type)
 

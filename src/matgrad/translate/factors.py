@@ -32,7 +32,7 @@ def joined(term: Term, order: Ordering, type_: Type) -> Expr:
     size = -term.coefficient if minus else term.coefficient
     scalars = sorted(powers(term.scalars), key=lambda e: (_complexity(e), order.rank(e)))
     below = list(term.below)
-    if size.numerator == 1 and size != 1 and (below or size.denominator not in (2, 4, 5, 10)):
+    if size.numerator == 1 and size.denominator != 1 and (below or size.denominator not in (2, 4, 5, 10)):
         if scalars or term.chain:
             below, size = [number(size.denominator), *below], Fraction(1)
     if not term.chain and type_.kind != SCALAR:

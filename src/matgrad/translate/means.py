@@ -12,6 +12,8 @@ from matgrad.translate.terms import Term
 
 def with_means(term: Term, sizes: Mapping[str, Expr]) -> Term:
     """sum(x)/length(x) = mean(x), over everything or along one axis."""
+    if not term.below:
+        return term
     scalars, below = list(term.scalars), list(term.below)
     for k, scalar in enumerate(scalars):
         if scalar.op == "call" and scalar.value.name == "sum" and _divided(scalar.args[0].dims, below, sizes):
