@@ -77,3 +77,10 @@ def test_answers_are_read_back() -> None:
         if own is not back.node and multiplied_out(own) is not multiplied_out(back.node):
             others.append(answer.text)
     assert len(others) <= OTHERWISE * FORMULAS, others
+
+
+def test_sums_of_three_axes_are_read_term_by_term() -> None:
+    """Taken as outer products and multiplied out in turn, they never came to an end."""
+    answer = matgrad.derive("prod(exp(sin(Y)), dim=2)", "Y", where="Y: matrix(n,n)", order=3)
+    assert answer.verify().passed is True
+    assert "einsum" in answer.text

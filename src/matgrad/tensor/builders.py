@@ -134,10 +134,12 @@ def _merge_parts(network: Network) -> Network | None:
     if all(not tied.isdisjoint(labels) or {*labels} <= {*network.out} for _, labels in network.operands):
         return None  # each hangs together with one that there is only once
     parts = components(network.operands, network.out)
-    alike: dict[frozenset[Node], list[int]] = {}
+    alike: dict[object, list[int]] = {}
     for place, part in enumerate(parts if len(parts) > 1 else ()):
-        if not {x for _, labels in part for x in labels} <= {*network.out}:
-            alike.setdefault(frozenset([node for node, _ in part]), []).append(place)
+        labels = {x for _, own in part for x in own}
+        if not labels <= {*network.out}:
+            key = (frozenset([node for node, _ in part]), len(part), frozenset(labels.intersection(network.out)))
+            alike.setdefault(key, []).append(place)
     for places in alike.values():
         found: dict[Operand, list[int]] = {}
         for place in places if len(places) > 1 else ():
@@ -241,8 +243,8 @@ def _sum_of(terms: dict[Node, Fraction], shape: Shape) -> Node:
         ((node, factor),) = terms.items()
         return scaled(node, factor)
     repeated = _repeated_along(terms, shape)
-    if repeated:
-        kept = tuple([axis for axis in range(len(shape)) if axis not in repeated])
+    kept = tuple([axis for axis in range(len(shape)) if axis not in repeated])
+    if repeated and len(kept) <= 2:  # sums of more axes are read term by term
         parts = [scaled(_without_axes(node, kept), factor) for node, factor in terms.items()]
         return einsum([(add(parts), kept)], range(len(shape)), ONE, dict(enumerate(shape)))
     if len(shape) == 2:
