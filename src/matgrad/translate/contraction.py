@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, VECTOR, Expr, Type
-from matgrad.translate.algebra import call, coefficient, number, power, product, times, transposed, triangle
+from matgrad.translate.algebra import call, coefficient, cost, number, power, product, times, transposed, triangle
 from matgrad.translate.terms import Ordering, chained, counted
 
 
@@ -271,18 +271,24 @@ def _contract_pair(c: Contraction, same: Sequence[Piece]) -> bool:
 
 def hadamard(pieces: Sequence[Piece], legs: tuple[int, ...], order: Ordering) -> Piece:
     """The elementwise product of pieces with the same legs; divisions come last, masks take their argument."""
-    straight = _elementwise([p.expr() for p in pieces], order, upright=True)
+    straight = _elementwise([p.expr() for p in pieces], order)
+    turned = transposed(straight)
     if len(legs) == 1:
-        return Piece((Factor(straight, transposed(straight)),), legs)
+        return Piece((Factor(straight, turned),), legs)
     inside = _elementwise([p.flip().expr() for p in pieces], order)
-    return Piece((Factor(straight, order.best([inside, transposed(straight)])),), legs)
+    masked = inside.op == "call" and inside.value.name in _TRIANGLES
+    if not masked or cost(inside) + 1 < cost(turned):  # triu(A*B, 1), but tril(A)'
+        turned = order.best([inside, turned])
+    return Piece((Factor(straight, turned),), legs)
 
 
-def _elementwise(factors: Sequence[Expr], order: Ordering, *, upright: bool = False) -> Expr:
+_TRIANGLES = {"tril": "triu", "triu": "tril"}
+
+
+def _elementwise(factors: Sequence[Expr], order: Ordering) -> Expr:
     front: list[tuple[str, Expr]] = []
     back: list[tuple[str, Expr]] = []
-    factors = [_without_scalars(f, front, back) for f in factors]
-    factors = [_upright_mask(f) for f in factors] if upright else factors
+    factors = [_upright_mask(_without_scalars(f, front, back)) for f in factors]
     masks = [f for f in factors if _is_mask(f)]
     plain = [f for f in factors if not _is_mask(f)]
     above, below = [], []
@@ -309,12 +315,15 @@ def _upright_mask(expr: Expr) -> Expr:
     if expr.op != "transpose" or not _is_mask(expr.args[0]):
         return expr
     matrix, *offset = expr.args[0].args
-    name = {"tril": "triu", "triu": "tril"}[expr.args[0].value.name]
+    name = _TRIANGLES[expr.args[0].value.name]
     return triangle(name, matrix.replace(type=expr.type), -int(coefficient(offset[0])[0]) if offset else 0)
 
 
 def _without_scalars(expr: Expr, front: list[tuple[str, Expr]], back: list[tuple[str, Expr]]) -> Expr:
     """A matrix without the scalars that it is multiplied with, and divided by, which are added to the lists."""
+    if expr.op == "transpose":
+        inner = _without_scalars(expr.args[0], front, back)
+        return expr if inner is expr.args[0] else transposed(inner)
     if expr.op != "product" or expr.kind != MATRIX or "./" in expr.value:
         return expr
     parts = list(zip(("*", *expr.value), expr.args, strict=True))
@@ -335,7 +344,7 @@ def _repeated(factors: Sequence[Expr]) -> list[Expr]:
 def _is_mask(expr: Expr) -> bool:
     return (
         expr.op == "call"
-        and expr.value.name in ("tril", "triu")
+        and expr.value.name in _TRIANGLES
         and expr.args[0].op == "call"
         and expr.args[0].value.name == "matrix"
         and expr.args[0].args[0] == number(1)
