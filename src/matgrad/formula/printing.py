@@ -72,6 +72,22 @@ def reads_alone(factor: Expr, operators: Iterable[tuple[str, Expr]]) -> bool:
     return own <= {rest[0] in (".*", "./")}
 
 
+def leading_joined(root: Expr) -> Expr:
+    """Products that lead others without brackets are part of them: (u/v)/4 is u/v/4, as it is read back."""
+
+    def visit(expr: Expr, args: list[Expr]) -> Expr:
+        if any(new is not old for new, old in zip(args, expr.args, strict=True)):
+            expr = expr.replace(args=tuple(args))
+        first, *rest = expr.args if expr.op == "product" else (expr,)
+        if expr.op == "product" and first.op == "product" and first.type is not None:
+            if reads_alone(first, zip(expr.value, rest, strict=True)):
+                return expr.replace(args=(*first.args, *rest), value=(*first.value, *expr.value))
+        return expr
+
+    found: Expr = fold(root, visit)
+    return found
+
+
 class Printer:
     """One method per operation, called with the node and the pieces of its arguments."""
 

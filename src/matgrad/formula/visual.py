@@ -18,6 +18,7 @@ from matgrad.formula.printing import (
     Printer,
     distinct,
     flatten,
+    leading_joined,
     reads_alone,
 )
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, product_kind, walk
@@ -58,6 +59,9 @@ class Visual(Printer):
             if node.op == "name":
                 kinds.setdefault(node.value, kind_of(node))
         self.names = distinct(kinds, lambda name: self.show_name(name, kinds[name]), self.show_plainly)
+
+    def print(self, expr: Expr) -> str:
+        return super().print(leading_joined(expr))
 
     # What subclasses decide.
 
