@@ -85,6 +85,23 @@ def test_derivatives():
         matgrad.jacobian("A*X*B", "X").to_sympy()
 
 
+@pytest.mark.parametrize(
+    ("text", "wrt", "declarations", "back"),
+    [
+        ("mean(x)", "x", "x: vector(n)", "ones(n)/n"),
+        ("x - mean(x)", "x", "x: vector(n)", "eye(n) - ones(n, n)/n"),
+        ("mean(X)", "X", "X: matrix(m+1,n)", None),
+        ("mean(C*x)", "x", "C: matrix(m,n)", None),
+    ],
+)
+def test_names_of_sizes_without_a_variable_of_that_size(text, wrt, declarations, back):
+    d = matgrad.derive(text, wrt, where=declarations)
+    found = matgrad.from_sympy(d.to_sympy())
+    assert back is None or found.text == back
+    assert set(found.variables) <= {"C"}
+    assert matgrad.parse(found.text, context=d).node is d.node
+
+
 def test_symbols_keep_their_signs():
     d = sympy.Symbol("d", positive=True)
     assert matgrad.from_sympy(sympy.log(d)).variables == {"d": "positive"}

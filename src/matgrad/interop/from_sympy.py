@@ -24,7 +24,7 @@ def from_sympy(expression: Any, declared: Mapping[str, Declaration]) -> Value:
         expression = s.sympify(expression)
     except (s.SympifyError, TypeError) as error:
         raise NotSupported(f"this is no expression of SymPy, but {type(expression).__name__}") from error
-    matrices = expression.atoms(s.MatrixSymbol) if isinstance(expression, s.Basic) else set()
+    matrices = expression.atoms(s.MatrixExpr) if isinstance(expression, s.Basic) else set()
     sizes = {symbol.name for matrix in matrices for dim in matrix.shape for symbol in s.sympify(dim).free_symbols}
     found = _Walk(declared, sizes).convert(expression)
     return Value(as_matrix(found) if len(found.axes) == 2 else found.expr, None, found.names)
@@ -127,8 +127,11 @@ class _Walk:
         return elementwise.divide(self.convert(top), self.convert(bottom))
 
     def _MatMul(self, node: Any) -> Value:
-        if node.args[0] == -1:
+        if _is_negative(node):
             return elementwise.negative(self.convert(-node))
+        bottom = node.as_coeff_matrices()[0].as_numer_denom()[1]
+        if bottom.free_symbols:
+            return elementwise.divide(self.convert(node * bottom), self.convert(bottom))
         return reduce(self._times, self._all(node.args))
 
     def _times(self, left: Value, right: Value) -> Value:
@@ -267,4 +270,7 @@ class _Walk:
 
 
 def _is_negative(term: Any) -> bool:
+    """Whether it is written with a minus sign; that of a product of matrices is in its number."""
+    if hasattr(term, "as_coeff_matrices"):
+        term = term.as_coeff_matrices()[0]
     return hasattr(term, "could_extract_minus_sign") and bool(term.could_extract_minus_sign())
