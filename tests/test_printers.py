@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from helpers import DECLARED, FORMULAS, SIZES, arrays, typed
+from hypothesis import given
+from hypothesis import strategies as st
 
+import matgrad
 from matgrad.dims import Dim
 from matgrad.formula.latex import to_latex
-from matgrad.formula.printing import ATOM, Piece
+from matgrad.formula.printing import ATOM, Piece, split_number
 from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Expr, Type
 from matgrad.formula.text import to_text, type_text
@@ -125,3 +130,39 @@ def test_types_as_declarations() -> None:
     assert type_text(Type("matrix", (n, n)), {"symmetric", "diagonal"}) == "diagonal(n)"
     assert type_text(Type("scalar", ()), {"positive", "nonnegative"}) == "positive"
     assert type_text(Type("scalar", ())) == "scalar"
+
+
+LONG = {
+    "x/1.7320508075688772": ("eye/1.7320508075688772", r"\frac{\mathbf{I}}{1.7320508075688772}"),
+    "3*x/1.7320508075688772": ("3*eye/1.7320508075688772", r"\frac{3 \mathbf{I}}{1.7320508075688772}"),
+    "x*1.7320508075688772/3": ("1.7320508075688772*eye/3", r"\frac{1.7320508075688772 \mathbf{I}}{3}"),
+    "2.5066282746310002*x": ("2.5066282746310002*eye", r"2.5066282746310002 \mathbf{I}"),
+    "-1e-12*x": ("-1e-12*eye", r"-10^{-12} \mathbf{I}"),
+    "2.5e20*x": ("2.5e20*eye", r"2.5 \cdot 10^{20} \mathbf{I}"),
+    "x/3": ("eye/3", r"\frac{\mathbf{I}}{3}"),
+    "x/1024": ("eye/1024", r"\frac{\mathbf{I}}{1024}"),
+    "0.1*x": ("0.1*eye", r"\frac{1}{10} \mathbf{I}"),
+}
+
+
+@pytest.mark.parametrize("text", LONG)
+def test_long_decimals_are_printed_as_they_are_written_and_stay_exact(text):
+    d = matgrad.derive(text, "x", where="x: vector(n)")
+    assert (d.text, d.latex) == LONG[text]
+    assert matgrad.parse(d.text, context=d).node is d.node
+    assert matgrad.parse_latex(d.latex, context=d).node is d.node
+    assert matgrad.parse(d.formula.text, where="x: vector(n)").text == text
+
+
+def test_long_decimals_in_exponents_and_for_reading():
+    d = matgrad.derive("c^0.123456789123 + 2.5e-10*c", "c", where="c: positive")
+    assert d.text == "0.123456789123/c^0.876543210877 + 2.5e-10"
+    assert d.unicode == "0.123456789123/c^0.876543210877 + 2.5 · 10⁻¹⁰"
+    assert matgrad.parse_latex(d.latex, context=d).node is d.node
+
+
+@given(st.integers(1, 10**20), st.integers(1, 10**20), st.integers(-30, 30), st.booleans())
+def test_numbers_are_read_back_exactly(top, bottom, exponent, decimals):
+    value = Fraction(top, bottom) * Fraction(10) ** exponent
+    above, below = split_number(value, decimals)
+    assert Fraction(above) / Fraction(below or 1) == value

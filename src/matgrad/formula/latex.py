@@ -3,6 +3,7 @@ r"""Formulas in LaTeX, fit for print: ``2\,\mathbf{A}^{\top}(\mathbf{A}\mathbf{x
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from matgrad.formula.printing import (
     ATOM,
@@ -65,9 +66,10 @@ class LatexPrinter(Visual):
 
     def visit_number(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
         top, bottom = split_number(node.value, decimals=False)
+        above, below = self.decimal(top), self.decimal(bottom)
         if not bottom:
-            return Piece(ATOM, (top,), node.value < 0, operator="number")
-        return Piece(UNARY, (rf"\frac{{{top}}}{{{bottom}}}",), node.value < 0, tall=True, bars=1)
+            return replace(above, negative=node.value < 0)
+        return Piece(UNARY, (r"\frac{", above, "}{", below, "}"), node.value < 0, tall=True, bars=1)
 
     def visit_constant(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
         return Piece(ATOM, ("\\" + node.value,))

@@ -144,21 +144,82 @@ class Printer:
 
 
 def split_number(value: Fraction, decimals: bool) -> tuple[str, str]:
-    """Numerator and denominator as text; the denominator is empty for what prints as one number.
+    """Numerator and denominator as text, without the sign; the denominator is empty for what prints as one number.
+
+    Fractions of few digits stay fractions unless ``decimals``; long ones are made of decimals where these are shorter.
 
     >>> split_number(Fraction(1, 2), True), split_number(Fraction(1, 2), False), split_number(Fraction(1, 3), True)
     (('0.5', ''), ('1', '2'), ('1', '3'))
+    >>> split_number(Fraction("1.7320508075688772"), False), split_number(3 / Fraction("1.7320508075688773"), False)
+    (('1.7320508075688772', ''), ('3', '1.7320508075688773'))
     """
     value = abs(value)
-    if value.denominator == 1:
-        return str(value.numerator), ""
-    if decimals:
-        for places in range(1, 9):
-            shifted = value * 10**places
-            if shifted.denominator == 1:
-                digits = str(shifted.numerator).rjust(places + 1, "0")
-                return f"{digits[:-places]}.{digits[-places:]}", ""
-    return str(value.numerator), str(value.denominator)
+    if decimals and (10**_PLACES * value).denominator == 1:
+        return decimal_text(value), ""
+    above, below = decimal_parts(value)
+    return decimal_text(above), "" if below == 1 else decimal_text(below)
+
+
+_PLACES = 8
+"""Decimal places up to which a number is a decimal, where decimals are wanted."""
+_FEW = 9
+"""Digits of a fraction, numerator and denominator together, that are easily read."""
+
+
+def is_short(value: Fraction) -> bool:
+    """Whether the fraction is easily read as one."""
+    return len(f"{value.numerator}{value.denominator}") <= _FEW
+
+
+def decimal_parts(value: Fraction) -> tuple[Fraction, Fraction]:
+    """A positive number as a quotient of two that have finite decimals, in as few characters as possible.
+
+    >>> decimal_parts(Fraction(3, 4)), decimal_parts(3 / Fraction("1.7320508075688773"))[0]
+    ((Fraction(3, 1), Fraction(4, 1)), Fraction(3, 1))
+    """
+    top, bottom = Fraction(value.numerator), Fraction(value.denominator)
+    if is_short(value):
+        return top, bottom
+    above, below = _without_tens(value.numerator), _without_tens(value.denominator)
+    found = [(value * below, below), (above, above / value), (top, bottom)]
+    return min(found, key=lambda pair: _length(*pair))
+
+
+def _length(above: Fraction, below: Fraction) -> int:
+    """One number is preferred to a quotient of two that is hardly shorter."""
+    return len(decimal_text(above)) + (0 if below == 1 else len(decimal_text(below)) + 3)
+
+
+def _without_tens(number: int) -> Fraction:
+    """A whole number without its factors 2 and 5: in a denominator, what keeps a decimal from ending."""
+    for prime in (2, 5):
+        while number % prime == 0:
+            number //= prime
+    return Fraction(number)
+
+
+def decimal_text(value: Fraction) -> str:
+    """A number whose decimals end; what is large or small is written with an exponent, as Python does.
+
+    >>> decimal_text(Fraction(1, 40)), decimal_text(Fraction("1.5e-7")), decimal_text(Fraction(10) ** 20)
+    ('0.025', '1.5e-7', '1e20')
+    """
+    places = 0
+    while (value * 10**places).denominator != 1:
+        places += 1
+    digits = str(value * 10**places)
+    exponent = len(digits) - 1 - places
+    if not places:
+        plain = digits
+    elif exponent >= 0:
+        plain = f"{digits[:-places]}.{digits[-places:]}"
+    else:
+        plain = "0." + digits.rjust(places, "0")
+    if -5 < exponent < 16:
+        return plain
+    leading, rest = digits[0], digits[1:].rstrip("0")
+    scientific = f"{leading}.{rest}e{exponent}" if rest else f"{leading}e{exponent}"
+    return scientific if len(scientific) < len(plain) else plain
 
 
 GREEK = dict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from matgrad.formula.printing import (
     ATOM,
@@ -54,12 +55,13 @@ class UnicodePrinter(Visual):
 
     def visit_number(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
         top, bottom = split_number(node.value, decimals=False)
+        above, below = self.decimal(top), self.decimal(bottom)
         if not bottom:
-            return Piece(ATOM, (top,), node.value < 0, operator="number")
+            return replace(above, negative=node.value < 0)
         glyph = _FRACTIONS.get((top, bottom))
         if glyph:
             return Piece(UNARY, (glyph,), node.value < 0, operator="number")
-        return Piece(JOINT, (top, "/", bottom), node.value < 0, operator="/")
+        return Piece(JOINT, (above, "/", self.at_least(below, UNARY)), node.value < 0, operator="/")
 
     def visit_constant(self, node: Expr, pieces: list[Piece]) -> Piece:  # noqa: ARG002
         return Piece(ATOM, (GREEK.get(node.value, node.value),))

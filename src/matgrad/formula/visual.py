@@ -152,6 +152,16 @@ class Visual(Printer):
         gap = f" {self.marks.times} " if right.operator == "number" else "" if left.closed and fenced else " "
         return Piece(PRODUCT, (left, gap, right), tall=left.tall or right.tall, closed=right.closed)
 
+    def decimal(self, number: str) -> Piece:
+        """A number as it is written in text, with a power of ten for ``1.5e-7``."""
+        leading, _, exponent = number.partition("e")
+        if not exponent:
+            return Piece(ATOM, (number,), operator="number")
+        power = self.superscript(Piece(ATOM, ("10",)), Piece(ATOM, (exponent,)), entrywise=False)
+        if leading == "1":
+            return replace(power, operator="number")
+        return Piece(PRODUCT, (leading, f" {self.marks.times} ", power), operator="number")
+
     def visit_power(self, node: Expr, pieces: list[Piece]) -> Piece:
         base, exponent = pieces
         base_node = node.args[0]

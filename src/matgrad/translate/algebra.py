@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from fractions import Fraction
 
 from matgrad.dims import Dim
-from matgrad.formula.printing import reads_alone
+from matgrad.formula.printing import reads_alone, split_number
 from matgrad.formula.syntax import (
     MATRIX,
     ROW,
@@ -312,7 +312,7 @@ def _own_cost(node: Expr) -> int:
     op, args = node.op, node.args
     if op == "number":
         short = node.value.denominator in (1, 2, 4, 5, 10) and abs(node.value) < _LARGEST
-        return len(f"{float(node.value):g}") if short else len(str(node.value))
+        return len(f"{float(node.value):g}") if short else _digits(node.value)
     if op in ("name", "constant"):
         return len(node.value)
     if op == "neg":
@@ -336,6 +336,11 @@ def _own_cost(node: Expr) -> int:
             + 6 * (node.value.dim is not None)
         )
     return 3 + len(args) + (8 if op == "einsum" else 0)
+
+
+def _digits(value: Fraction) -> int:
+    above, below = split_number(value, decimals=False)
+    return len(above) + bool(below) + len(below)
 
 
 def names(expr: Expr) -> tuple[str, ...]:

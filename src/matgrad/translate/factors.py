@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from matgrad.formula.printing import decimal_parts
 from matgrad.formula.syntax import SCALAR, SCALAR_TYPE, Expr, Type
 from matgrad.tensor import builders as b
 from matgrad.translate.algebra import (
@@ -32,9 +33,9 @@ def joined(term: Term, order: Ordering, type_: Type) -> Expr:
     size = -term.coefficient if minus else term.coefficient
     scalars = sorted(powers(term.scalars), key=lambda e: (_complexity(e), order.rank(e)))
     below = list(term.below)
-    if size.numerator == 1 and size.denominator != 1 and (below or size.denominator not in (2, 4, 5, 10)):
-        if scalars or term.chain:
-            below, size = [number(size.denominator), *below], Fraction(1)
+    if scalars or term.chain:
+        size, divisor = _divided(size, below)
+        below = [number(divisor), *below] if divisor != 1 else below
     if not term.chain and type_.kind != SCALAR:
         inner = joined(term._replace(coefficient=-term.coefficient if minus else term.coefficient), order, SCALAR_TYPE)
         whole = _filled(inner, type_)
@@ -46,6 +47,14 @@ def joined(term: Term, order: Ordering, type_: Type) -> Expr:
         factors = [("*", number(1))]
     whole = product([*factors, *(("/", e) for e in _denominator(below, order))])
     return negative(whole) if minus else whole
+
+
+def _divided(size: Fraction, below: Sequence[Expr]) -> tuple[Fraction, Fraction]:
+    """A coefficient as what stands in front and what is divided by: x/3, but 0.5*x; (A*x)/1.7320508075688772."""
+    above, divisor = decimal_parts(size)
+    if above == size.numerator and (above != 1 or (not below and size.denominator in (2, 4, 5, 10))):
+        return size, Fraction(1)
+    return above, divisor
 
 
 def _after(front: Sequence[tuple[str, Expr]], chain: Sequence[Expr]) -> list[tuple[str, Expr]]:

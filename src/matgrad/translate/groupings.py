@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from math import gcd, lcm
 
+from matgrad.formula.printing import is_short
 from matgrad.formula.syntax import SCALAR, Expr, Type
 from matgrad.translate.algebra import (
     call,
@@ -33,7 +34,7 @@ def groupings(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
         yield _over_scalars(terms, common, type_)
         return
     content = content_of(terms)
-    if content != 1:
+    if content != 1 and _is_readable(content, terms):
 
         def scale(inside: Expr, sign: Fraction) -> Term:
             if type_.kind == SCALAR:
@@ -48,6 +49,11 @@ def groupings(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
     yield from _common_hadamard(terms, type_)
     if 2 < len(terms) <= FEW:
         yield from _some_with_scalars(terms, type_)
+
+
+def _is_readable(content: Fraction, terms: Sequence[Term]) -> bool:
+    """Whether it has few digits, or is written anyway: of 0.123456789123*a + 250*b nothing is pulled out."""
+    return is_short(content) or any(abs(t.coefficient) == content for t in terms)
 
 
 FEW = 4
