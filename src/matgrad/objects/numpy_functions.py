@@ -9,7 +9,7 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any, NamedTuple
 
-from matgrad.errors import NotSupported
+from matgrad.errors import NotSupported, ShapeError
 from matgrad.objects import comparison, elementwise, indexing, linear, reductions, shaping, stacking
 from matgrad.objects.contraction import einsum, tensordot
 from matgrad.objects.inputs import as_test, as_value, nested, values
@@ -118,12 +118,34 @@ def average(a: Any, axis: Axis = None, weights: Any = None) -> Value:
     return reductions.average(v(a), axis, None if weights is None else v(weights))
 
 
-def diff(a: Any, n: int = 1) -> Value:
-    """The differences of neighbours in a vector."""
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Value:
+    """The differences of neighbours along an axis, n times."""
     found = v(a)
+    if n < 0:
+        raise ShapeError(f"np.diff takes differences 0 times or more, not {n} times")
+    (place,) = reductions.axis_numbers(found, axis)
+    ends = [None if end is None else _beside(found, v(end), place) for end in (prepend, append)]
+    if any(end is not None for end in ends):
+        found = stacking.concatenate([part for part in (ends[0], found, ends[1]) if part is not None], place)
+    whole = (slice(None),) * place
     for _ in range(n):
-        found = elementwise.subtract(indexing.pick(found, slice(1, None)), indexing.pick(found, slice(None, -1)))
+        after, before = (indexing.pick(found, (*whole, part)) for part in (slice(1, None), slice(None, -1)))
+        found = elementwise.subtract(after, before)
     return found
+
+
+def _beside(array: Value, end: Value, axis: int) -> Value:
+    """A number as a row or column that fits beside an array along an axis."""
+    if end.axes:
+        return end
+    return shaping.broadcast_to(end, tuple(1 if k == axis else size for k, size in enumerate(shaping.shape(array))))
+
+
+def append(arr: Any, values: Any, axis: int | None = None) -> Value:
+    """Below or beside each other; without an axis, all entries of both in one vector, row by row."""
+    if axis is not None:
+        return stacking.concatenate([v(arr), v(values)], axis)
+    return stacking.concatenate([linear.ravel(v(arr)), linear.ravel(v(values))])
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -157,7 +179,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "hstack": several(stacking.hstack),
     "column_stack": several(stacking.column_stack),
     "block": lambda arrays: stacking.block(nested(arrays)),
-    "append": lambda arr, other, axis: stacking.concatenate([v(arr), v(other)], axis),
+    "append": append,
     "transpose": lambda a, axes=None: shaping.permuted(v(a), axes),
     "matrix_transpose": one(linear.transpose),
     "swapaxes": lambda a, axis1, axis2: shaping.swapped(v(a), axis1, axis2),
