@@ -485,6 +485,18 @@ def test_names_that_cannot_be_differentiated_in() -> None:
         derive(3, "x")  # type: ignore[arg-type]
 
 
+def test_sizes_that_a_shape_does_not_tell_are_asked_for() -> None:
+    d = matgrad.derive("norm2(X[1:k,:]*a)^2", "X", where="X: matrix(k+n, p)")
+    arrays = {"X": np.arange(15.0).reshape(5, 3), "a": np.array([1.0, -2.0, 0.5])}
+    for asked in (d, d.formula, matgrad.compile(d)):
+        with pytest.raises(matgrad.MatgradError) as error:
+            asked(**arrays)
+        assert "from which the sizes in k + n cannot be told" in str(error.value)
+        assert error.value.hint.startswith("k=…, a number")
+    assert not d(**arrays, k=2)[2:].any()
+    assert d(**arrays, k=2)[:2].all()
+
+
 def test_sizes_that_no_array_shows_are_arguments() -> None:
     derivative = derive("ones(m)*y'", "y", where="y: vector(n)")
     got = derivative(y=normal(3), m=2)

@@ -135,7 +135,7 @@ def sizes_of(
         if all(dim.names <= sizes.keys() for _, dim, _ in pending):
             break
     for name, variable in known.items():
-        _check_shape(name, variable, shapes[name], sizes, origin)
+        _check_shape(name, variable, shapes[name], sizes, origin, dimensions)
     missing = sorted(set(dimensions) - sizes.keys())
     if missing:
         raise DataError(f"the size {missing[0]} is not known", hint=f"{missing[0]}=…, a number, among the arguments")
@@ -154,11 +154,22 @@ def _linear(dim: Dim, unknown: str, size: int, sizes: Mapping[str, int]) -> int 
 
 
 def _check_shape(
-    name: str, variable: VariableLike, shape: tuple[int, ...], sizes: Mapping[str, int], origin: Mapping[str, str]
+    name: str,
+    variable: VariableLike,
+    shape: tuple[int, ...],
+    sizes: Mapping[str, int],
+    origin: Mapping[str, str],
+    used: Collection[str],
 ) -> None:
+    """The shape of one array; of sizes that are not known, those that the formula uses are asked for first."""
     dims = _type(variable).dims
     for dim, size in zip(dims, shape, strict=True):
-        if not dim.names <= sizes.keys():
+        unknown = sorted(dim.names - sizes.keys(), key=lambda n: (n not in used, n))
+        if len(unknown) > 1:
+            message = f"{name} has shape {shape}, from which the sizes in {dim} cannot be told"
+            asked = ", ".join(f"{n}=…" for n in unknown[:-1])
+            raise DataError(message, hint=f"{asked}, a number, among the arguments")
+        if unknown:
             raise DataError(f"{name} has shape {shape}, which does not fit ({', '.join(map(str, dims))})")
         if dim.evaluate(sizes) != size:
             facts = [f"{n} = {sizes[n]} from {origin[n]}" for n in sorted(dim.names)]
