@@ -206,6 +206,7 @@ def test_a_check_that_does_not_pass(run, monkeypatch, passed, status, form) -> N
         (["x'*x", "--wrt", "x", "--order", "two"], ["--order"]),
         (["x'*x", "--wrt", "x", "--layout", "sideways"], ["--layout", "numerator"]),
         (["A*X*B", "--wrt", "X", "--layout", "numerator"], ["--layout vec"]),
+        (["norm2(x)", "--wrt", "x", "--order", "5"], ["--order 2, for a Hessian"]),
         (["x'*x", "--wrt", "x", "--code", "fortran"], ["--code", "numpy"]),
         (["x'*x", "--wrt", "x", "--json", "--latex"], ["--json"]),
         (["x'*x", "--wrt", "x", "--colour"], ["--colour"]),

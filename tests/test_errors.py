@@ -97,3 +97,63 @@ def test_answers_may_have_more_primes_than_formulas() -> None:
     assert matgrad.parse(derivative.text, context=derivative).text == derivative.text
     with pytest.raises(MatgradError, match="at most 3 primes"):
         matgrad.parse("g''''(x)", where="g: function")
+
+
+@pytest.mark.parametrize(
+    ("formula", "where", "hint"),
+    [
+        ("tr(A^-T*X)", None, "inv(A)'"),
+        ("tr(inv(X)^T*A)", None, "inv(X)'"),
+        ("(A*x)^T*y", None, "(A*x)'"),
+        ("log det(X)", None, "log(det(X))"),
+        ("log det X", None, "log(det(X))"),
+        ("tr inv(X'*X)*A", None, "tr(inv(X'*X))"),
+        ("a tr(X*(A + B))", None, "a*tr(X*(A + B))"),
+        ("X - mean(X, dim=1)", None, "X - vector(1)*mean(X, dim=1)"),
+        ("mean(X, dim=2) + X", None, "mean(X, dim=2)*vector(1)' + X"),
+        ("X + b", "X: matrix(m,n); b: vector(n)", "X + vector(1)*b'"),
+        ("X./sum(X, dim=2)", None, "diag(1./sum(X, dim=2))*X"),
+        ("X./sum(X, dim=1)", None, "X*diag(1./sum(X, dim=1)')"),
+        ("b./X", "X: matrix(m,n); b: vector(m)", "diag(b)*(1./X)"),
+        ("(X + Y).*b'", "X: matrix(m,n); b: vector(n)", "(X + Y)*diag(b)"),
+    ],
+)
+def test_a_hint_is_a_formula_in_the_words_of_the_user(formula: str, where: str | None, hint: str) -> None:
+    with pytest.raises(MatgradError) as error:
+        matgrad.parse(formula, where=where)
+    assert error.value.hint == hint
+    assert matgrad.parse(hint).text == hint
+
+
+@pytest.mark.parametrize(("braced", "hint"), [("A^{-T}", "inv(A)'"), ("A^{T}", "A'"), ("A^{2}", "^(2)")])
+def test_exponents_in_braces(braced: str, hint: str) -> None:
+    with pytest.raises(MatgradError, match="without braces") as error:
+        matgrad.parse(f"tr({braced}*X)")
+    assert error.value.hint == f"{hint}, or parse_latex"
+
+
+@pytest.mark.parametrize(
+    ("formula", "where", "hint"),
+    [
+        ("norm2(x[1:n-1] + x[2:n] - y)^2", "x: vector(n)", "declarations with sizes: y: vector(…)"),
+        ("logdet(kron(A,B) + kron(C,D))", "A: matrix(2,2); B: matrix(3,3)",
+         "declarations with sizes: C: matrix(…, …); D: matrix(…, …)"),
+    ],
+)  # fmt: skip
+def test_sizes_that_cannot_be_told_name_the_variables(formula: str, where: str, hint: str) -> None:
+    with pytest.raises(MatgradError, match="cannot be told") as error:
+        matgrad.parse(formula, where=where)
+    assert error.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("latex", "words"),
+    [
+        (r"\mathbf{1}^\top[\mathbf{x} - \mathbf{b}]_+", r"\max(0, x)"),
+        (r"\|\mathbf{x}\|_3", r"\|x\|_1, \|x\|_2 or \|X\|_F"),
+    ],
+)
+def test_latex_that_is_written_otherwise(latex: str, words: str) -> None:
+    with pytest.raises(MatgradError) as error:
+        matgrad.parse_latex(latex)
+    assert words in str(error.value.hint)

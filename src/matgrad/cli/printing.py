@@ -40,7 +40,7 @@ def encodable(text: str, stream: Any) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-_OPTION = re.compile(r"""\b(layout|symmetric|style|method)=["']([\w-]+)["']""")
+_OPTION = re.compile(r"""\b(layout|symmetric|style|method)=["']([\w-]+)["']|\b(order)=(\d+)""")
 
 
 def in_options(text: str) -> str:
@@ -49,4 +49,7 @@ def in_options(text: str) -> str:
     >>> in_options('try layout="vec"')
     'try --layout vec'
     """
-    return _OPTION.sub(r"--\1 \2", text)
+    found = _OPTION.sub(lambda m: f"--{m[1] or m[3]} {m[2] or m[4]}", text)
+    return re.sub(
+        r"\briemannian=(True|False)", lambda m: "--riemannian" if m[1] == "True" else "no --riemannian", found
+    )

@@ -43,7 +43,7 @@ def next_setting(before: Setting, answer: Derivative) -> Setting:
     if last.kind == TENSOR or last.op == "einsum":
         raise NotSupported(
             f"a derivation of order {answer.order} would start from a derivative of {len(last.dims)} axes",
-            hint=f"order={answer.order - 1} (--order {answer.order - 1}), or derive, for the answer alone",
+            hint=f"order={answer.order - 1}, or derive, for the answer alone",
         )
     program = Program(before.formula.program.definitions, last)
     typed = before.formula.typed

@@ -106,10 +106,21 @@ def _check_definitions(
 
 
 def _check_exponent(node: Expr, known: set[str], source: str) -> None:
+    """X^T is the transpose in print, and here a power of a T that nobody declared; so is X^-T."""
     base, exponent = node.args
-    if exponent.op == "name" and exponent.value == "T" and "T" not in known:
-        text = source[slice(*base.span)] if base.span and base.op == "name" else "x"
-        raise FormulaError("T is no exponent that is known: is the transpose meant?", span=node.span, hint=f"{text}'")
+    inverse = exponent.op == "neg"
+    name = exponent.args[0] if inverse else exponent
+    if name.op == "name" and name.value == "T" and "T" not in known:
+        text = source[slice(*base.span)] if base.span else "x"
+        if inverse:
+            what, hint = "-T is no exponent that is known: is the transpose of the inverse meant?", f"inv({text})'"
+        else:
+            loose = base.op in ("add", "product", "neg") and not text.startswith("(")
+            what, hint = (
+                "T is no exponent that is known: is the transpose meant?",
+                f"({text})'" if loose else f"{text}'",
+            )
+        raise FormulaError(what, span=node.span, hint=hint)
 
 
 def _check_call(node: Expr, source: str, functions: frozenset[str], *, printed: bool) -> None:

@@ -134,8 +134,24 @@ def _added(clash: Clash, scene: Scene) -> ShapeError:
         if _alike(scene, a, b):
             shown = _flip_text(first, left_text) if flip_left else left_text
             hints.append(f"{shown} {sign} {_flip_text(right, right_text) if flip_right else right_text}")
+    spread = [_repeated(scene, a, b, text) for a, b, text in
+              ((clash.right, clash.left, left_text), (clash.left, clash.right, _bracketed(right, scene)))]  # fmt: skip
+    hints += [f"{spread[0] or left_text} {sign} {spread[1] or right_text}"] if any(spread) else []
     parts = [(left_text, clash.left, first), (right_text, clash.right, right)]
     return _error(scene, node, what, parts, hints[0] if hints else None, right.span)
+
+
+def _repeated(scene: Scene, whole: Type, part: Type, text: str) -> str | None:
+    """A column or row that fits beside the columns or below the rows of a matrix, as such a matrix; else None.
+
+    Formulas do not broadcast arrays: NumPy's X - X.mean(0) is X - vector(1)*mean(X, dim=1).
+    """
+    if whole.kind != MATRIX or part.kind not in (VECTOR, ROW):
+        return None
+    if part.kind == VECTOR and _fit(scene, whole.dims[0], part.dims[0]):
+        return f"{text}*vector(1)'"
+    row = text if part.kind == ROW else f"{text}'"
+    return f"vector(1)*{row}" if _fit(scene, whole.dims[1], part.dims[0]) else None
 
 
 def _alike(scene: Scene, left: Type, right: Type) -> bool:
@@ -218,6 +234,25 @@ def _product_hints(clash: Clash, scene: Scene, operator: str, left: str, right: 
         yield f"{left}.*{right}"
     if operator == ".*" and _product(scene, "*", a, b):
         yield f"{left}*{right}"
+    if operator in (".*", "./"):
+        yield from _scaled(scene, operator, (a, left), (b, right))
+
+
+def _scaled(scene: Scene, operator: str, left: tuple[Type, str], right: tuple[Type, str]) -> Iterator[str]:
+    """A matrix whose rows or columns are multiplied or divided by a vector: diag(1./x)*X, X*diag(x)."""
+    (whole, matrix), (part, vector) = (left, right) if left[0].kind == MATRIX else (right, left)
+    if whole.kind != MATRIX or part.kind not in (VECTOR, ROW):
+        return
+    if operator == "./" and whole is left[0]:
+        vector = f"1./{vector}"
+    elif operator == "./":
+        matrix = f"(1./{matrix})"
+    if part.kind == ROW:
+        vector = vector.removesuffix("'") if vector.endswith("'") else f"{vector}'"
+    if part.kind == VECTOR and _fit(scene, whole.dims[0], part.dims[0]):
+        yield f"diag({vector})*{matrix}"
+    elif _fit(scene, whole.dims[1], part.dims[0]):
+        yield f"{matrix}*diag({vector})"
 
 
 def _product(scene: Scene, operator: str, a: Type, b: Type) -> Type | None:

@@ -24,7 +24,7 @@ from matgrad.formula.readings import Reading, first_clash, solve
 from matgrad.formula.shapes import Clash, Shapes
 from matgrad.formula.size_names import name_sizes
 from matgrad.formula.sizes import unknowns
-from matgrad.formula.syntax import VECTOR, Call, Expr, Program, Type, fold, index_items
+from matgrad.formula.syntax import VECTOR, Call, Expr, Program, Type, fold, index_items, walk
 from matgrad.formula.text import declaration_text
 from matgrad.formula.typed import Typed, Variable
 
@@ -165,11 +165,24 @@ class _Inference:
         if isinstance(unsolved, Clash):
             raise unsolved
         if shapes.sizes.later:
-            pending = shapes.sizes.later[0][2]
-            span = pending.node.span if isinstance(pending, Clash) else None
-            what = "these sizes cannot be told from the formula"
-            hint = "declarations with sizes, such as X: matrix(m,n)"
-            raise ShapeError(what, source=self.source, span=span, hint=hint)
+            raise self._unsized(shapes, shapes.sizes.later[0][2])
+
+    def _unsized(self, shapes: Shapes, pending: object) -> ShapeError:
+        """Sizes that equations between polynomials leave open, and the names that would settle them."""
+        node = pending.node if isinstance(pending, Clash) else None
+        open_names = [] if node is None else dict.fromkeys(
+            part.value for part in walk(node) if part.op == "name" and part.value in self.names
+            and any(unknowns(shapes.sizes.resolve(d)) for d in self.names[part.value].dims)
+        )  # fmt: skip
+        defined = {name for name, _ in self.program.definitions}
+        dots = {name: ", ".join("…" for _ in self.names[name].dims) for name in open_names if name not in defined}
+        words = [f"{name}: {self.names[name].kind}({sizes})" for name, sizes in dots.items()]
+        return ShapeError(
+            "these sizes cannot be told from the formula",
+            source=self.source,
+            span=node.span if node is not None else None,
+            hint=f"declarations with sizes: {'; '.join(words)}" if words else "declarations, such as X: matrix(m,n)",
+        )
 
     def _undecided(self, limit: Limit, shapes: Shapes) -> NoReturn:
         """The operations of a node fit, but not what a bare name must be there (a vector in ``x'``)."""

@@ -12,11 +12,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from matgrad.errors import FormulaError, MatgradError
+from matgrad.formula.complaints import complaint
 from matgrad.formula.grammar import parser_of
 from matgrad.formula.subscripts import plain
 from matgrad.formula.syntax import AT, RANGE, Call, Expr, Program
 from matgrad.formula.token import Token
-from matgrad.formula.tokens import complaint, tokenize
+from matgrad.formula.tokens import tokenize
 
 if TYPE_CHECKING:
     from lark import Lark

@@ -16,7 +16,6 @@ from typing import Any
 from matgrad.errors import FormulaError, MatgradError, NotSupported
 from matgrad.formula.loops import EXAMPLE, Indexed, Loop, indices_at, loop_at, repeated
 from matgrad.formula.token import Token
-from matgrad.functions import card
 
 MAX_CHARS = 20_000
 MAX_NESTING = 200
@@ -252,7 +251,19 @@ class _Tokenizer:
             return self._error(f"'{bracket.value}' is never closed", bracket.start, bracket.stop)
         if char in "\"'":
             return self._error("this quote is never closed", at, at + 1, 'einsum("ij,jk->ik", A, B)')
+        if char == "{" and before is not None and before.kind == "POW":
+            return self._braced_exponent(at)
         return self._error(f"the character '{char}' is not part of a formula", at, at + 1, _INSTEAD.get(char))
+
+    def _braced_exponent(self, at: int) -> MatgradError:
+        """X^{2} is LaTeX; so are X^{T} and X^{-T}."""
+        end = self.text.find("}", at)
+        inner = self.text[at + 1 : end] if end > 0 else "2"
+        base = self.tokens[-2] if len(self.tokens) > 1 and self.tokens[-2].kind == "NAME" else None
+        name = self.text[base.start : base.stop] if base is not None else "X"
+        signs = {"T": f"{name}'", "-T": f"inv({name})'", "-1": f"inv({name})"}
+        hint = signs.get(inner.replace(" ", ""), f"^({inner})")
+        return self._error("exponents are written without braces", at, max(end, at) + 1, f"{hint}, or parse_latex")
 
     def _add(self, kind: str, value: Any, start: int, stop: int) -> int:
         if self.newline is not None:
@@ -321,63 +332,3 @@ class _Tokenizer:
 
 
 _NAME_PARTS = "naming parts of it, as in r = A*x - b; r'*r"
-
-
-def _in_index(tokens: list[Token]) -> bool:
-    """Whether the innermost bracket that is still open is that of an index."""
-    opened: list[bool] = []
-    for before, token in zip([None, *tokens], tokens, strict=False):
-        if token.kind in ("LPAR", "LSQB"):
-            opened.append(token.kind == "LSQB" and before is not None and before.kind in _ENDS_OPERAND)
-        elif token.kind in ("RPAR", "RSQB") and opened:
-            opened.pop()
-    return bool(opened) and opened[-1]
-
-
-def complaint(text: str, tokens: list[Token], bad: Token | None, expected: set[str]) -> MatgradError:
-    """Why the grammar cannot go on at this token (None: at the end), in plain words."""
-    at = tokens.index(bad) if bad is not None else len(tokens)
-    before = tokens[at - 1] if at else None
-    if bad is None or bad.kind == "STOP":
-        return _ends_early(text, before, bad)
-    shown = text[bad.start : bad.stop]
-
-    def error(message: str, hint: str | None = None, start: int = bad.start) -> FormulaError:
-        return FormulaError(message, source=text, span=(start, bad.stop), hint=hint)
-
-    if "COLON" in expected and _in_index(tokens[:at]):
-        return error("an index is a number from 1, a range such as 2:5, or ':'", "x[1], X[2,3], X[1,:] or x[2:5]")
-    if bad.kind == "STRING":
-        return error("text in quotes can only be the first argument of einsum", 'einsum("ij,jk->ik", A, B)')
-    if bad.kind == "EQUALS":
-        return error("'=' belongs after the name that a definition gives", "r = A*x - b; r'*r")
-    if bad.kind == "COLON":
-        return error("':' belongs inside an index", "x[2:5] or X[1,:]")
-    if bad.kind == "COMMA":
-        return error("a comma separates arguments, indices or entries: none are listed here", "[a, b], for a list")
-    opened = before is None or before.kind in _INFIX or before.kind in ("LPAR", "LSQB", "SEMI", "STOP")
-    if opened and (before is None or before.kind == "STOP"):
-        return error(f"a value is missing before '{shown}'")
-    if opened and before is not None and before.kind in ("LPAR", "LSQB"):
-        return error(f"a value is missing after '{before.value}'")
-    if opened and before is not None:
-        return error(f"a value is missing between '{text[before.start : before.stop].strip()}' and '{shown}'")
-    assert before is not None
-    left = text[before.start : before.stop]
-    if before.kind == "NAME" and card(before.value) is not None and bad.kind in ("NAME", "NUMBER"):
-        return error(f"the argument of {left} needs brackets", f"{left}({shown})", before.start)
-    if before.kind in ("NAME", "NUMBER") and bad.kind in ("NAME", "NUMBER", "CALL"):
-        return error(f"an operator is missing between '{left}' and '{shown}'", f"{left}*{shown}", before.start)
-    if bad.kind in ("NAME", "NUMBER", "CALL", "LPAR", "LSQB"):
-        return error(f"an operator is missing before '{shown}'", "'*' between the two: products are written A*x")
-    return error(f"'{shown}' cannot stand here")
-
-
-def _ends_early(text: str, before: Token | None, bad: Token | None) -> FormulaError:
-    if before is None:
-        return FormulaError("the formula is empty", source=text, span=(0, 0), hint="x'*A*x")
-    shown = text[before.start : before.stop].strip()
-    where = "the formula" if bad is None else "this statement"
-    return FormulaError(
-        f"{where} ends after '{shown}': a value is missing", source=text, span=(before.start, before.stop)
-    )

@@ -44,6 +44,10 @@ def _part(op: str, span: Span, value: Any, args: Sequence[Expr] = ()) -> Expr:
 
 
 def _no_size(text: str, span: Span, source: str) -> FormulaError:
+    if text.strip() in ("+", "-"):
+        written = r"\max(0, x), or \operatorname{relu}(x)" if text.strip() == "+" else r"\max(0, -x)"
+        what = f"the subscript {text.strip()}, for the part of that sign, is not read"
+        return FormulaError(what, source=source, span=span, hint=f"{written} for [x]_{text.strip()}")
     return FormulaError(f"'{text}' is not a size", source=source, span=span, hint=r"\mathbf{I}_{n}")
 
 
