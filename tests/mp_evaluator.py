@@ -152,7 +152,8 @@ _ENTRYWISE: dict[str, Callable[[Any], Any]] = {
     "exp": mp.exp, "log": mp.log, "log1p": lambda x: mp.log(1 + x), "expm1": lambda x: mp.exp(x) - 1, "sqrt": mp.sqrt,
     "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh,
     "abs": abs, "sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "softplus": lambda x: mp.log(1 + mp.exp(x)),
-    "erf": mp.erf, "normcdf": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, "normpdf": mp.npdf,
+    "erf": mp.erf, "erfc": mp.erfc, "arcsinh": mp.asinh, "arccosh": mp.acosh, "arctanh": mp.atanh,
+    "normcdf": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, "normpdf": mp.npdf,
     "arctan": mp.atan, "relu": lambda x: max(x, mp.mpf(0)),
 }  # fmt: skip
 _ALONG: dict[str, Callable[[Array, int | None], Array]] = {

@@ -113,6 +113,7 @@ SMOOTH = [
     lambda np, x: np.arcsin(x / 9) + np.arccos(x / 9) + np.arctan(x),
     lambda np, x: np.sinh(x) - np.cosh(x) + np.tanh(x),
     lambda np, x: np.arctanh(x / 9),
+    lambda np, x: np.arcsinh(x) * np.arccosh(1.5 + x**2),
     lambda np, w: np.log1p(w) + np.expm1(w) + np.log2(w) + np.log10(w) + np.exp2(w),
     lambda np, x: np.abs(x) + abs(x) * np.sign(x),
     lambda np, x: np.cbrt(x),

@@ -485,6 +485,14 @@ def test_names_that_cannot_be_differentiated_in() -> None:
         derive(3, "x")  # type: ignore[arg-type]
 
 
+def test_a_complex_step_that_underflows_is_no_verdict() -> None:
+    """The slope of erfc at 26 is about 1e-296: times a step of 1e-30 it is 0, and its quotient with erfc(26) is not."""
+    assert derive("sum(log(erfc(x)))", "x").verify(seed=0).passed is True
+    d = derive("sum(log(erfc(x)))", "x")
+    wrong = matgrad.parse("-2*exp(-x.^2)./erfc(x)", context=d)
+    assert not matgrad.check_answer("sum(log(erfc(x)))", "x", wrong.text).correct
+
+
 def test_sizes_that_a_shape_does_not_tell_are_asked_for() -> None:
     d = matgrad.derive("norm2(X[1:k,:]*a)^2", "X", where="X: matrix(k+n, p)")
     arrays = {"X": np.arange(15.0).reshape(5, 3), "a": np.array([1.0, -2.0, 0.5])}

@@ -162,9 +162,19 @@ def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
         if off <= noise and noise > KNOWN * scale:
             return np.nan, method
         scale = max(scale, noise / TOLERANCE[method])
-    if not np.isfinite(scale):
+    lost = method == COMPLEX and off > scale / 1000 and _underflown(function, at, directions, ours, off, scale)
+    if lost or not np.isfinite(scale):
         return None, method
     return (off / scale if scale else off), method
+
+
+def _underflown(
+    function: Callable[[Array], Array], at: Array, directions: Sequence[Array], ours: Array, off: float, scale: float
+) -> bool:
+    """Whether a complex step is far off and differences agree: for log(erfc(x)) at 26, step times slope is 0."""
+    with np.errstate(all="ignore"):
+        slopes = np.array([_differences(function, at, d) for d in directions])
+    return bool(np.all(np.abs(slopes - ours) <= min(TOLERANCE[DIFFERENCES] * scale, off / 1000)))
 
 
 def _off_form(form: Form, printed: Array, point: Point) -> float:

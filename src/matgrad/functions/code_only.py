@@ -79,8 +79,6 @@ CARDS = (
     Card("log1p_square", "elementwise", _EACH, "log(1 + x.^2)", numpy="log1p_square(#1)", helper=_LOG1P_SQUARE),
     Card("sech2", "elementwise", _EACH, "1 - tanh(x).^2", numpy="sech2(#1)", helper=_SECH2,
          facts={"range": "positive"}),
-    Card("arcsinh", "elementwise", _EACH, "log(x + sqrt(1 + x.^2))", numpy="np.arcsinh(#1)"),
-    Card("arctanh", "elementwise", _EACH, "log((1 + x)./(1 - x))/2", numpy="np.arctanh(#1)"),
     Card("log_cosh", "elementwise", _EACH, "log(cosh(x))", numpy="log_cosh(#1)", helper=_LOG_COSH),
     Card("log_normcdf", "elementwise", _EACH, "log(normcdf(x))", numpy="scipy.special.log_ndtr(#1)", scipy=True),
     Card("ratio", "elementwise", _PAIR, "x./y, kept in one piece: x is never divided by a power of y",

@@ -128,7 +128,7 @@ HYPOT = Card(
 SINH = _elementwise(
     "sinh", "cosh(x)", "half of exp(x) - exp(-x)",
     lift(lambda np, x: np.sinh(x), lambda np, x: np.cosh(x)), "np.sinh(#1)", latex=r"\sinh",
-    facts={"parity": "odd", "at 0": "0", **_GROWING_FASTER},
+    facts={"parity": "odd", "at 0": "0", "undoes": "arcsinh", **_GROWING_FASTER},
     exact=lambda mp, x: mp.sinh(x),
 )
 COSH = _elementwise(
@@ -136,15 +136,39 @@ COSH = _elementwise(
     lift(lambda np, x: np.cosh(x), lambda np, x: np.sinh(x)), "np.cosh(#1)", latex=r"\cosh",
     laws=("cosh(x).^2 - sinh(x).^2 = 1",),
     facts={"parity": "even", "convex on": "all", "range": "positive", "at 0": "1",
-           "increasing on": "nonnegative", "decreasing on": "nonpositive"},
+           "increasing on": "nonnegative", "decreasing on": "nonpositive", "undoes": "arccosh"},
     exact=lambda mp, x: mp.cosh(x),
 )
 TANH = _elementwise(
     "tanh", "1 - tanh(x)^2", "the quotient rule for sinh/cosh",
     lift(lambda np, x: np.tanh(x), lambda np, x: 4 * _expit(np, 2 * x) * _expit(np, -2 * x)),
     "np.tanh(#1)", latex=r"\tanh", laws=("tanh(x) = sinh(x)./cosh(x)",),
-    facts={"parity": "odd", "at 0": "0", "quotient": "sinh/cosh", "bounded": "1", **_SATURATING},
+    facts={"parity": "odd", "at 0": "0", "quotient": "sinh/cosh", "bounded": "1", "undoes": "arctanh", **_SATURATING},
     exact=lambda mp, x: mp.tanh(x),
+)
+ARCSINH = _elementwise(
+    "arcsinh", "1/sqrt(1 + x^2)", "the inverse of sinh",
+    lift(lambda np, x: np.arcsinh(x), lambda np, x: 1 / np.hypot(1, x)), "np.arcsinh(#1)",
+    latex=r"\operatorname{arcsinh}",
+    laws=("sinh(arcsinh(x)) = x", "arcsinh(x) = sign(x).*log(abs(x) + sqrt(1 + x.^2))"),
+    facts={"parity": "odd", "at 0": "0", "undoes": "sinh", **_SATURATING},
+    exact=lambda mp, x: mp.asinh(x),
+)
+ARCCOSH = _elementwise(
+    "arccosh", "1/sqrt(x^2 - 1)", "the inverse of cosh for x >= 0",
+    lift(lambda np, x: np.arccosh(x), lambda np, x: 1 / np.sqrt((x - 1) * (x + 1))), "np.arccosh(#1)",
+    latex=r"\operatorname{arccosh}", needs="x >= 1", smooth="x > 1",
+    laws=("cosh(arccosh(x)) = x", "arccosh(x) = log(x + sqrt(x.^2 - 1))"),
+    facts={"at 1": "0", "range": "nonnegative", "concave on": "all", "increasing on": "all"},
+    exact=lambda mp, x: mp.acosh(x),
+)
+ARCTANH = _elementwise(
+    "arctanh", "1/(1 - x^2)", "the inverse of tanh",
+    lift(lambda np, x: np.arctanh(x), lambda np, x: 1 / ((1 - x) * (1 + x))), "np.arctanh(#1)",
+    latex=r"\operatorname{arctanh}", needs="abs(x) < 1",
+    laws=("tanh(arctanh(x)) = x", "arctanh(x) = log((1 + x)./(1 - x))/2"),
+    facts={"parity": "odd", "at 0": "0", "undoes": "tanh", **_GROWING_FASTER},
+    exact=lambda mp, x: mp.atanh(x),
 )
 ABS = _elementwise(
     "abs", "sign(x)", "x where x > 0, -x where x < 0",
@@ -194,6 +218,14 @@ ERF = _elementwise(
     facts={"parity": "odd", "at 0": "0", "bounded": "1", **_SATURATING},
     exact=lambda mp, x: mp.erf(x),
 )
+ERFC = _elementwise(
+    "erfc", "-2/sqrt(pi)*exp(-x^2)", "1 - erf(x), accurate for large x",
+    lift(special("erfc"), lambda np, x: -2 / np.sqrt(np.pi) * np.exp(-(x**2))), "scipy.special.erfc(#1)", scipy=True,
+    latex=r"\operatorname{erfc}", laws=("erfc(x) + erf(x) = 1", "erfc(x) + erfc(-x) = 2"),
+    facts={"range": "positive", "at 0": "1", "decreasing on": "all", "log-concave on": "all",
+           "convex on": "nonnegative", "concave on": "nonpositive"},
+    exact=lambda mp, x: mp.erfc(x),
+)
 
 
 def _density(np: object, x: object) -> object:
@@ -218,7 +250,14 @@ GELU = Card(
     lambda np, x: x * NORMCDF.value(np, x),  # type: ignore[misc]
     "#1*scipy.special.ndtr(#1)", scipy=True, definition="x.*normcdf(x)", latex=r"\operatorname{gelu}",
     exact=lambda mp, x: x * mp.ncdf(x),
+)
+SILU = Card(
+    "silu", "defined", {None: ("*->*",)}, "x weighted by the logistic function",
+    lambda np, x: x * SIGMOID.value(np, x),  # type: ignore[misc]
+    "#1*sigmoid(#1)", helper=_SIGMOID, definition="x.*sigmoid(x)", latex=r"\operatorname{silu}",
+    exact=lambda mp, x: x / (1 + mp.exp(-x)),
 )  # fmt: skip
 
-CARDS = (EXP, LOG, LOG1P, EXPM1, SQRT, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, ARCTAN2, HYPOT, SINH, COSH,
-         TANH, ABS, SIGN, STEP, RELU, SIGMOID, SOFTPLUS, ERF, NORMCDF, NORMPDF, GELU)  # fmt: skip
+CARDS = (EXP, LOG, LOG1P, EXPM1, SQRT, SIN, COS, TAN, ARCSIN, ARCCOS, ARCTAN, ARCTAN2, HYPOT, SINH, COSH, TANH,
+         ARCSINH, ARCCOSH, ARCTANH, ABS, SIGN, STEP, RELU, SIGMOID, SOFTPLUS, ERF, ERFC, NORMCDF, NORMPDF, GELU,
+         SILU)  # fmt: skip

@@ -25,6 +25,7 @@ def elementary() -> Mapping[str, Any]:
     return {
         "exp": s.exp, "log": s.log, "sin": s.sin, "cos": s.cos, "tan": s.tan, "arcsin": s.asin, "arccos": s.acos,
         "arctan": s.atan, "sinh": s.sinh, "cosh": s.cosh, "tanh": s.tanh, "abs": s.Abs, "sign": s.sign, "erf": s.erf,
+        "arcsinh": s.asinh, "arccosh": s.acosh, "arctanh": s.atanh, "erfc": s.erfc,
     }  # fmt: skip
 
 
@@ -42,6 +43,7 @@ def composed() -> Mapping[str, Callable[[Any], Any]]:
         "softplus": lambda x: s.log(1 + s.exp(x)),
         "normcdf": lambda x: (1 + s.erf(x / s.sqrt(2))) / 2,
         "normpdf": lambda x: s.exp(-(x**2) / 2) / s.sqrt(2 * s.pi),
+        "silu": lambda x: x / (1 + s.exp(-x)),
         "gelu": lambda x: x * (1 + s.erf(x / s.sqrt(2))) / 2,
     }
 

@@ -36,7 +36,9 @@ CLOSING = {close: opening for opening, close in BRACKETS.items()}
 FUNCTIONS = {
     "ln": "log", "Tr": "tr", "trace": "tr", "Trace": "tr", "Diag": "diag", "Vec": "vec", "sgn": "sign",
     "sign": "sign", "lse": "logsumexp", "expit": "sigmoid", "logistic": "sigmoid", "ReLU": "relu", "arctan": "arctan",
-    "tg": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "Det": "det", "KL": "", "norm": "",
+    "tg": "tan", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
+    "acosh": "arccosh", "atanh": "arctanh", "arsinh": "arcsinh", "arcosh": "arccosh", "artanh": "arctanh",
+    "swish": "silu", "SiLU": "silu", "Det": "det", "KL": "", "norm": "",
     "GELU": "gelu", "Softmax": "softmax", "LSE": "logsumexp", "Sigmoid": "sigmoid", "avg": "mean", "adjugate": "adj",
     "Adj": "adj", "atan2": "arctan2",
 }  # fmt: skip

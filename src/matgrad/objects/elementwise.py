@@ -131,10 +131,6 @@ def heaviside(value: Value, at_zero: Value) -> Value:
     return add(step(value), multiply(at_zero, subtract(literal(1), absolute(sign(value)))))
 
 
-def arctanh(value: Value) -> Value:
-    return divide(subtract(log1p(value), log1p(negative(value))), literal(2))
-
-
 def _is_number(value: Value, number: int) -> bool:
     return value.expr.op == "number" and value.expr.value == number and not value.axes
 

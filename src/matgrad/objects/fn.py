@@ -49,6 +49,8 @@ step = _elementwise("step")
 sigmoid = _elementwise("sigmoid")
 softplus = _elementwise("softplus")
 erf = _elementwise("erf")
+erfc = _elementwise("erfc")
+silu = _elementwise("silu")
 normcdf = _elementwise("normcdf")
 normpdf = _elementwise("normpdf")
 
