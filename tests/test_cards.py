@@ -15,6 +15,7 @@ import pytest
 from helpers import typed
 
 import matgrad
+from matgrad.codegen.torch_helpers import SPELLED
 from matgrad.formula.latex import to_latex
 from matgrad.formula.parser import parse_expression
 from matgrad.formula.reference import evaluate
@@ -246,6 +247,10 @@ def test_the_functions_are_closed_under_differentiation() -> None:
         for text in (*entry.slopes, entry.differential, entry.definition):
             for node in walk(parse_expression(text)) if text else ():
                 assert node.op != "call" or card(node.value.name), f"{entry.name}: {node.value.name} has no card"
+
+
+def test_torch_has_what_numpy_code_takes_from_scipy() -> None:
+    assert {c.name for c in CARDS.values() if c.scipy} <= SPELLED.keys()
 
 
 @by_name(list(CARDS.values()))

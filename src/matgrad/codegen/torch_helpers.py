@@ -201,6 +201,7 @@ SPELLED = {
     "softplus": "torch.logaddexp(#1, torch.zeros_like(#1))",
     "sigmoid": "torch.sigmoid(#1)",
     "erf": "torch.erf(#1)",
+    "erfc": "torch.special.erfc(#1)",
     "normcdf": "torch.special.erfc(-0.7071067811865476*#1)/2",
     "gelu": "#1*torch.special.erfc(-0.7071067811865476*#1)/2",
     "log_normcdf": "torch.special.log_ndtr(#1)",
