@@ -23,6 +23,12 @@ MESSAGES = [
     ),
     ("0/0*x", None, "a division by zero\n    0/0*x\n      ^"),
     ("x'*x/(1-1)", None, "a division by zero\n    x'*x/(1-1)\n          ^^^"),
+    (
+        "inv(A - A)*x",
+        "A: matrix(n,n)",
+        "inv of a matrix of zeros has no value: it needs det(X) != 0\n    inv(A - A)*x\n    ^^^^^^^^^^",
+    ),
+    ("zeros(n,n)^-1*x", None, "a negative power of zero\n    zeros(n,n)^-1*x\n    ^^^^^^^^^^^^^"),
     ("x*0^-1", None, "a negative power of zero\n    x*0^-1\n      ^^^^"),
     ("sin x", None, "the argument of sin needs brackets\n    sin x\n    ^^^^^\n    try  sin(x)"),
     (

@@ -124,6 +124,22 @@ VALUES = [
     ("X[1,:]", "X: matrix(m,n)", "nonnegative", NO),
     ("S[1,1]", "S: spd(3)", "nonnegative", YES),
     ("exp(A) .* exp(A')", "A: matrix(n,n)", "psd", NO),
+    ("log(1 + norm2(x)^2)", "", "nonnegative", YES),
+    ("sum(log(1 + x.^2))", "x: vector(n)", "nonnegative", YES),
+    ("log(0.99 + norm2(x)^2)", "", "nonnegative", NO),
+    ("log(cosh(A*x))", "", "nonnegative", YES),
+    ("cosh(x) - 1", "x: vector(n)", "nonnegative", YES),
+    ("cosh(x) - 1.01", "x: vector(n)", "nonnegative", NO),
+    ("2 - cosh(x)", "x: vector(n)", "nonnegative", NO),
+    ("log1p(norm2(x))", "", "nonnegative", YES),
+    ("arctan(x.^2)", "x: vector(n)", "nonnegative", YES),
+    ("log(w)", "w: positive vector(n)", "nonnegative", NO),
+    ("logdet(eye + X'*X)", "", "nonnegative", YES),
+    ("logdet(0.9*eye + X'*X)", "", "nonnegative", NO),
+    ("eye - X*inv(X'*X)*X'", "", "psd", YES),
+    ("eye - 2*X*inv(X'*X)*X'", "", "psd", NO),
+    ("eye - X*inv(X'*X + eye)*X'", "", "spd", UNKNOWN),
+    ("eye - x*x'", "", "psd", NO),
 ]
 
 

@@ -34,6 +34,10 @@ def lower_call(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
     if not args[0].shape and known.family in ("matrix", "structural"):
         return _of_scalar(known, args[0])
     if known.family == "matrix":
+        if known.needs and b.is_zero(args[0]):
+            raise FormulaError(
+                f"{known.name} of a matrix of zeros has no value: it needs {known.needs}", span=expr.span
+            )
         return b.apply(known.name, args[0])
     if known.family == "structural":
         return _structural(call, args, [a.kind for a in expr.args])

@@ -152,6 +152,8 @@ def _matrix_power(expr: Expr, base: Node, exponent: Node) -> Node:
             span=expr.args[1].span,
             hint="a product of smaller powers",
         )
+    if known is not None and known < 0 and b.is_zero(base):
+        raise FormulaError("a negative power of zero", span=expr.span)
     return b.matrix_power(base, exponent)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matgrad.tensor.builders import einsum
+from matgrad.tensor.builders import add, einsum, identity, matmul, scaled, transpose
 from matgrad.tensor.facts.dominance import dominated
 from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
 from matgrad.tensor.facts.reasons import Why, holds, rule_for, why
@@ -27,7 +27,7 @@ def psd(node: Node) -> Why | None:
     if isinstance(node, Sum):
         if all(factor > 0 and holds(term, "psd") for factor, term in node.terms):
             return Why("a sum of positive semidefinite matrices", tuple(("psd", term) for _, term in node.terms))
-        return dominated(node, "psd")
+        return dominated(node, "psd") or _complement_of_projection(node)
     if isinstance(node, Map):
         return _entrywise_power(node, "psd")
     if not isinstance(node, Einsum):
@@ -87,6 +87,16 @@ def invertible(node: Node) -> Why | None:
     if isinstance(node, Named):
         return Why("by its definition", (("invertible", node.value),)) if holds(node.value, "invertible") else None
     return None
+
+
+def _complement_of_projection(node: Sum) -> Why | None:
+    """I - P for a symmetric P with P*P = P, whose eigenvalues are 0 and 1."""
+    projection = add([identity(node.shape[:1]), scaled(node, -1)])
+    if not isinstance(projection, Einsum) or transpose(projection) is not projection:
+        return None
+    if matmul(projection, projection) is not projection:
+        return None
+    return Why("eye - P with P = P' = P*P, a projection")
 
 
 def _is_square(node: Node) -> bool:

@@ -128,7 +128,19 @@ def bounded(terms: dict[Node, Fraction]) -> Why | None:
         least += factor * end
         if not (isinstance(term, Einsum) and not term.operands):
             told.append(term)
-    return Why("functions that are bounded by 1 are taken from at least as much") if told and least >= 0 else None
+    if not told or least < 0:
+        return None
+    lows = {t.function: least_at_zero(t.function) for t in told if isinstance(t, Map)}
+    lows = {f: low for f, low in lows.items() if low is not None}
+    said = "; ".join(f"{f} is least at 0, where it is {low}" for f, low in lows.items())
+    return Why(said or "functions that are bounded by 1 are taken from at least as much")
+
+
+def least_at_zero(function: str) -> Fraction | None:
+    """f(0), where f falls up to 0 and rises from there: 1 for cosh."""
+    falls, rises = of_function(function, "decreasing on"), of_function(function, "increasing on")
+    value = of_function(function, "at 0")
+    return Fraction(value) if value is not None and (falls, rises) == ("nonpositive", "nonnegative") else None
 
 
 def _range(node: Node) -> tuple[Fraction | None, Fraction | None]:
@@ -139,6 +151,8 @@ def _range(node: Node) -> tuple[Fraction | None, Fraction | None]:
         if all(_is_bounded(n) for n in node.operands):
             low = Fraction(0) if holds(node, "nonnegative") else Fraction(-1)
             return (low if node.operands else Fraction(1)) * node.coefficient, node.coefficient
+    if isinstance(node, Map) and (lowest := least_at_zero(node.function)) is not None:
+        return lowest, None
     if _is_bounded(node):
         return Fraction(0) if holds(node, "nonnegative") else Fraction(-1), Fraction(1)
     return (Fraction(0), None) if holds(node, "nonnegative") else (None, None)

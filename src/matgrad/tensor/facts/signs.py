@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from matgrad.tensor.builders import einsum
+from matgrad.tensor.builders import add, einsum, identity, number, scaled
 from matgrad.tensor.components import components
 from matgrad.tensor.facts.dominance import dominated
 from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
@@ -79,7 +79,22 @@ def _positive_map(node: Map) -> Why | None:
 
 
 def _nonnegative_map(node: Map) -> Why | None:
-    return nonnegative_power(node) if node.function == "power" else _by_range(node.function, "nonnegative")
+    if node.function == "power":
+        return nonnegative_power(node)
+    return _by_range(node.function, "nonnegative") or _beyond_a_zero(node)
+
+
+def _beyond_a_zero(node: Map) -> Why | None:
+    """f(u) ≥ f(a) = 0 for u ≥ a, where f is increasing: log(u) for u ≥ 1, tanh(u) for u ≥ 0."""
+    if of_function(node.function, "increasing on") not in ("all", "nonnegative", "positive"):
+        return None
+    for at in (0, 1):
+        if of_function(node.function, f"at {at}") != "0":
+            continue
+        beyond = add([node.args[0], number(-at, node.shape)]) if at else node.args[0]
+        if holds(beyond, "nonnegative"):
+            return Why(f"{node.function} increases from {node.function}({at}) = 0", (("nonnegative", beyond),))
+    return None
 
 
 def nonnegative_power(node: Map) -> Why | None:
@@ -102,6 +117,9 @@ def _of_apply(node: Apply, property: str, of_matrix: str) -> Why | None:
         return (
             Why(f"the determinant of a {said} matrix", ((of_matrix, node.arg),)) if holds(node.arg, of_matrix) else None
         )
+    if node.function == "logdet" and property == "nonnegative":
+        beyond = add([node.arg, scaled(identity(node.arg.shape[:1]), -1)])
+        return Why("all eigenvalues are at least 1", (("psd", beyond),)) if holds(beyond, "psd") else None
     if of_function(node.function, "range") == "that of x" and holds(node.arg, property):
         return Why(f"{node.function} of {property} entries", ((property, node.arg),))
     return _by_range(node.function, property)
