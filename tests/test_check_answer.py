@@ -213,3 +213,19 @@ def test_layouts_are_asked_for() -> None:
     assert check_answer("A*x", "x", "A", layout="denominator").kind == "wrong-layout"
     assert check_answer("A*X*B", "X", "kron(B', A)", layout="vec").correct is True
     assert check_answer("A*X*B", "X", "kron(A, B')", layout="vec").correct is False
+
+
+@pytest.mark.parametrize(("formula", "answer"), [("cosh(x)", "sinh(x)"), ("sin(x)*exp(x)", "exp(x)*(sin(x) + cos(x))")])
+def test_an_answer_for_a_scalar_says_so(formula, answer):
+    """x is assumed to be a vector in the first; in the second it is a scalar by its place."""
+    verdict = matgrad.check_answer(formula, "x", answer)
+    if not verdict.correct:
+        assert (verdict.kind, verdict.condition) == ("shape-mismatch", "x is a scalar")
+        assert verdict.message.endswith("declare x: scalar.")
+    assert matgrad.check_answer(formula, "x", answer, where="x: scalar").correct
+
+
+@pytest.mark.parametrize(("answer", "where"), [("cosh(x)", None), ("sinh(x)", "x: vector(n)"), ("-sinh(x)", None)])
+def test_a_wrong_answer_is_not_right_for_a_scalar(answer, where):
+    verdict = matgrad.check_answer("cosh(x)", "x", answer, where=where)
+    assert (verdict.correct, verdict.condition) == (False, "")

@@ -9,7 +9,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from matgrad.answer.derivative import Derivative
+from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Subject
 from matgrad.deciding.equality import equal, folds
 from matgrad.diagnosing import trees
@@ -22,7 +25,8 @@ from matgrad.diagnosing.testing import Bench
 from matgrad.diagnosing.transposing import only_under_a_sign
 from matgrad.diagnosing.verdict import KINDS, Verdict
 from matgrad.errors import MatgradError
-from matgrad.formula.syntax import MATRIX, Expr
+from matgrad.formula.declarations import parse_declarations
+from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr
 
 MOST_OTHERS = 2
 
@@ -32,7 +36,30 @@ def verdict_on(derivative: Derivative, answer: str) -> Verdict:
     subjects = [Subject(v.name, v.type, frozenset(v.traits)) for v in derivative.formula.typed.variables.values()]
     bench = Bench(derivative.formula.typed, derivative.expr, subjects)
     given = read_answer(answer, derivative)
-    return _judged(derivative, bench, given)
+    verdict = _judged(derivative, bench, given)
+    if verdict.kind == "shape-mismatch" and _is_right_for_a_scalar(derivative, answer):
+        name = derivative.wrt[-1]
+        said = (
+            f"For a scalar {name} your answer is right. Here {name} is assumed to be a vector: declare {name}: scalar."
+        )
+        return replace(verdict, condition=f"{name} is a scalar", message=f"{verdict.message}\n{said}")
+    return verdict
+
+
+def _is_right_for_a_scalar(derivative: Derivative, answer: str) -> bool:
+    """Whether the answer is right where the variable, which nobody declared, is a number: sinh(x) for cosh(x)."""
+    formula, name = derivative.formula, derivative.wrt[-1]
+    variable = formula.typed.variables.get(name)
+    if variable is None or variable.declared or variable.type.kind != VECTOR or set(derivative.wrt) != {name}:
+        return False
+    if not formula.node.shape:  # a number, as people write it of a vector
+        return False
+    try:
+        where = {**parse_declarations(formula.where), **parse_declarations({name: SCALAR})}
+        asked = Derivative(Formula(formula.source, where), derivative.wrt)
+        return not asked.formula.node.shape and verdict_on(asked, answer).correct is True
+    except MatgradError:
+        return False
 
 
 def _judged(derivative: Derivative, bench: Bench, given: Answer) -> Verdict:
