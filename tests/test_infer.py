@@ -288,3 +288,21 @@ def test_a_deep_network_is_read_fast() -> None:
     typed = read(text)
     assert all(v.type.kind == ("matrix" if n.startswith("W") else "vector") for n, v in typed.variables.items())
     assert declaration_text(typed.type) == "scalar"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("norm2(X*w - y)^2 + k*norm1(w)", "scalar"),
+        ("k*norm1(w) + norm2(X*w - y)^2", "scalar"),
+        ("norm2(X*w - y)^2 - k/2*norm2(w)^2", "scalar"),
+        ("norm2(X*w - y)^2/2 + norm1(w)*k + norm2(w)", "scalar"),
+        ("k*norm1(w)", "vector"),
+        ("1 + k*norm1(w)", "vector"),
+        ("c^2 + k*c", "vector"),
+        ("norm2(X*k - y)^2 + k*norm1(w)", "vector"),
+        ("X*w + k*norm1(w)", "vector"),
+    ],
+)
+def test_a_name_that_weighs_a_scalar_beside_scalars_is_one(text: str, kind: str) -> None:
+    assert read(text).variables["k"].type.kind == kind

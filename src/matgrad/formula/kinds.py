@@ -72,6 +72,11 @@ def postorder(root: Expr) -> list[Expr]:
     return order[::-1]
 
 
+def _is_plain(node: Expr) -> bool:
+    """Whether it is a name or a number, perhaps with a sign."""
+    return node.args[0].op in ("name", "number") if node.op == "neg" else node.op in ("name", "number", "constant")
+
+
 class Kinds:
     """The constraints of a program. ``fixed`` gives the kinds that are known; all other names are open."""
 
@@ -93,6 +98,8 @@ class Kinds:
         self.uses: dict[str, list[Expr]] = {}
         self.neighbours: set[str] = set()
         self.after: dict[str, list[int]] = {}  # what stands left of an open name in a product
+        self.beside: dict[str, list[tuple[list[int], list[int]]]] = {}
+        """What an open name multiplies in a term, and the other terms that are no mere numbers, for each such term."""
         self.picked: set[str] = set()  # open names with one index
         self.lower: list[int] = []  # open names in lower case
         self.hard: list[Limit] = []
@@ -182,6 +189,20 @@ class Kinds:
         self.of_node[id(node)] = total
         for step, arg in enumerate(node.args):
             self._same(arg, node, total, step)
+        self._coefficients(node)
+
+    def _coefficients(self, node: Expr) -> None:
+        """Names that multiply a term of a sum: k in norm2(A*x - b)^2 + k*norm1(x)."""
+        for term in node.args:
+            inner = term.args[0] if term.op == "neg" else term
+            if inner.op != "product":
+                continue
+            others = [self.of_node[id(t)] for t in node.args if t is not term and not _is_plain(t)]
+            for factor in inner.args:
+                name = self._bare(factor)
+                if name is not None and others and not all(map(_is_plain, inner.args)):
+                    rest = [self.of_node[id(f)] for f in inner.args if f is not factor]
+                    self.beside.setdefault(name, []).append((rest, others))
 
     def _product(self, node: Expr) -> None:
         total = self.of_node[id(node.args[0])]

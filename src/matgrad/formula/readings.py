@@ -153,7 +153,9 @@ class _Search:
     def _note(self, name: str | None, kind: int, first: bool) -> None:
         if name is not None:
             natural = _natural(name)
-            self.why[name] = "letter" if kind == natural else ("forced" if first else "fits")
+            weight = kind == SCALAR_BIT and self._weighs_a_term(name)
+            odd = "neighbour" if weight else "forced" if first else "fits"
+            self.why[name] = "letter" if kind == natural else odd
 
     def _preferences(self, variable: int, name: str | None) -> list[int]:
         """The kinds that are possible, the most natural one first."""
@@ -165,6 +167,8 @@ class _Search:
             return [natural]  # names may broadcast here: then all else is as usual
         if natural == SCALAR_BIT and self._follows_array(name):
             natural = VECTOR_BIT
+        if natural == VECTOR_BIT and self._weighs_a_term(name):
+            natural = SCALAR_BIT
         order = [natural] + [bit for bit in (VECTOR_BIT, SCALAR_BIT, MATRIX_BIT) if bit != natural]
         if natural == SCALAR_BIT and domain & VECTOR_BIT and self._makes_lower_case_matrix(variable, SCALAR_BIT):
             if not self._makes_lower_case_matrix(variable, VECTOR_BIT):
@@ -175,6 +179,15 @@ class _Search:
         """Whether a name multiplies a row or a matrix from the right: b in a'*b and in A*b is a vector."""
         left = [self.net.domains[variable] for variable in self.kinds.after.get(name, ())]
         return any(mask in (ROW_BIT, MATRIX_BIT, ROW_BIT | MATRIX_BIT) for mask in left)
+
+    def _weighs_a_term(self, name: str) -> bool:
+        """Whether a name only multiplies scalars, in terms beside scalars: k in norm2(A*x - b)^2 + k*norm1(x)."""
+        places = self.kinds.beside.get(name, [])
+        if len(places) != len(self.kinds.uses.get(name, ())):
+            return False
+        return bool(places) and all(
+            self.net.domains[v] == SCALAR_BIT for rest, others in places for v in (*rest, *others)
+        )
 
     def _makes_lower_case_matrix(self, variable: int, kind: int) -> bool:
         """Whether a choice is impossible, or leaves a lower-case name no kind but matrix (y - X*beta)."""
