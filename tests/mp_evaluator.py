@@ -154,6 +154,7 @@ _ENTRYWISE: dict[str, Callable[[Any], Any]] = {
     "abs": abs, "sigmoid": lambda x: 1 / (1 + mp.exp(-x)), "softplus": lambda x: mp.log(1 + mp.exp(x)),
     "erf": mp.erf, "erfc": mp.erfc, "arcsinh": mp.asinh, "arccosh": mp.acosh, "arctanh": mp.atanh,
     "normcdf": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, "normpdf": mp.npdf,
+     "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2, "arcsin": mp.asin, "arccos": mp.acos,
     "arctan": mp.atan, "relu": lambda x: max(x, mp.mpf(0)),
 }  # fmt: skip
 _ALONG: dict[str, Callable[[Array, int | None], Array]] = {

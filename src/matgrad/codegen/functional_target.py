@@ -14,6 +14,7 @@ class Functional(Arrays):
     """Diagonals by identities, products of entries by broadcasting."""
 
     blas = False  # no symmetric product
+    differentiated = True
 
     def _embedded(self, step: Step, code: Code, body: Body) -> Code:
         return self._by_identities(step, code, step.param, body)
@@ -48,6 +49,17 @@ class Functional(Arrays):
         if left == (0,) and len(step.args[1].shape) == 1:
             step, args = Step(step.op, step.args[::-1], (right, left), step.shape, step.index), args[::-1]
         return super()._tensordot(step, args, body)
+
+    def _length(self, step: Step, args: list[Code], body: Body) -> Code:
+        """A root of a sum of squares, and what is made of it, from all sides: of some the last axes are summed."""
+        name, counts = step.param
+        sides = [Code(f"({code.text}, {tuple(range(-count, 0)) if count > 1 else -1})") if count else code
+                 for code, count in zip(self._tensors(step, args, body), counts, strict=True)]  # fmt: skip
+        return call({"hypot": "length", "log1p_square": "log1p_squares"}[name], *sides)
+
+    def _tensors(self, step: Step, args: list[Code], body: Body) -> list[Code]:
+        """Arguments as functions of the backend take them."""
+        return args
 
     def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
         """Products of entries: broadcasting for matrices, einsum for more axes."""

@@ -1,4 +1,11 @@
-"""Functions and classes that generated JAX code calls, as source."""
+"""Functions and classes that generated JAX code calls, as source, and functions that it spells in its own way.
+
+Code may be differentiated further, any number of times, so every helper has the derivatives of what it computes:
+
+* where it selects by the size of x, abs(x) is one analytic branch also at 0: ``where(x < 0, -x, x)``;
+* a maximum or scale that the value does not depend on stands behind ``stop_gradient``;
+* what is not selected is finite, since reverse mode multiplies its derivative by 0.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +33,30 @@ class lu:
     def logdet(self):
         return jnp.sum(jnp.log(jnp.abs(jnp.diagonal(self._lu[0]))))
 '''
+_CHOLESKY_FACTOR = '''\
+@jax.custom_jvp
+def cholesky_factor(a):
+    """The lower triangular C with C*C' = a; nan where a is not positive definite."""
+    return jnp.linalg.cholesky(a, symmetrize_input=False)
+
+
+@cholesky_factor.defjvp
+def _(matrices, changes):
+    """dC = C*half(inv(C)*da*inv(C)'), of a lower triangle with half of its diagonal; finite where C is nan."""
+    c, da = cholesky_factor(*matrices), changes[0]
+    known = jnp.where(jnp.isfinite(c), c, jnp.eye(c.shape[0], dtype=c.dtype))
+    half = jax.scipy.linalg.solve_triangular(known, (da + da.T) / 2, lower=True)
+    whole = jax.scipy.linalg.solve_triangular(known, half.T, lower=True)
+    return c, known @ (jnp.tril(whole) - jnp.diag(jnp.diagonal(whole)) / 2)
+'''
 _CHOLESKY = '''\
 class cholesky:
     """The Cholesky factorisation; of a matrix that is not positive definite LU."""
 
     def __init__(self, a):
-        self._c = jnp.linalg.cholesky(a, symmetrize_input=False)
-        self._a, self._definite = a, jnp.all(jnp.isfinite(jnp.diagonal(self._c)))
+        c = cholesky_factor(a)
+        self._a, self._definite = (a + a.T) / 2, jnp.all(jnp.isfinite(jnp.diagonal(c)))
+        self._c = jnp.where(self._definite, c, jnp.eye(c.shape[0], dtype=c.dtype))
 
     def _either(self, of_cholesky, of_lu):
         return jax.lax.cond(self._definite, lambda: of_cholesky(), lambda: of_lu(lu(self._a)))
@@ -93,25 +117,118 @@ def matrix_power(a, k):
 _OVER = '''\
 def over(x, norm):
     """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
-    return jnp.where(norm == 0, 0, x) / jnp.where(norm == 0, 1, norm)
+    return ratio(jnp.where(norm == 0, 0, x), jnp.where(norm == 0, 1, norm))
+'''
+_RATIO = '''\
+def ratio(x, norm):
+    """x/norm, whose derivatives do not divide by the square of a norm that may be tiny or huge."""
+    scale = jax.lax.stop_gradient(jnp.where((norm > 0) & (norm < jnp.inf), norm, 1))
+    return (x / scale) / (norm / scale)
+'''
+_ADJ = '''\
+def adj(x):
+    """The adjugate, right at singular matrices too: the transposed gradient of the determinant."""
+    return jax.grad(jnp.linalg.det)(x).T
+'''
+_LOG1MEXP = '''\
+def log1mexp(x):
+    """log(1 - exp(x)) for x < 0."""
+    near = x > -0.6931471805599453
+    small, large = jnp.where(near, x, -1), jnp.where(near, -1, x)
+    return jnp.where(near, jnp.log(-jnp.expm1(small)), jnp.log1p(-jnp.exp(large)))
+'''
+_LOG1P_SQUARE = '''\
+def log1p_square(x):
+    """log(1 + x^2)."""
+    near = jnp.abs(x) < 1e15
+    small, large = jnp.where(near, x, 0), jnp.where(near, 1, x)
+    return jnp.log1p(small * small) + 2 * jnp.log(jnp.abs(large))
+'''
+_SECH2 = '''\
+def sech2(x):
+    """1 - tanh(x)^2."""
+    e = jnp.exp(-2 * jnp.where(x < 0, -x, x))
+    return 4 * e / (1 + e) ** 2
+'''
+_LOG_COSH = '''\
+def log_cosh(x):
+    """log(cosh(x))."""
+    a = jnp.where(x < 0, -x, x)
+    small, large = jnp.where(a < 1, x, 0), jnp.where(a < 1, 1, a)
+    far = large + jnp.log1p(jnp.exp(-2 * large)) - 0.6931471805599453
+    return jnp.where(a < 1, jnp.log1p(2 * jnp.sinh(small / 2) ** 2), far)
+'''
+_LOG_SOFTMAX = '''\
+def log_softmax(x, axis=None):
+    """log(softmax(x)), to the last digit for the largest entry too."""
+    z = x - jax.lax.stop_gradient(jnp.max(x, axis=axis, keepdims=True))
+    ties = jnp.sum(z == 0, axis=axis, keepdims=True) - 1
+    others = jnp.sum(jnp.where(z == 0, jnp.expm1(z), jnp.exp(z)), axis=axis, keepdims=True)
+    return z - jnp.log1p(ties + others)
 '''
 _SAFE_NORM = '''\
 def safe_norm(x, axis=None):
-    """The root of the sum of squares, which neither overflows nor underflows."""
-    scale = jnp.max(jnp.abs(x), axis=axis, keepdims=True, initial=0)
+    """The root of the sum of squares, which neither overflows nor underflows; at 0 its derivative is 0."""
+    scale = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=axis, keepdims=True, initial=0))
     scale = jnp.where((scale > 0) & (scale < jnp.inf), scale, 1.0)
-    return jnp.squeeze(scale, axis=axis) * jnp.sqrt(jnp.sum((x / scale) ** 2, axis=axis))
+    total = jnp.sum(x * (x / scale), axis=axis)
+    root = jnp.where(total == 0, 0, jnp.sqrt(jnp.where(total == 0, 1, total)))
+    return jnp.sqrt(jnp.squeeze(scale, axis=axis)) * root
+'''
+_SQUARED = '''\
+def squared(sides):
+    """Arrays to square and to sum over the last axis: a side alone, or a pair of sides and their last axes."""
+    for side in sides:
+        x, axis = side if isinstance(side, tuple) else (jnp.asarray(side)[..., None], -1)
+        yield x if axis == -1 else x.reshape(*x.shape[: x.ndim - len(axis)], -1)
+'''
+_LENGTH = '''\
+def length(*sides):
+    """The root of the sum of squares, which neither overflows nor underflows; at 0 its derivative is 0."""
+    sides = list(squared(sides))
+    sizes = [jnp.max(jnp.abs(x), axis=-1, initial=0) for x in sides]
+    scale = jax.lax.stop_gradient(functools.reduce(jnp.maximum, sizes))
+    scale = jnp.where((scale > 0) & (scale < jnp.inf), scale, 1.0)
+    total = sum([jnp.sum(x * (x / scale[..., None]), axis=-1) for x in sides])
+    root = jnp.where(total == 0, 0, jnp.sqrt(jnp.where(total == 0, 1, total)))
+    return jnp.sqrt(scale) * root
+'''
+_LOG1P_SQUARES = '''\
+def log1p_squares(*sides):
+    """log(1 + the sum of squares), of sides as in length."""
+    size = length(*sides)
+    near = size < 1e15
+    squares = sum([jnp.sum(jnp.where(near[..., None], x, 0) ** 2, axis=-1) for x in squared(sides)])
+    return jnp.where(near, jnp.log1p(squares), 2 * jnp.log(jnp.where(near, 1, size)))
+'''
+_LARGEST = '''\
+def largest(x, axis=None):
+    """The largest of abs(x), a scale on which nothing depends; 1 where that is 0 or inf."""
+    size = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=axis))
+    return jnp.where((size > 0) & (size < jnp.inf), size, 1.0)
 '''
 
 HELPERS = {
     "lu": _LU,
+    "cholesky_factor": _CHOLESKY_FACTOR,
     "cholesky": _CHOLESKY,
     "symmetric": _CHOLESKY.replace("class cholesky", "class symmetric"),
     "lower": _TRIANGULAR.format(name="lower", lower=True),
     "upper": _TRIANGULAR.format(name="upper", lower=False),
     "matrix_power": _POWER,
+    "ratio": _RATIO,
     "over": _OVER,
+    "adj": _ADJ,
+    "log1mexp": _LOG1MEXP,
+    "sech2": _SECH2,
+    "log_cosh": _LOG_COSH,
+    "log_softmax": _LOG_SOFTMAX,
+    "largest": _LARGEST,
+    "log1p_square": _LOG1P_SQUARE,
     "safe_norm": _SAFE_NORM,
+    "squared": _SQUARED,
+    "length": _LENGTH,
+    "log1p_squares": _LOG1P_SQUARES,
 }
 
 SPELLED = {
@@ -119,5 +236,8 @@ SPELLED = {
     "softplus": "jax.nn.softplus(#1)",
     "softmax": "jax.nn.softmax(#1, axis=#axis)",
     "logsumexp": "scipy.special.logsumexp(#1, axis=#axis)",
+    "abs": "#1*np.sign(#1)",
+    "relu": "jax.nn.relu(#1)",
+    "hypot": "length(#1, #2)",
 }
-"""Functions that JAX has."""
+"""Functions that JAX has; abs and relu with the derivative 0 at 0."""

@@ -18,6 +18,7 @@ class Jax(Functional):
 
     np = "jnp"
     imports: Mapping[str, str] = {
+        "functools": "import functools",
         "jax": "import jax",
         "jnp": "import jax.numpy as jnp",
         "jax.scipy.linalg": "import jax.scipy.linalg",
@@ -39,6 +40,9 @@ class Jax(Functional):
             return self._template(SPELLED[step.param], args, body, None)
         return super()._map(step, args, body)
 
+    def _div(self, step: Step, args: list[Code], body: Body) -> Code:
+        return call("ratio", *args) if _is_length(step.args[1]) else super()._div(step, args, body)
+
     def _plain_map(self, code: Code) -> Code:
         return code  # of weak type already
 
@@ -51,7 +55,8 @@ class Jax(Functional):
         assert known is not None
         axes = tuple(range(-count, 0))
         axis = str(axes[0] if count == 1 else axes)
-        return self._template(SPELLED.get(name, known.numpy), args, body, axis)
+        text = SPELLED.get(name, known.numpy).replace("#axis", axis)
+        return self._template(text, args, body, axis)
 
     def _place(self, step: Step, args: list[Code], body: Body) -> Code:
         zeros = self._zeros_text(step, body)
@@ -75,3 +80,11 @@ class Jax(Functional):
 
     def _matrix_power(self, step: Step, args: list[Code], body: Body) -> Code:
         return call("matrix_power", *args)
+
+
+def _is_length(step: Step) -> bool:
+    """Whether a divisor is a root of squares, which may be tiny or huge."""
+    while step.op in ("view", "expand"):
+        step = step.args[0]
+    name = step.param[0] if step.op in ("reduce", "length") else step.param if step.op == "map" else ""
+    return name in ("safe_norm", "hypot")

@@ -40,6 +40,7 @@ class NumPy(Arrays):
 
     np = "np"
     blas = True
+    differentiated = False  # by a library
     imports: Mapping[str, str] = {
         "np": "import numpy as np",
         "warnings": "import warnings",

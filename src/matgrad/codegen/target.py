@@ -34,6 +34,7 @@ class Arrays:
 
     np: str
     blas: bool
+    differentiated: bool
     imports: Mapping[str, str]
     helpers: Mapping[str, str]
 

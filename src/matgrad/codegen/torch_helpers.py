@@ -1,4 +1,7 @@
-"""Functions and classes that generated PyTorch code calls, as source, and functions that it spells in its own way."""
+"""Functions and classes that generated PyTorch code calls, as source, and functions that it spells in its own way.
+
+Code may be differentiated further, so every helper has the derivatives of what it computes: see ``jax_helpers``.
+"""
 
 from __future__ import annotations
 
@@ -58,14 +61,14 @@ def cholesky(a):
     c, failed = torch.linalg.cholesky_ex(a)
     if failed:
         warnings.warn("a matrix that should be positive definite is not: LU in place of Cholesky", stacklevel=3)
-        return lu(a)
+        return lu((a + a.T) / 2)
     return _cholesky(c)
 '''
 _SYMMETRIC = '''\
 def symmetric(a):
     """The Cholesky factorisation of a symmetric matrix where it is positive definite, else LU."""
     c, failed = torch.linalg.cholesky_ex(a)
-    return lu(a) if failed else _cholesky(c)
+    return lu((a + a.T) / 2) if failed else _cholesky(c)
 '''
 _TRIANGULAR = '''\
 class {name}:
@@ -122,35 +125,38 @@ def softmax(x, axis):
 _LOG1MEXP = '''\
 def log1mexp(x):
     """log(1 - exp(x)) for x < 0."""
-    return torch.where(x > -0.6931471805599453, torch.log(-torch.expm1(x)), torch.log1p(-torch.exp(x)))
+    near = x > -0.6931471805599453
+    small, large = torch.where(near, x, -1), torch.where(near, -1, x)
+    return torch.where(near, torch.log(-torch.expm1(small)), torch.log1p(-torch.exp(large)))
 '''
 _LOG1P_SQUARE = '''\
 def log1p_square(x):
     """log(1 + x^2)."""
-    small = torch.clip(torch.abs(x), 0, 1e15)
-    return torch.log1p(small * small) + 2 * torch.log(torch.clip(torch.abs(x) / 1e15, 1, torch.inf))
-'''
-_LOG_COSH = '''\
-def log_cosh(x):
-    """log(cosh(x))."""
-    a = torch.abs(x)
-    far = a + torch.log1p(torch.exp(-2 * a)) - 0.6931471805599453
-    return torch.where(a < 1, torch.log1p(2 * torch.sinh(torch.clip(a, 0, 1) / 2) ** 2), far)
+    near = torch.abs(x) < 1e15
+    small, large = torch.where(near, x, 0), torch.where(near, 1, x)
+    return torch.log1p(small * small) + 2 * torch.log(torch.abs(large))
 '''
 _SECH2 = '''\
 def sech2(x):
     """1 - tanh(x)^2."""
-    e = torch.exp(-2 * torch.abs(x))
+    e = torch.exp(-2 * torch.where(x < 0, -x, x))
     return 4 * e / (1 + e) ** 2
+'''
+_LOG_COSH = '''\
+def log_cosh(x):
+    """log(cosh(x))."""
+    a = torch.where(x < 0, -x, x)
+    small, large = torch.where(a < 1, x, 0), torch.where(a < 1, 1, a)
+    far = large + torch.log1p(torch.exp(-2 * large)) - 0.6931471805599453
+    return torch.where(a < 1, torch.log1p(2 * torch.sinh(small / 2) ** 2), far)
 '''
 _LOG_SOFTMAX = '''\
 def log_softmax(x, axis):
     """log(softmax(x)), to the last digit for the largest entry too."""
-    flat = x if isinstance(axis, int) else x.reshape(*x.shape[: x.ndim - len(axis)], -1)
-    z = flat - torch.amax(flat, -1, keepdim=True)
-    top = torch.arange(z.shape[-1], device=z.device) == torch.argmax(z, -1, keepdim=True)
-    others = torch.sum(torch.where(top, torch.zeros_like(z), torch.exp(z)), -1, keepdim=True)
-    return (z - torch.log1p(others)).reshape(x.shape)
+    z = x - torch.amax(x, axis, keepdim=True).detach()
+    ties = torch.sum(z == 0, axis, keepdim=True) - 1
+    others = torch.sum(torch.where(z == 0, torch.expm1(z), torch.exp(z)), axis, keepdim=True)
+    return z - torch.log1p(ties + others)
 '''
 _PROD = """\
 def prod(x, axis):
@@ -159,17 +165,45 @@ def prod(x, axis):
 """
 _SAFE_NORM = '''\
 def safe_norm(x, axis):
-    """The root of the sum of squares, which neither overflows nor underflows."""
+    """The root of the sum of squares, which neither overflows nor underflows; at 0 its derivative is 0."""
     flat = x if isinstance(axis, int) else x.reshape(*x.shape[: x.ndim - len(axis)], -1)
-    scale = torch.amax(torch.abs(flat), -1, keepdim=True) if flat.shape[-1] else flat.new_ones(())
-    scale = torch.where((scale > 0) & (scale < torch.inf), scale, torch.ones_like(scale))
-    return torch.sqrt(torch.sum((flat / scale) ** 2, -1)) * (scale[..., 0] if scale.ndim else scale)
+    scale = torch.amax(torch.abs(flat), -1).detach() if flat.shape[-1] else torch.sum(flat, -1)
+    scale = torch.where((scale > 0) & (scale < torch.inf), scale, 1.0)
+    total = torch.sum(flat * (flat / scale[..., None]), -1)
+    root = torch.where(total == 0, 0, torch.sqrt(torch.where(total == 0, 1, total)))
+    return torch.sqrt(scale) * root
+'''
+_SQUARED = '''\
+def squared(sides):
+    """Arrays to square and to sum over the last axis: a side alone, or a pair of sides and their last axes."""
+    for side in sides:
+        x, axis = side if isinstance(side, tuple) else (side[..., None], -1)
+        yield x if axis == -1 else x.reshape(*x.shape[: x.ndim - len(axis)], -1)
+'''
+_LENGTH = '''\
+def length(*sides):
+    """The root of the sum of squares, which neither overflows nor underflows; at 0 its derivative is 0."""
+    sides = list(squared(sides))
+    sizes = [torch.amax(torch.abs(x), -1) if x.shape[-1] else torch.sum(x, -1) for x in sides]
+    scale = functools.reduce(torch.maximum, sizes).detach()
+    scale = torch.where((scale > 0) & (scale < torch.inf), scale, 1.0)
+    total = sum([torch.sum(x * (x / scale[..., None]), -1) for x in sides])
+    root = torch.where(total == 0, 0, torch.sqrt(torch.where(total == 0, 1, total)))
+    return torch.sqrt(scale) * root
+'''
+_LOG1P_SQUARES = '''\
+def log1p_squares(*sides):
+    """log(1 + the sum of squares), of sides as in length."""
+    size = length(*sides)
+    near = size < 1e15
+    squares = sum([torch.sum(torch.where(near[..., None], x, 0) ** 2, -1) for x in squared(sides)])
+    return torch.where(near, torch.log1p(squares), 2 * torch.log(torch.where(near, 1, size)))
 '''
 _LARGEST = '''\
 def largest(x, axis):
-    """The largest of abs(x); 1 where that is 0 or inf."""
-    size = torch.amax(torch.abs(x), axis)
-    return torch.where((size > 0) & (size < torch.inf), size, torch.ones_like(size))
+    """The largest of abs(x), a scale on which nothing depends; 1 where that is 0 or inf."""
+    size = torch.amax(torch.abs(x), axis).detach()
+    return torch.where((size > 0) & (size < torch.inf), size, 1.0)
 '''
 
 HELPERS = {
@@ -184,11 +218,14 @@ HELPERS = {
     "adj": _ADJ,
     "softmax": _SOFTMAX,
     "log1mexp": _LOG1MEXP,
-    "log1p_square": _LOG1P_SQUARE,
     "log_cosh": _LOG_COSH,
     "sech2": _SECH2,
     "log_softmax": _LOG_SOFTMAX,
+    "log1p_square": _LOG1P_SQUARE,
     "safe_norm": _SAFE_NORM,
+    "squared": _SQUARED,
+    "length": _LENGTH,
+    "log1p_squares": _LOG1P_SQUARES,
     "largest": _LARGEST,
     "prod": _PROD,
     "argmax": _TIES.format(name="argmax", of="amax"),
@@ -197,7 +234,7 @@ HELPERS = {
 
 SPELLED = {
     "step": "(#1 > 0).to(#1.dtype)",
-    "relu": "torch.clamp(#1, min=0)",
+    "relu": "torch.relu(#1)",
     "softplus": "torch.logaddexp(#1, torch.zeros_like(#1))",
     "sigmoid": "torch.sigmoid(#1)",
     "erf": "torch.erf(#1)",

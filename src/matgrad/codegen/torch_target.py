@@ -18,7 +18,11 @@ class Torch(Functional):
     """``torch``: under autograd, and on the device of the arguments."""
 
     np = "torch"
-    imports: Mapping[str, str] = {"warnings": "import warnings", "torch": "import torch"}
+    imports: Mapping[str, str] = {
+        "functools": "import functools",
+        "warnings": "import warnings",
+        "torch": "import torch",
+    }
     helpers: Mapping[str, str] = HELPERS
 
     def owns(self, step: Step, others: Collection[Step]) -> bool:

@@ -14,6 +14,8 @@ from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
 
 HALF = Fraction(1, 2)
 
+Labels = tuple[int, ...]
+
 
 def length_of(node: Node) -> Node | None:
     """sqrt(node) for a sum of squares, one of them not of a number, without forming the squares."""
@@ -75,6 +77,42 @@ def _side(term: Node) -> Node | None:
     over = tuple(x for x in range(len(term.sizes)) if x not in term.out)
     whole = einsum(halves, term.out + over, 1, dict(enumerate(term.sizes)))
     return apply("safe_norm", whole, len(over)) if over and halves else whole if halves else None
+
+
+def sides(node: Node) -> list[tuple[Node, Labels, int]]:
+    """What is squared in a hypot or log1p_square: each with the axes of the node that its own are, and how many more
+    axes are summed over, the entries of a norm. Nothing in other nodes."""
+    found: list[tuple[Node, Labels, int]] = []
+    waiting = [*reversed(node.children)] if is_map(node, "hypot") or is_map(node, "log1p_square") else []
+    while waiting:
+        part = waiting.pop()
+        if is_map(part, "hypot"):
+            waiting += reversed(part.children)
+        else:
+            found.append(_of_norm(part) or (part, tuple(range(len(part.shape))), 0))
+    return found
+
+
+def _of_norm(part: Node) -> tuple[Node, Labels, int] | None:
+    """c*norm2(x) as c*x, to be squared and summed."""
+    if is_apply(part, "safe_norm"):
+        assert isinstance(part, Apply)
+        return part.arg, tuple(range(len(part.shape))), part.parameter
+    if not isinstance(part, Einsum) or len(part.sizes) > len(part.out) or len(set(part.out)) < len(part.out):
+        return None
+    pairs = list(zip(part.operands, part.subscripts, strict=True))
+    norms = [(operand, labels) for operand, labels in pairs if is_apply(operand, "safe_norm")]
+    if len(norms) != 1 or len(set(norms[0][1])) < len(norms[0][1]):
+        return None
+    norm, own = norms[0]
+    assert isinstance(norm, Apply)
+    rest = [pair for pair in pairs if pair[0] is not norm]
+    if any(not set(labels) <= set(own) for _, labels in rest):
+        return None
+    over = tuple(range(len(part.sizes), len(part.sizes) + norm.parameter))
+    sizes = dict(enumerate((*part.sizes, *norm.arg.shape[len(own) :])))
+    whole = einsum([(norm.arg, own + over), *rest], own + over, part.coefficient, sizes)
+    return whole, tuple(part.out.index(x) for x in own), norm.parameter
 
 
 @RULES.add(

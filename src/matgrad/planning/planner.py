@@ -11,6 +11,7 @@ from matgrad.dims import Dim
 from matgrad.planning.common import factored
 from matgrad.planning.contraction import Factor, Network, dense
 from matgrad.planning.finish import finished
+from matgrad.planning.lengths import sides
 from matgrad.planning.outer import joined
 from matgrad.planning.setting import Setting
 from matgrad.planning.stable import stabilised
@@ -89,6 +90,8 @@ class Planner:
         return found
 
     def _map(self, node: Map) -> Value:
+        if self.setting.differentiated and any(count for _, _, count in sides(node)):
+            return self._length(node)
         args = [self.value(arg) for arg in node.args]
         steps, labels, out = self._aligned(args, node.shape)
         if node.function == "power":
@@ -106,6 +109,21 @@ class Planner:
         else:
             step = self.plan.step("map", steps, node.function, shape)
         return Value(step, labels, out)
+
+    def _length(self, node: Map) -> Value:
+        """All sides of a root of squares in one operation."""
+        axes = tuple(range(len(node.shape)))
+        found = []
+        for side, labels, count in sides(node):
+            own = labelled(self.dense(side)) if count else self.value(side)
+            if len(set(own.out)) < len(own.out):
+                own = labelled(self.dense(side))
+            over = tuple(range(len(axes), len(axes) + count))
+            found.append((own.renamed((*labels, *over)), over))
+        labels = tuple(axis for axis in axes if any(axis in own.labels for own, _ in found))
+        steps = [self.plan.aligned(own.step, own.labels, (*labels, *over)) for own, over in found]
+        param = (node.function, tuple(len(over) for _, over in found))
+        return Value(self.plan.step("length", steps, param, tuple(node.shape[x] for x in labels)), labels, axes)
 
     def _aligned(self, args: Sequence[Value], shape: Shape) -> tuple[list[Step], tuple[int, ...], tuple[int, ...]]:
         """The arguments over the same axes; those that none of them has are left to broadcasting."""

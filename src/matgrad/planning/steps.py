@@ -7,6 +7,7 @@ all other shapes are symbolic. Operations:
     input size number constant                 leaves
     view                                       axes exchanged, left out (none) or added (None) for broadcasting
     map power series                           functions of entries; ``series`` has a radius and coefficients
+    length                                     of all sides of a root of squares: hypot, log1p_square
     linear mul div                             sums with rational coefficients, products, quotients of entries
     sum reduce                                 over axes; ``reduce`` is softmax, max, … over the last ones
     spread matmul inner tensordot einsum       products of two; ``spread`` sums nothing
