@@ -178,6 +178,23 @@ def test_kinks_follow_the_conventions(text: str, where: str, at: Any) -> None:
     np.testing.assert_array_equal(jax.jacfwd(slope)(jnp.asarray(at)), np.zeros(np.shape(at) * 2))
 
 
+REMOVABLE = [
+    ("cos(x)/x - sin(x)/x^2", "x: scalar", 0.0, -1 / 3, 0.0),
+    ("1/x - 1/(exp(x) - 1)", "x: scalar", 0.0, -1 / 12, 0.0),
+    ("sum(x - sin(x))", "x: vector(n)", [0.0, 0.0], [0.0, 0.0], np.zeros((2, 2))),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "at", "first", "second"), REMOVABLE, ids=[row[0] for row in REMOVABLE])
+def test_series_are_differentiated_at_the_singularity(text: str, where: str, at: Any, first: Any, second: Any) -> None:
+    """What is not selected there is finite, so reverse mode does not make nan of it."""
+    with jax.enable_x64(True):
+        value = matgrad.compile(matgrad.parse(text, where=where), backend="jax")
+        slope = jax.grad(lambda x: value(x=x))
+        np.testing.assert_allclose(slope(jnp.asarray(at)), first, rtol=1e-15)
+        np.testing.assert_allclose(jax.jacrev(slope)(jnp.asarray(at)), second, rtol=1e-15)
+
+
 MATRICES = [
     ("logdet(X)", "X: symmetric(n)", [[1.0, 0.5, 0.1], [0.5, -2.0, 0.3], [0.1, 0.3, 3.0]]),
     ("logdet(X)", "X: symmetric(n)", [[2.0, 0.5, 0.1], [0.5, 2.0, 0.3], [0.1, 0.3, 3.0]]),

@@ -72,6 +72,12 @@ def near_zero(x, elsewhere, radius, coefficients):
     return np.where(np.abs(x) < radius, total, elsewhere)[()]
 '''
 
+_AWAY_FROM_ZERO = '''\
+def away_from_zero(x, radius):
+    """x, and the radius where abs(x) is smaller: for what is not selected there."""
+    return np.where(np.abs(x) < radius, radius, x)
+'''
+
 # fmt: off
 CARDS = (
     Card("decay", "elementwise", _EACH, "exp(x), for x <= 0", numpy="np.exp(#1)", facts={"range": "positive"}),
@@ -85,6 +91,8 @@ CARDS = (
          numpy="#1 / #2"),
     Card("near_zero", "elementwise", _PAIR, "y, which is known to be a power series in x; that where x is small",
          numpy="near_zero(#1, #2, #series)", helper=_NEAR_ZERO),
+    Card("away_from_zero", "elementwise", _PAIR, "x, and y where abs(x) < y", numpy="away_from_zero(#1, #2)",
+         helper=_AWAY_FROM_ZERO),
     Card("log_softmax", "reduction", _WITHIN, "log(softmax(x))", numpy="log_softmax(#1, axis=#axis)",
          helper=_LOG_SOFTMAX),
     Card("safe_norm", "reduction", _OVER, "norm2(x)", numpy="safe_norm(#1, axis=#axis)", helper=_SAFE_NORM,

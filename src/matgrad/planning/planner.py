@@ -11,6 +11,7 @@ from matgrad.dims import Dim
 from matgrad.planning.common import factored
 from matgrad.planning.contraction import Factor, Network, dense
 from matgrad.planning.finish import finished
+from matgrad.planning.guarded import guarded
 from matgrad.planning.lengths import sides
 from matgrad.planning.outer import joined
 from matgrad.planning.setting import Setting
@@ -38,6 +39,7 @@ class Planner:
     def outputs(self, roots: Sequence[Node]) -> list[Step]:
         """The steps of whole arrays for the roots."""
         roots = [stabilised(_known_symmetric(root)) for root in roots]
+        roots = [guarded(root) for root in roots] if self.setting.differentiated else roots
         self._all = set(topological(*roots))
         self._parents = Counter(child for node in self._all for child in node.children) + Counter(roots)
         return finished(self.setting, [dense(self.plan, self.value(root), root.shape) for root in roots])
