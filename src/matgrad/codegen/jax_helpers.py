@@ -153,9 +153,8 @@ def sech2(x):
 _LOG_COSH = '''\
 def log_cosh(x):
     """log(cosh(x))."""
-    a = jnp.where(x < 0, -x, x)
-    small, large = jnp.where(a < 1, x, 0), jnp.where(a < 1, 1, a)
-    far = large + jnp.log1p(jnp.exp(-2 * large)) - 0.6931471805599453
+    a, small = jnp.abs(x), jnp.clip(x, -1, 1)
+    far = a + jnp.log1p(jnp.exp(-2 * a)) - 0.6931471805599453
     return jnp.where(a < 1, jnp.log1p(2 * jnp.sinh(small / 2) ** 2), far)
 '''
 _LOG_SOFTMAX = '''\
@@ -195,11 +194,13 @@ def length(*sides):
 '''
 _LOG1P_SQUARES = '''\
 def log1p_squares(*sides):
-    """log(1 + the sum of squares), of sides as in length."""
-    size = length(*sides)
-    near = size < 1e15
-    squares = sum([jnp.sum(jnp.where(near[..., None], x, 0) ** 2, axis=-1) for x in squared(sides)])
-    return jnp.where(near, jnp.log1p(squares), 2 * jnp.log(jnp.where(near, 1, size)))
+    """log(1 + the sum of squares), of sides as in length; where these are scaled, 1 is nothing beside their squares."""
+    sides = list(squared(sides))
+    sizes = [jnp.max(jnp.abs(x), axis=-1, initial=0) for x in sides]
+    scale = jax.lax.stop_gradient(functools.reduce(jnp.maximum, sizes) / 1e15)
+    scale = jnp.where((scale > 1) & (scale < jnp.inf), scale, 1.0)
+    total = sum([jnp.sum((x / scale[..., None]) ** 2, axis=-1) for x in sides])
+    return jnp.log1p(total) + 2 * jnp.log(scale)
 '''
 _LARGEST = '''\
 def largest(x, axis=None):

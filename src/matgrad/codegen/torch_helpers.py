@@ -145,9 +145,8 @@ def sech2(x):
 _LOG_COSH = '''\
 def log_cosh(x):
     """log(cosh(x))."""
-    a = torch.where(x < 0, -x, x)
-    small, large = torch.where(a < 1, x, 0), torch.where(a < 1, 1, a)
-    far = large + torch.log1p(torch.exp(-2 * large)) - 0.6931471805599453
+    a, small = torch.abs(x), torch.clip(x, -1, 1)
+    far = a + torch.log1p(torch.exp(-2 * a)) - 0.6931471805599453
     return torch.where(a < 1, torch.log1p(2 * torch.sinh(small / 2) ** 2), far)
 '''
 _LOG_SOFTMAX = '''\
@@ -193,11 +192,13 @@ def length(*sides):
 '''
 _LOG1P_SQUARES = '''\
 def log1p_squares(*sides):
-    """log(1 + the sum of squares), of sides as in length."""
-    size = length(*sides)
-    near = size < 1e15
-    squares = sum([torch.sum(torch.where(near[..., None], x, 0) ** 2, -1) for x in squared(sides)])
-    return torch.where(near, torch.log1p(squares), 2 * torch.log(torch.where(near, 1, size)))
+    """log(1 + the sum of squares), of sides as in length; where these are scaled, 1 is nothing beside their squares."""
+    sides = list(squared(sides))
+    sizes = [torch.amax(torch.abs(x), -1) if x.shape[-1] else torch.sum(x, -1) for x in sides]
+    scale = (functools.reduce(torch.maximum, sizes) / 1e15).detach()
+    scale = torch.where((scale > 1) & (scale < torch.inf), scale, 1.0)
+    total = sum([torch.sum((x / scale[..., None]) ** 2, -1) for x in sides])
+    return torch.log1p(total) + 2 * torch.log(scale)
 '''
 _LARGEST = '''\
 def largest(x, axis):
