@@ -23,14 +23,14 @@ from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Subject, points
 from matgrad.functions import CARDS, CODE_ONLY
 from matgrad.planning.quotients import NESTED, grows
-from matgrad.planning.rule import BEFORE, RULES
+from matgrad.planning.rule import AHEAD, BEFORE, LAST, RULES
 from matgrad.planning.series import FUNCTIONS, Series, near, of_function
 from matgrad.planning.stable import stabilised
 from matgrad.tensor import builders as b
 from matgrad.tensor.law import Law, Laws, laws_used
 from matgrad.tensor.nodes import Map, Node
 
-ALL = [*BEFORE.all, *RULES.all]
+ALL = [*AHEAD.all, *BEFORE.all, *RULES.all, *LAST.all]
 EXAMPLES = [(rule, formula, where) for rule in ALL for formula, where in rule.examples]
 ROWS = [json.loads(line) for line in (Path(__file__).parent / "data" / "stability.jsonl").read_text().splitlines()]
 
@@ -235,12 +235,24 @@ def test_functions_for_code_are_not_in_the_language() -> None:
             matgrad.parse(f"{name}(x)", where="x: vector(n)")
 
 
+TAILS = [-1e6, -60.0, -8.0, -3.01, -3.0, -2.9, -1.0, 0.5, 6.0, 30.0]
+
+
+def _hazard(mp: Any, x: Any) -> list[Any]:
+    """h = normpdf(x)/normcdf(x), -h' and h''; just right of -3 the terms of h'' are 600 times as large as it is."""
+    h = mp.npdf(x) * 2 / mp.erfc(-x / mp.sqrt(2))
+    return [h, h * (x + h), h * (x * x + 3 * x * h + 2 * h * h - 1)]
+
+
 EXACT = [
     ("log1mexp", [-1e-12, -0.5, -0.7, -30.0, -800.0], lambda mp, x: mp.log(1 - mp.exp(x))),
     ("log_cosh", [1e-9, -1e-5, 0.9, -1.1, 30.0, 900.0], lambda mp, x: mp.log(mp.cosh(x))),
     ("log1p_square", [1e-9, -0.5, 1e99, 1e101, -1e250], lambda mp, x: mp.log(1 + x * x)),
     ("log_normcdf", [-1e3, -40.0, -1.0, 0.5, 6.0], lambda mp, x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2)),
     ("sech2", [-1e-9, 0.5, -30.0, 300.0, 800.0], lambda mp, x: 1 / mp.cosh(x) ** 2),
+    ("normal_ratio", TAILS, lambda mp, x: _hazard(mp, x)[0]),
+    ("normal_ratio1", TAILS, lambda mp, x: _hazard(mp, x)[1]),
+    ("normal_ratio2", TAILS, lambda mp, x: _hazard(mp, x)[2]),
     ("decay", [-1000.0, -0.5, 0.0], lambda mp, x: mp.exp(x)),
 ]
 
@@ -254,7 +266,32 @@ def test_functions_for_code(name: str, at: list[float], exact: Any) -> None:
         wanted = [float(exact(mpmath, mpmath.mpf(value))) for value in at]
     with np.errstate(all="ignore"):
         found = [float(evaluate(b.map_(name, (x,)), {"x": np.asarray(value)}, {})) for value in at]
-    np.testing.assert_allclose(found, wanted, rtol=1e-14, atol=0)
+    np.testing.assert_allclose(found, wanted, rtol=2e-12 if "normal" in name else 1e-14, atol=0)
+
+
+def _between(mp: Any, x: Any, y: Any) -> Any:
+    """A tail of the normal distribution, or the integral: no difference of numbers near 1."""
+    x, y = (-x, -y) if x + y > 0 else (x, y)
+    return mp.log(abs(mp.erfc(-x / mp.sqrt(2)) - mp.erfc(-y / mp.sqrt(2))) / 2)
+
+
+NEAR = [(1e-9, -1e-9), (0.5, 0.25), (9.5, 9.0), (-40.0, -39.0), (60.0, -60.0), (30.0, -2.0), (2.0, 30.0)]
+EXACT_PAIRS = [
+    ("log_normcdf_between", NEAR, _between),
+    ("exp_difference", [*NEAR, (1.0, 1.0 + 1e-9), (-800.0, 0.25)], lambda mp, x, y: mp.exp(x) - mp.exp(y)),
+]
+
+
+@pytest.mark.parametrize(("name", "at", "exact"), EXACT_PAIRS, ids=[name for name, *_ in EXACT_PAIRS])
+def test_functions_of_two_for_code(name: str, at: list[tuple[float, float]], exact: Any) -> None:
+    import mpmath
+
+    x, y = b.symbol("x", ()), b.symbol("y", ())
+    with mpmath.workdps(1000):
+        wanted = [float(exact(mpmath, mpmath.mpf(first), mpmath.mpf(second))) for first, second in at]
+    for (first, second), value in zip(at, wanted, strict=True):
+        found = evaluate(b.map_(name, (x, y)), {"x": np.asarray(first), "y": np.asarray(second)}, {})
+        assert float(found) == pytest.approx(value, rel=1e-13, abs=1e-15)
 
 
 AT_ZERO = {"decay": "exp", "arctan": "atan", "arcsin": "asin", "arcsinh": "asinh", "arctanh": "atanh"}

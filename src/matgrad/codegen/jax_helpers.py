@@ -208,6 +208,16 @@ def largest(x, axis=None):
     size = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=axis))
     return jnp.where((size > 0) & (size < jnp.inf), size, 1.0)
 '''
+_NORMAL_RATIO = '''\
+def normal_ratio(x):
+    """normpdf(x)/normcdf(x); in the left tail t + 1/(t + 2/(t + 3/(t + ...))), t = -x."""
+    t, near = jnp.maximum(-x, 3.0), jnp.clip(x, -3.0, 40.0)
+    tail = 0 * t
+    for k in range(50, 0, -1):
+        tail = k / (t + tail)
+    density = jnp.exp(-near * near / 2) / (2 * jnp.pi) ** 0.5
+    return jnp.where(x < -3, t + tail, density / jax.scipy.special.ndtr(near))
+'''
 
 HELPERS = {
     "lu": _LU,
@@ -218,6 +228,7 @@ HELPERS = {
     "upper": _TRIANGULAR.format(name="upper", lower=False),
     "matrix_power": _POWER,
     "ratio": _RATIO,
+    "normal_ratio": _NORMAL_RATIO,
     "over": _OVER,
     "adj": _ADJ,
     "log1mexp": _LOG1MEXP,

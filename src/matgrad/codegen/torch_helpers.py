@@ -200,6 +200,49 @@ def log1p_squares(*sides):
     total = sum([torch.sum((x / scale[..., None]) ** 2, -1) for x in sides])
     return torch.log1p(total) + 2 * torch.log(scale)
 '''
+_EXP_DIFFERENCE = '''\
+def exp_difference(x, y):
+    """exp(x) - exp(y), by the larger and the quotient."""
+    gap = x - y
+    return -torch.exp(torch.maximum(x, y)) * torch.sign(gap) * torch.expm1(-torch.where(gap > 0, gap, -gap))
+'''
+_LOG_NORMCDF_BETWEEN = '''\
+def log_normcdf_between(x, y):
+    """The logarithm of the normal probability between x and y: in the left tail, or by the integral from 0."""
+    turned = torch.where(x + y > 0, -torch.ones_like(x), torch.ones_like(x))
+    x, y = turned * x, turned * y
+    above, below = torch.maximum(x, y), torch.minimum(x, y)
+    far, one = below < -1, torch.ones_like(x)
+    left = torch.special.log_ndtr(torch.where(far, above, one))
+    ratio = torch.special.log_ndtr(torch.where(far, below, -one)) - left
+    share = torch.where(ratio > -0.6931471805599453, -torch.expm1(ratio), 1 - torch.exp(ratio))
+    first, second = (torch.erf(torch.where(far, end, z) / 2**0.5) for end, z in ((one, above), (-one, below)))
+    return torch.where(far, left + torch.log(share), torch.log((first - second) / 2))
+'''
+_NORMAL_RATIO1 = '''\
+def normal_ratio1(x):
+    """h*(x + h), h = normpdf(x)/normcdf(x); in the left tail h + x = 1/(t + 2/(t + 3/(t + ...))), t = -x."""
+    t, near = torch.clip(-x, min=3.0), torch.clip(x, -3.0, 40.0)
+    tail = 0 * t
+    for k in range(50, 0, -1):
+        tail = k / (t + tail)
+    h = (2 / torch.pi) ** 0.5 / torch.special.erfcx(-(0.5**0.5) * near)
+    return torch.where(x < -3, (t + tail) * tail, h * (near + h))
+'''
+_NORMAL_RATIO2 = '''\
+def normal_ratio2(x):
+    """The second derivative of h = normpdf(x)/normcdf(x): h*(x^2 + 3*x*h + 2*h^2 - 1), in the left tail alike."""
+    t, near = torch.clip(-x, min=3.0), torch.clip(x, -3.0, 40.0)
+    four = 0 * t
+    for k in range(50, 3, -1):
+        four = k / (t + four)
+    three = 3 / (t + four)
+    two = 2 / (t + three)
+    one = 1 / (t + two)
+    far = (t + one) * (one * two) ** 2 * three * (t + 3 * three - 2 * four) / 6
+    h = (2 / torch.pi) ** 0.5 / torch.special.erfcx(-(0.5**0.5) * near)
+    return torch.where(x < -3, far, h * (near * (near + 3 * h) + 2 * h * h - 1))
+'''
 _LARGEST = '''\
 def largest(x, axis):
     """The largest of abs(x), a scale on which nothing depends; 1 where that is 0 or inf."""
@@ -228,6 +271,10 @@ HELPERS = {
     "length": _LENGTH,
     "log1p_squares": _LOG1P_SQUARES,
     "largest": _LARGEST,
+    "normal_ratio1": _NORMAL_RATIO1,
+    "normal_ratio2": _NORMAL_RATIO2,
+    "exp_difference": _EXP_DIFFERENCE,
+    "log_normcdf_between": _LOG_NORMCDF_BETWEEN,
     "prod": _PROD,
     "argmax": _TIES.format(name="argmax", of="amax"),
     "argmin": _TIES.format(name="argmin", of="amin"),
@@ -243,6 +290,7 @@ SPELLED = {
     "normcdf": "torch.special.erfc(-0.7071067811865476*#1)/2",
     "gelu": "#1*torch.special.erfc(-0.7071067811865476*#1)/2",
     "log_normcdf": "torch.special.log_ndtr(#1)",
+    "normal_ratio": "(2/torch.pi)**0.5/torch.special.erfcx(-0.7071067811865476*#1)",
     "log_softmax": "log_softmax(#1, #axis)",
     "safe_norm": "safe_norm(#1, #axis)",
     "largest": "largest(#1, #axis)",

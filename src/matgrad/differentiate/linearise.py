@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
-from matgrad.functions import card
+from matgrad.functions import card, card_in_code
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Named, Node, Sum, Symbol
 from matgrad.tensor.rebuild import rebuild
@@ -89,7 +89,7 @@ def _of_map(node: Map) -> list[Edge]:
     if node.function == "function":
         name, primes = node.parameter
         return [_same_axes(node.args[0], node, Fraction(1), b.map_("function", node.args, (name, primes + 1)))]
-    known = card(node.function)
+    known = card_in_code(node.function)
     assert known is not None
     named = dict(zip(known.arguments, node.args, strict=True))
     found = []

@@ -1,7 +1,7 @@
 """Functions that only code uses: not in the language, since people write ``log(cosh(x))`` and mean it.
 
 Each is what its ``because`` says, computed so that nothing overflows or cancels. ``planning.stable`` puts them into the
-graph that code is made from; they are never differentiated.
+graph that code is made from. Those with a ``derivative`` may be there before code for a derivative is made.
 """
 
 from __future__ import annotations
@@ -56,6 +56,54 @@ def safe_norm(x, axis=None):
     scale = np.where((scale > 0) & (scale < np.inf), scale, 1.0)
     return np.squeeze(scale, axis=axis) * np.sqrt(np.sum((x / scale) ** 2, axis=axis))
 '''
+_EXP_DIFFERENCE = '''\
+def exp_difference(x, y):
+    """exp(x) - exp(y), by the larger and the quotient."""
+    gap = x - y
+    return -np.exp(np.maximum(x, y)) * np.sign(gap) * np.expm1(-np.where(gap > 0, gap, -gap))
+'''
+_LOG_NORMCDF_BETWEEN = '''\
+def log_normcdf_between(x, y):
+    """The logarithm of the normal probability between x and y: in the left tail, or by the integral from 0."""
+    turned = np.where(x + y > 0, -1.0, 1.0)
+    x, y = turned * x, turned * y
+    above, below = np.maximum(x, y), np.minimum(x, y)
+    far = below < -1
+    left = scipy.special.log_ndtr(np.where(far, above, 1.0))
+    ratio = scipy.special.log_ndtr(np.where(far, below, -1.0)) - left
+    share = np.where(ratio > -0.6931471805599453, -np.expm1(ratio), 1 - np.exp(ratio))
+    near = [scipy.special.erf(np.where(far, end, z) / 2**0.5) for end, z in ((1.0, above), (-1.0, below))]
+    return np.where(far, left + np.log(share), np.log((near[0] - near[1]) / 2))[()]
+'''
+_NORMAL_RATIO = '''\
+def normal_ratio(x):
+    """normpdf(x)/normcdf(x)."""
+    return (2 / np.pi) ** 0.5 / scipy.special.erfcx(-(0.5**0.5) * x)
+'''
+_NORMAL_RATIO1 = '''\
+def normal_ratio1(x):
+    """h*(x + h), h = normpdf(x)/normcdf(x); in the left tail h + x = 1/(t + 2/(t + 3/(t + ...))), t = -x."""
+    t, near = np.maximum(-x, 3.0), np.clip(x, -3.0, 40.0)
+    tail = 0 * t
+    for k in range(50, 0, -1):
+        tail = k / (t + tail)
+    h = np.exp(-near * near / 2) / (2 * np.pi) ** 0.5 / scipy.special.ndtr(near)
+    return np.where(x < -3, (t + tail) * tail, h * (near + h))[()]
+'''
+_NORMAL_RATIO2 = '''\
+def normal_ratio2(x):
+    """The second derivative of h = normpdf(x)/normcdf(x): h*(x^2 + 3*x*h + 2*h^2 - 1), in the left tail alike."""
+    t, near = np.maximum(-x, 3.0), np.clip(x, -3.0, 40.0)
+    four = 0 * t
+    for k in range(50, 3, -1):
+        four = k / (t + four)
+    three = 3 / (t + four)
+    two = 2 / (t + three)
+    one = 1 / (t + two)
+    far = (t + one) * (one * two) ** 2 * three * (t + 3 * three - 2 * four) / 6
+    h = np.exp(-near * near / 2) / (2 * np.pi) ** 0.5 / scipy.special.ndtr(near)
+    return np.where(x < -3, far, h * (near * (near + 3 * h) + 2 * h * h - 1))[()]
+'''
 _LARGEST = '''\
 def largest(x, axis=None):
     """The largest of abs(x); 1 where that is 0 or inf."""
@@ -86,7 +134,19 @@ CARDS = (
     Card("sech2", "elementwise", _EACH, "1 - tanh(x).^2", numpy="sech2(#1)", helper=_SECH2,
          facts={"range": "positive"}),
     Card("log_cosh", "elementwise", _EACH, "log(cosh(x))", numpy="log_cosh(#1)", helper=_LOG_COSH),
-    Card("log_normcdf", "elementwise", _EACH, "log(normcdf(x))", numpy="scipy.special.log_ndtr(#1)", scipy=True),
+    Card("log_normcdf", "elementwise", _EACH, "log(normcdf(x))", numpy="scipy.special.log_ndtr(#1)", scipy=True,
+         derivative="normal_ratio(x)"),
+    Card("normal_ratio", "elementwise", _EACH, "normpdf(x)./normcdf(x)", numpy="normal_ratio(#1)",
+         helper=_NORMAL_RATIO, scipy=True, derivative="-normal_ratio1(x)", facts={"range": "positive"}),
+    Card("normal_ratio1", "elementwise", _EACH, "-d/dx normpdf(x)./normcdf(x)", numpy="normal_ratio1(#1)",
+         helper=_NORMAL_RATIO1, scipy=True, derivative="-normal_ratio2(x)", facts={"range": "positive"}),
+    Card("normal_ratio2", "elementwise", _EACH, "d^2/dx^2 normpdf(x)./normcdf(x)", numpy="normal_ratio2(#1)",
+         helper=_NORMAL_RATIO2, scipy=True, facts={"range": "positive"},
+         derivative="2*normal_ratio1(x)*(1 - normal_ratio1(x)) - normal_ratio2(x)*(x + 2*normal_ratio(x))"),
+    Card("log_normcdf_between", "elementwise", _PAIR, "log(abs(normcdf(x) - normcdf(y)))",
+         numpy="log_normcdf_between(#1, #2)", helper=_LOG_NORMCDF_BETWEEN, scipy=True),
+    Card("exp_difference", "elementwise", _PAIR, "exp(x) - exp(y)", numpy="exp_difference(#1, #2)",
+         helper=_EXP_DIFFERENCE),
     Card("ratio", "elementwise", _PAIR, "x./y, kept in one piece: x is never divided by a power of y",
          numpy="#1 / #2"),
     Card("near_zero", "elementwise", _PAIR, "y, which is known to be a power series in x; that where x is small",

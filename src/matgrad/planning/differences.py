@@ -153,9 +153,14 @@ def without(node: Sum, gone: set[Node], new: Node) -> Node:
     ),
 )
 def complement(node: Node) -> Node | None:
+    return complement_of(node, _FUNCTIONS)
+
+
+def complement_of(node: Node, functions: set[str]) -> Node | None:
+    """The same, for some of the functions."""
     assert isinstance(node, Sum)
     factors = {term: factor for factor, term in node.terms}
-    for factor, part in parts_of(node, _FUNCTIONS):
+    for factor, part in parts_of(node, functions):
         for (function, count, ratio), stable in _COMPLEMENTS.items():
             left_over = part.count / count - 1
             if function != part.factor.function or left_over < 0 or (part.count.denominator != 1 and count < 0):

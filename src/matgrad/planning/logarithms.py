@@ -85,9 +85,10 @@ def _of_map(node: Map) -> Node | None:
             return scaled(b.add([map_("log_cosh", (z,))]), -2)
         case "normcdf":
             return map_("log_normcdf", (z,))
+        case "normal_ratio":
+            return b.subtract(log_density(z), map_("log_normcdf", (z,)))
         case "normpdf":
-            circle = b.broadcast(map_("log", (scaled(b.constant("pi"), 2),)), z.shape)
-            return scaled(b.add([b.power(z, 2), circle]), Fraction(-1, 2))
+            return log_density(z)
         case "power":
             below = log_of(z)
             return None if below is None else scaled(below, node.parameter)
@@ -95,6 +96,12 @@ def _of_map(node: Map) -> Node | None:
             below = log_of(z)
             return None if below is None else b.multiply(node.args[1], below)
     return None
+
+
+def log_density(z: Node) -> Node:
+    """log(normpdf(z))."""
+    circle = b.broadcast(map_("log", (scaled(b.constant("pi"), 2),)), z.shape)
+    return scaled(b.add([b.power(z, 2), circle]), Fraction(-1, 2))
 
 
 def log_of_sum(terms: dict[Node, Fraction]) -> Node | None:
@@ -197,6 +204,15 @@ def _of_selection(node: Einsum, pairs: list[Operand]) -> Node | None:
     if node.coefficient != 1:
         logs.append(_log_of_number(node.coefficient, node))
     return b.add(logs)
+
+
+def quantile(node: Node) -> Node | None:
+    """x, where the node is normcdf(x), perhaps of one number for all entries."""
+    inner = b.scalar_of(node)
+    found = node if isinstance(node, Map) else inner
+    if not isinstance(found, Map) or found.function != "normcdf":
+        return None
+    return found.args[0] if found is node else b.broadcast(found.args[0], node.shape)
 
 
 # -- rules ----------------------------------------------------------------------------------------

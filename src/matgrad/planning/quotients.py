@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import prod
 
 from matgrad.dims import Dim
-from matgrad.planning.logarithms import log_of, log_of_positive, log_of_sum, weighted
+from matgrad.planning.logarithms import log_of, log_of_positive, log_of_sum, quantile, weighted
 from matgrad.planning.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, map_, number, power, scaled
@@ -309,7 +309,7 @@ def root_of_exponentials(node: Node) -> Node | None:
         ("w.*exp(x)/(w'*exp(x))", "x: vector(n); w: positive vector(n)"),
         ("exp(x)./cosh(x) + cosh(x)./cosh(2*x)", "x: vector(n)"),
         ("(exp(a) - 2*exp(c))/(3 + exp(a) + exp(c))", "a: scalar; c: scalar"),
-        ("normpdf(x)./normcdf(x)", "x: vector(n)"),
+        ("normpdf(x)./normcdf(2*x)", "x: vector(n)"),
         ("(1 + exp(a))/(1 + exp(a) + exp(c))", "a: scalar; c: scalar"),
     ),
 )
@@ -388,6 +388,8 @@ def _logs_of_difference(node: Node) -> tuple[Node, Node] | None:
     terms = sorted(b.linear_terms(node).items(), key=lambda entry: -entry[1])
     if len(terms) != 2 or terms[0][1] < 0 or terms[1][1] > 0 or all(log_of(term) is None for term, _ in terms):
         return None
+    if all(quantile(term) is not None for term, _ in terms):
+        return None  # their logarithms are nearly equal where they are nearly 1: see ``neighbours``
     first, second = (log_of_positive(scaled(term, abs(factor))) for term, factor in terms)
     return None if first is None or second is None else (first, second)
 

@@ -10,9 +10,11 @@ from matgrad.planning import differences as _differences  # noqa: F401  (each ad
 from matgrad.planning import lengths as _lengths  # noqa: F401
 from matgrad.planning import logarithms as _logarithms  # noqa: F401
 from matgrad.planning import names as _names  # noqa: F401
+from matgrad.planning import neighbours as _neighbours  # noqa: F401
 from matgrad.planning import quotients as _quotients  # noqa: F401
 from matgrad.planning import removable as _removable  # noqa: F401
-from matgrad.planning.rule import BEFORE, RULES
+from matgrad.planning.ahead import rewritten as written_ahead
+from matgrad.planning.rule import BEFORE, LAST, RULES
 from matgrad.tensor.law import Laws
 from matgrad.tensor.laws.shared import is_map
 from matgrad.tensor.nodes import Apply, Map, Node, topological
@@ -28,8 +30,16 @@ def stabilised(root: Node) -> Node:
     """
     known: Node | None = root.memo.get("stable")
     if known is None and any(isinstance(node, Map | Apply) for node in topological(root)):
-        return _Search().of(root)
-    return known or root  # products and sums alone: every rule is about a function
+        known = _Search().of(root)
+    return root if known is None else _with_last(known)  # products and sums alone: every rule is about a function
+
+
+def _with_last(root: Node) -> Node:
+    """A stable graph, with the last rules."""
+    done: dict[Node, Node] = {}
+    for node in topological(root):
+        done[node] = _rewritten(rebuilt(node, done, False), LAST)
+    return done[root]
 
 
 class _Search:
@@ -66,6 +76,7 @@ class _Search:
             self.done[node] = node
             return None
         made = _rewritten(node, BEFORE)
+        made = written_ahead(node) if made is node else made
         if made is not node and not self._met(made):
             return self._led_to(node, made)
         for child in node.children:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from matgrad.errors import NotSupported
 from matgrad.formula.parser import parse_expression
 from matgrad.formula.syntax import Expr, fold
-from matgrad.functions import card
+from matgrad.functions import card_in_code
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Shape
 
@@ -60,7 +60,7 @@ def along(text: str, names: Mapping[str, Node], reduced: int) -> Node:
         if expr.op == "call" and expr.value.name == "length":
             return b.einsum([(b.size(dim), ()) for dim in whole[kept:]], ())
         if expr.op == "call":
-            known = card(expr.value.name)
+            known = card_in_code(expr.value.name)
             assert known is not None
             if known.family == "reduction":
                 return b.apply(known.name, args[0], reduced)
