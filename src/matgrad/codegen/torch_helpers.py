@@ -200,6 +200,15 @@ def log1p_squares(*sides):
     total = sum([torch.sum((x / scale[..., None]) ** 2, -1) for x in sides])
     return torch.log1p(total) + 2 * torch.log(scale)
 '''
+_PROD_OTHERS = '''\
+def prod_others(x, axis):
+    """The product of all other entries: of those before and of those after each."""
+    flat = x if isinstance(axis, int) else x.reshape(*x.shape[: x.ndim - len(axis)], -1)
+    one = torch.ones_like(flat[..., :1])
+    before = torch.cumprod(torch.cat([one, flat[..., :-1]], -1), -1)
+    after = torch.cumprod(torch.cat([one, torch.flip(flat[..., 1:], (-1,))], -1), -1)
+    return (before * torch.flip(after, (-1,))).reshape(x.shape)
+'''
 _EXP_DIFFERENCE = '''\
 def exp_difference(x, y):
     """exp(x) - exp(y), by the larger and the quotient."""
@@ -271,6 +280,7 @@ HELPERS = {
     "length": _LENGTH,
     "log1p_squares": _LOG1P_SQUARES,
     "largest": _LARGEST,
+    "prod_others": _PROD_OTHERS,
     "normal_ratio1": _NORMAL_RATIO1,
     "normal_ratio2": _NORMAL_RATIO2,
     "exp_difference": _EXP_DIFFERENCE,
@@ -297,6 +307,7 @@ SPELLED = {
     "logsumexp": "torch.logsumexp(#1, #axis)",
     "softmax": "softmax(#1, #axis)",
     "prod": "prod(#1, #axis)",
+    "prod_others": "prod_others(#1, #axis)",
     "max": "torch.amax(#1, #axis)",
     "min": "torch.amin(#1, #axis)",
     "argmax": "argmax(#1, #axis)",

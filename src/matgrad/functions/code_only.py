@@ -110,6 +110,15 @@ def largest(x, axis=None):
     size = np.max(np.abs(x), axis=axis)
     return np.where((size > 0) & (size < np.inf), size, 1.0)
 '''
+_PROD_OTHERS = '''\
+def prod_others(x, axis=None):
+    """The product of all other entries: of those before and of those after each."""
+    flat = x if axis == -1 else x.reshape(*x.shape[: x.ndim - len(axis)] if axis is not None else (), -1)
+    one = np.ones_like(flat[..., :1])
+    before = np.cumprod(np.concatenate([one, flat[..., :-1]], axis=-1), axis=-1)
+    after = np.cumprod(np.concatenate([one, flat[..., :0:-1]], axis=-1), axis=-1)[..., ::-1]
+    return (before * after).reshape(x.shape)
+'''
 _NEAR_ZERO = '''\
 def near_zero(x, elsewhere, radius, coefficients):
     """The power series in x, for abs(x) < radius."""
@@ -155,6 +164,8 @@ CARDS = (
          helper=_AWAY_FROM_ZERO),
     Card("log_softmax", "reduction", _WITHIN, "log(softmax(x))", numpy="log_softmax(#1, axis=#axis)",
          helper=_LOG_SOFTMAX),
+    Card("prod_others", "reduction", _WITHIN, "the product of all other entries", numpy="prod_others(#1, axis=#axis)",
+         helper=_PROD_OTHERS),
     Card("safe_norm", "reduction", _OVER, "norm2(x)", numpy="safe_norm(#1, axis=#axis)", helper=_SAFE_NORM,
          facts={"range": "nonnegative"}),
     Card("largest", "reduction", _OVER, "max(abs(x)), and 1 where that is 0", numpy="largest(#1, axis=#axis)",

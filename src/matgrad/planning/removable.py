@@ -183,7 +183,7 @@ def removable(node: Node) -> Node | None:
         return None
     found = _of_terms(node.terms)
     if found is None and any(_divides(operand) for _, term in node.terms for operand, _ in _pairs(term)):
-        found = _of_terms(_multiplied_out(node))
+        found = _of_terms(multiplied_out(node))
     return found
 
 
@@ -194,7 +194,7 @@ def _divides(node: Node) -> bool:
     return power_of(node)[1] < 0
 
 
-def _multiplied_out(node: Sum) -> Terms:
+def multiplied_out(node: Sum) -> Terms:
     """The terms with sums in their factors multiplied out; none where nothing is to be done."""
     found: dict[Node, Fraction] = {}
     for factor, term in node.terms:

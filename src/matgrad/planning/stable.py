@@ -11,7 +11,9 @@ from matgrad.planning import lengths as _lengths  # noqa: F401
 from matgrad.planning import logarithms as _logarithms  # noqa: F401
 from matgrad.planning import names as _names  # noqa: F401
 from matgrad.planning import neighbours as _neighbours  # noqa: F401
+from matgrad.planning import products as _products  # noqa: F401
 from matgrad.planning import quotients as _quotients  # noqa: F401
+from matgrad.planning import ratios as _ratios  # noqa: F401
 from matgrad.planning import removable as _removable  # noqa: F401
 from matgrad.planning.ahead import rewritten as written_ahead
 from matgrad.planning.rule import BEFORE, LAST, RULES
@@ -38,7 +40,10 @@ def _with_last(root: Node) -> Node:
     """A stable graph, with the last rules."""
     done: dict[Node, Node] = {}
     for node in topological(root):
-        done[node] = _rewritten(rebuilt(node, done, False), LAST)
+        made = rebuilt(node, done, False)
+        while (last := _rewritten(made, LAST)) is not made:
+            made = last
+        done[node] = made
     return done[root]
 
 
