@@ -201,6 +201,33 @@ def length(node: Node) -> Node | None:
 
 
 @RULES.add(
+    "root of a quadratic form",
+    "sqrt(x'*A*x) = m*sqrt((x/m)'*A*(x/m)) with m = max(abs(x))",
+    because="scaled, the form neither overflows nor underflows",
+    on=(Map,),
+    examples=(
+        ("sqrt(x'*inv(S)*x)", "x: vector(n); S: spd(n)"),
+        ("A*(x - y)/sqrt((x - y)'*A*(x - y))^3", "x: vector(n); y: vector(n); A: spd(n)"),
+    ),
+)
+def root_of_form(node: Node) -> Node | None:
+    form, count = power_of(node)
+    if count.denominator != 2 or not isinstance(form, Einsum) or form.shape or form.coefficient < 0:
+        return None
+    pairs = list(zip(form.operands, form.subscripts, strict=True))
+    for x in dict.fromkeys(operand for operand, labels in pairs if len(labels) == 1):
+        places = [place for place, (operand, _) in enumerate(pairs) if operand is x]
+        if len(places) != 2 or is_map(x, "ratio"):
+            continue
+        largest = apply("largest", x, 1)
+        part = map_("ratio", (x, b.broadcast(largest, x.shape)))
+        new = [(part if place in places else operand, labels) for place, (operand, labels) in enumerate(pairs)]
+        whole = einsum(new, (), form.coefficient, dict(enumerate(form.sizes)))
+        return b.multiply(power(largest, 2 * count), power(whole, count))
+    return None
+
+
+@RULES.add(
     "part of a length",
     "x/norm2(x)^3*x' = (x/norm2(x))*(x/norm2(x))'/norm2(x), x/(x'*x) = (x/norm2(x))/norm2(x)",
     because="each factor x is divided by one length, before any power is formed",
