@@ -208,6 +208,24 @@ TABLE: list[Row] = [
     ("exp(X)./(exp(X)*matrix(1))", "X: matrix(m, n)", "X", "0", [[[1000.0, 0.0], [-1000.0, -1000.5]]], {}),
     ("log(sum(exp(X*w)))", "X: matrix(m, n); w: vector(n)", "w", "012", [[400.0, -400.0], [-0.5, 0.25]],
      {"X": [[1.0, -1.0], [2.0, 1.0], [-1.0, 0.5]]}),
+    # differences of two values, normal tails, powers of quotients, products
+    ("-log(sigmoid(a) - sigmoid(b))", "a: scalar; b: scalar", "a", "012", [50.0, 700.0, 49.001], {"b": 49.0}),
+    ("-log(sigmoid(c - eta) - sigmoid(d - eta))", "c: scalar; d: scalar; eta: scalar", "eta", "012",
+     [50.0, -60.0, 400.0, -800.0], {"c": 1.0, "d": 0.0}),
+    ("sigmoid(a) - sigmoid(b)", "a: scalar; b: scalar", "a", "012", [50.0, 700.0, 49.001], {"b": 49.0}),
+    ("log(tanh(a) - tanh(b))", "a: scalar; b: scalar", "a", "012", [30.0, 29.1, 400.0], {"b": 29.0}),
+    ("log(exp(a) - exp(b))", "a: scalar; b: scalar", "a", "012", [800.0, 740.0], {"b": 730.0}),
+    ("log(normcdf(a) - normcdf(b))", "a: scalar; b: scalar", "a", "012", [10.0, 9.1, 40.0], {"b": 9.0}),
+    ("-y'*log(normcdf(X*w)) - (1-y)'*log(1-normcdf(X*w))", "X: matrix(m, n); w: vector(n); y: vector(m)", "w", "012",
+     [[20.0, 20.0], [-20.0, 10.0], [-3.0, 1.0]], {"X": [[1.0, 2.0], [3.0, -1.0]], "y": [1.0, 0.0]}),
+    ("exp(-z^2/2)/normcdf(z)", "z: scalar", "z", "012", [-60.0, -40.0, -10.0, 0.5, 40.0], {}),
+    ("(1-normcdf(z))/normpdf(z)", "z: scalar", "z", "012", [-5.0, 0.5, 10.0, 40.0], {}),
+    ("4*e*((s/r)^12 - (s/r)^6)", "e: scalar; s: scalar; r: scalar", "r", "012", [1.1e-30, 2e-30, 1.1],
+     {"e": 2.0, "s": 1e-30}),
+    ("1/(1+(x/g)^2)", "x: scalar; g: scalar", "x", "012", [1e200, 1e-200, 3e199, 1e30], {"g": 1e199}),
+    ("prod(x)", "x: vector(n)", "x", "012", [[0.0, 2.0, 3.0], [0.0, 0.0, 3.0], [1.0, 2.0, 3.0]], {}),
+    ("sqrt(r'*inv(S)*r)", "r: vector(n); S: spd(n)", "r", "012", [[3.0, 4.0], [3e200, 4e200], [3e-200, 4e-200]],
+     {"S": [[2.0, 0.5], [0.5, 1.0]]}),
 ]  # fmt: skip
 
 

@@ -211,7 +211,7 @@ def largest(x, axis=None):
 _NORMAL_RATIO = '''\
 def normal_ratio(x):
     """normpdf(x)/normcdf(x); in the left tail t + 1/(t + 2/(t + 3/(t + ...))), t = -x."""
-    t, near = jnp.maximum(-x, 3.0), jnp.clip(x, -3.0, 40.0)
+    t, near = jnp.where(x < -3, -x, 3.0), jnp.where(x < -3, -3.0, jnp.where(x > 40, 40.0, x))
     tail = 0 * t
     for k in range(50, 0, -1):
         tail = k / (t + tail)

@@ -213,7 +213,8 @@ _EXP_DIFFERENCE = '''\
 def exp_difference(x, y):
     """exp(x) - exp(y), by the larger and the quotient."""
     gap = x - y
-    return -torch.exp(torch.maximum(x, y)) * torch.sign(gap) * torch.expm1(-torch.where(gap > 0, gap, -gap))
+    above, below = torch.where(gap > 0, gap, 0.0), torch.where(gap > 0, 0.0, gap)
+    return torch.where(gap > 0, -torch.exp(x) * torch.expm1(-above), torch.exp(y) * torch.expm1(below))
 '''
 _LOG_NORMCDF_BETWEEN = '''\
 def log_normcdf_between(x, y):
@@ -231,7 +232,7 @@ def log_normcdf_between(x, y):
 _NORMAL_RATIO1 = '''\
 def normal_ratio1(x):
     """h*(x + h), h = normpdf(x)/normcdf(x); in the left tail h + x = 1/(t + 2/(t + 3/(t + ...))), t = -x."""
-    t, near = torch.clip(-x, min=3.0), torch.clip(x, -3.0, 40.0)
+    t, near = torch.where(x < -3, -x, 3.0), torch.where(x < -3, -3.0, torch.where(x > 40, 40.0, x))
     tail = 0 * t
     for k in range(50, 0, -1):
         tail = k / (t + tail)
@@ -241,7 +242,7 @@ def normal_ratio1(x):
 _NORMAL_RATIO2 = '''\
 def normal_ratio2(x):
     """The second derivative of h = normpdf(x)/normcdf(x): h*(x^2 + 3*x*h + 2*h^2 - 1), in the left tail alike."""
-    t, near = torch.clip(-x, min=3.0), torch.clip(x, -3.0, 40.0)
+    t, near = torch.where(x < -3, -x, 3.0), torch.where(x < -3, -3.0, torch.where(x > 40, 40.0, x))
     four = 0 * t
     for k in range(50, 3, -1):
         four = k / (t + four)

@@ -60,7 +60,8 @@ _EXP_DIFFERENCE = '''\
 def exp_difference(x, y):
     """exp(x) - exp(y), by the larger and the quotient."""
     gap = x - y
-    return -np.exp(np.maximum(x, y)) * np.sign(gap) * np.expm1(-np.where(gap > 0, gap, -gap))
+    above, below = np.where(gap > 0, gap, 0), np.where(gap > 0, 0, gap)
+    return np.where(gap > 0, -np.exp(x) * np.expm1(-above), np.exp(y) * np.expm1(below))[()]
 '''
 _LOG_NORMCDF_BETWEEN = '''\
 def log_normcdf_between(x, y):
@@ -83,7 +84,7 @@ def normal_ratio(x):
 _NORMAL_RATIO1 = '''\
 def normal_ratio1(x):
     """h*(x + h), h = normpdf(x)/normcdf(x); in the left tail h + x = 1/(t + 2/(t + 3/(t + ...))), t = -x."""
-    t, near = np.maximum(-x, 3.0), np.clip(x, -3.0, 40.0)
+    t, near = np.where(x < -3, -x, 3.0), np.where(x < -3, -3.0, np.where(x > 40, 40.0, x))
     tail = 0 * t
     for k in range(50, 0, -1):
         tail = k / (t + tail)
@@ -93,7 +94,7 @@ def normal_ratio1(x):
 _NORMAL_RATIO2 = '''\
 def normal_ratio2(x):
     """The second derivative of h = normpdf(x)/normcdf(x): h*(x^2 + 3*x*h + 2*h^2 - 1), in the left tail alike."""
-    t, near = np.maximum(-x, 3.0), np.clip(x, -3.0, 40.0)
+    t, near = np.where(x < -3, -x, 3.0), np.where(x < -3, -3.0, np.where(x > 40, 40.0, x))
     four = 0 * t
     for k in range(50, 3, -1):
         four = k / (t + four)

@@ -578,3 +578,30 @@ def quotient_of_determinants(node: Node) -> Node | None:
     signs: list[Operand] = [(b.apply("detsign", arg), ()) for arg, count in zip(args, counts, strict=True)
                             if count.numerator % 2]  # fmt: skip
     return _with(node, set(places), [(map_("exp", (b.add(logs),)), ()), *signs])
+
+
+@RULES.add(
+    "adjugate over a determinant",
+    "adj(X)/det(Y) = sign(det(Y))*exp((n - 1)*log(m) - logdet(Y))*adj(X/m) with m = max(abs(X))",
+    because="both may underflow or overflow where the quotient does not",
+    on=(Einsum,),
+    examples=(("adj(X)/det(Y)^3", "X: matrix(n, n); Y: matrix(n, n)"),),
+)
+def adjugate_over_determinant(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    above = next((place for place, (operand, _) in enumerate(pairs) if is_apply(operand, "adj")), None)
+    below = {place: power_of(operand) for place, (operand, _) in enumerate(pairs)
+             if is_apply(power_of(operand)[0], "det")}  # fmt: skip
+    if above is None or not any(count < 0 and count.denominator == 1 for _, count in below.values()):
+        return None
+    x = pairs[above][0].children[0]
+    largest = b.apply("largest", x, 2)
+    part = map_("ratio", (x, b.broadcast(largest, x.shape)))
+    logs = [b.multiply(b.subtract(b.size(x.shape[0]), number(1)), map_("log", (largest,)))]
+    signs: list[Operand] = []
+    for det, count in below.values():
+        logs.append(scaled(b.apply("logdet", det.children[0]), count))
+        if count.numerator % 2:
+            signs.append((b.apply("detsign", det.children[0]), ()))
+    new = [(b.apply("adj", part), pairs[above][1]), (map_("exp", (b.add(logs),)), ()), *signs]
+    return _with(node, {above, *below}, new)
