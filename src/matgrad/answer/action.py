@@ -32,9 +32,12 @@ class Action:
     dX ↦ A*dX*B
     """
 
-    def __init__(self, formula: Formula, node: Node, outputs: int, wrt: str, *, free: bool = False) -> None:
+    def __init__(
+        self, formula: Formula, node: Node, outputs: int, wrt: str, *, free: bool = False, computed: Node | None = None
+    ) -> None:
         self._formula = formula
         self._node = node
+        self._computed = node if computed is None else computed
         self._outputs = outputs
         self._variable = variable_of(formula, wrt)
         self.direction = _fresh("d" + wrt, formula)
@@ -44,9 +47,12 @@ class Action:
     @cached_property
     def node(self) -> Node:
         """The graph: the derivative, contracted with the direction."""
+        return self._along(self._node)
+
+    def _along(self, node: Node) -> Node:
         direction = b.symbol(self.direction, self._variable.shape, self._traits)
-        axes = tuple(range(len(self._node.shape)))
-        return b.einsum([(self._node, axes), (direction, axes[self._outputs :])], axes[: self._outputs])
+        axes = tuple(range(len(node.shape)))
+        return b.einsum([(node, axes), (direction, axes[self._outputs :])], axes[: self._outputs])
 
     @cached_property
     def expr(self) -> Expr:
@@ -59,7 +65,7 @@ class Action:
         typed = self._formula.typed
         direction = Variable(self.direction, of_order(self._variable.shape), self._traits)
         variables = {**typed.variables, self.direction: direction}
-        return Root(self.node, "action", variables, typed.functions, self._formula.sizes_needed(),
+        return Root(self._along(self._computed), "action", variables, typed.functions, self._formula.sizes_needed(),
                     named=self._formula.intermediates, ranges=self._formula.ranges)  # fmt: skip
 
     @property

@@ -18,7 +18,6 @@ from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.syntax import Expr, Program
 from matgrad.formula.unicode import to_unicode
 from matgrad.objects.convert import to_object
-from matgrad.planning.ahead import ahead
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.translate.recover import has_closed_form
@@ -234,23 +233,11 @@ class Derivative:
         """What generated code computes."""
         formula = self.formula
         name = self.called.split()[-1].lower() if self.called in ("gradient", "Jacobian", "Hessian") else "derivative"
-        return Root(self._computed, name, formula.typed.variables, formula.typed.functions, formula.sizes_needed(),
-                    arranged(self.layout, self.outputs), formula.intermediates, self.order == 1,
-                    formula.ranges)  # fmt: skip
-
-    @cached_property
-    def _computed(self) -> Node:
-        """The graph of the code: the derivative of what ``planning.ahead`` makes of the formula, if that is another."""
-        formula, signals = self.formula, self._printed.signals
+        signals, ahead = self._printed.signals, self._printed.ahead
         shared = self.node if signals is None else signals.node(self.wrt[0])  # what all gradients have in common
-        node = ahead(formula.node)
-        if node is formula.node or self._printed.convention not in ("projected", "entries"):
-            return shared
-        if not all(isinstance(variable_of(formula, name), Symbol) for name in self.wrt):
-            return shared
-        for name in self.wrt:
-            node = one_pass(formula, node, [name], self.symmetric)[0]
-        return node
+        return Root(shared if ahead is None else ahead, name, formula.typed.variables, formula.typed.functions,
+                    formula.sizes_needed(), arranged(self.layout, self.outputs), formula.intermediates,
+                    self.order == 1, formula.ranges)  # fmt: skip
 
     def code(self, backend: str = "numpy") -> str:
         """The source of a function of named arrays."""

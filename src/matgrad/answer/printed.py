@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from matgrad.answer.action import Action
-from matgrad.answer.differentiation import chain
+from matgrad.answer.differentiation import chain, one_pass, variable_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.layout import laid_out
 from matgrad.answer.reading import bounded, readable
@@ -14,7 +14,8 @@ from matgrad.answer.signals import LONG, Signals, in_words, signals_of
 from matgrad.errors import NotSupported
 from matgrad.formula.syntax import Expr, Program
 from matgrad.functions import CARDS
-from matgrad.tensor.nodes import Node
+from matgrad.planning.ahead import ahead
+from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import names
 from matgrad.translate.kronecker import kronecker
@@ -71,10 +72,24 @@ class Printed:
     @cached_property
     def action(self) -> Action:
         """On a direction; the differential is that of the projected derivative."""
-        node = self.node
+        node, computed = self.node, self.ahead
         if self.convention in ("entries", RIEMANNIAN):
-            node = chain(self.formula, self.wrt, "projected")[1]
-        return Action(self.formula, node, self.outputs, self.wrt[-1], free=self.convention == "ignore")
+            node, computed = chain(self.formula, self.wrt, "projected")[1], None
+        free = self.convention == "ignore"
+        return Action(self.formula, node, self.outputs, self.wrt[-1], free=free, computed=computed)
+
+    @cached_property
+    def ahead(self) -> Node | None:
+        """For code: the derivative of what ``planning.ahead`` makes of the formula; None where that is the formula."""
+        formula = self.formula
+        node = ahead(formula.node)
+        if node is formula.node or self.convention not in ("projected", "entries"):
+            return None
+        if not all(isinstance(variable_of(formula, name), Symbol) for name in self.wrt):
+            return None
+        for name in self.wrt:
+            node = one_pass(formula, node, [name], self.convention)[0]
+        return node
 
     # -- in words
 

@@ -146,10 +146,25 @@ def other_tail(node: Node) -> Node | None:
 )
 def logarithm_of_probability(node: Node) -> Node | None:
     assert isinstance(node, Map)
-    found = log_of(_value(node.args[0])) if node.function == "log" else None
-    if found is None or "log_normcdf" not in _functions(found) or not _differentiable(found):
-        return None
-    return found
+    inner = node.args[0]
+    found = log_of(_value(inner)) if node.function == "log" and _has_normal(inner) else None
+    return found if found is not None and "log_normcdf" in _functions(found) and _differentiable(found) else None
+
+
+def _has_normal(root: Node) -> bool:
+    """Whether normcdf occurs in it."""
+    for node in topological(root, skip=_LOOKED_AT):
+        inside = is_map(node, "normcdf") or is_map(node, "normal_ratio")
+        node.memo["normal"] = inside or any(child.memo["normal"] for child in node.children)
+    return root.memo["normal"]  # type: ignore[no-any-return]
+
+
+class _LookedAt:
+    def __contains__(self, node: object) -> bool:
+        return "normal" in getattr(node, "memo", ())
+
+
+_LOOKED_AT = _LookedAt()
 
 
 @AHEAD.add(
