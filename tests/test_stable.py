@@ -441,7 +441,8 @@ def test_products_with_zeros(x: list[float]) -> None:
     """Also of rows, of what is made of x, and where JAX differentiates the code."""
     jax = pytest.importorskip("jax")
     formula = matgrad.parse("prod(x)", where="x: vector(n)")
-    rows = matgrad.parse("y'*prod(X, dim=2) + exp(prod(X[1, :]))", where="X: matrix(m, n); y: vector(m)")
+    text = "y'*prod(X, dim=2) + exp(prod(X[1, :])) + prod(X[1, :])^2"
+    rows = matgrad.parse(text, where="X: matrix(m, n); y: vector(m)")
     gradient, hessian = (matgrad.compile(asked(formula, "x", order))(x=np.array(x)) for order in (1, 2))
     others = [np.prod(np.delete(x, i)) for i in range(3)]
     two = [[0.0 if i == j else np.prod(np.delete(x, [i, j])) for j in range(3)] for i in range(3)]
@@ -449,9 +450,8 @@ def test_products_with_zeros(x: list[float]) -> None:
     np.testing.assert_allclose(hessian, two)
     X, y = np.array([x, [1.0, 0.0, 4.0]]), np.array([1.0, -2.0])
     found = matgrad.compile(matgrad.hessian(rows, "X"))(X=X, y=y)
-    exponential = np.exp(np.prod(x))
-    np.testing.assert_allclose(
-        found[0, :, 0, :], np.array(two) * (1 + exponential) + exponential * np.outer(others, others)
-    )
+    exponential, both = np.exp(np.prod(x)), np.outer(others, others)
+    wanted = np.array(two) * (1 + exponential + 2 * np.prod(x)) + (exponential + 2) * both
+    np.testing.assert_allclose(found[0, :, 0, :], wanted)
     code = matgrad.compile(asked(formula, "x", 1), backend="jax")
     np.testing.assert_allclose(jax.jacobian(lambda x: code(x=x))(np.array(x)), two, rtol=1e-5)

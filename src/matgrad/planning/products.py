@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from matgrad.planning.expansions import Terms
 from matgrad.planning.removable import multiplied_out
 from matgrad.planning.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
@@ -89,18 +90,16 @@ def _divided(node: Einsum, places: dict[int, int], new: list[Operand], coefficie
 )
 def product_of_others_twice(node: Node) -> Node | None:
     assert isinstance(node, Sum)
-    found = _without_pair(node)
+    found = _without_pair(node.terms)
     if found is None and any("prod" in part.heads for term in node.children for part in term.children):
-        terms = multiplied_out(node)
-        total = b.add([scaled(term, factor) for factor, term in terms]) if terms else node
-        found = _without_pair(total) if isinstance(total, Sum) and total is not node else None
+        found = _without_pair(multiplied_out(node))
     return found
 
 
-def _without_pair(node: Sum) -> Node | None:
+def _without_pair(terms: Terms) -> Node | None:
     """The sum with the first two terms put together that are what the rule says."""
-    factors = {term: factor for factor, term in node.terms}
-    for factor, term in node.terms:
+    factors = {term: factor for factor, term in terms}
+    for factor, term in terms:
         found = list(_quotients(term)) if isinstance(term, Einsum) else []
         for first in found:
             for second in found:
