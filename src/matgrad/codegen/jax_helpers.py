@@ -218,6 +218,11 @@ def normal_ratio(x):
     density = jnp.exp(-near * near / 2) / (2 * jnp.pi) ** 0.5
     return jnp.where(x < -3, t + tail, density / jax.scipy.special.ndtr(near))
 '''
+_LEVEL = '''\
+def level(x, y):
+    """The larger of two, at least the smallest number: what exponents are taken relative to."""
+    return jax.lax.stop_gradient(jnp.nan_to_num(jnp.maximum(x, y), nan=jnp.nan))
+'''
 
 HELPERS = {
     "lu": _LU,
@@ -241,6 +246,7 @@ HELPERS = {
     "squared": _SQUARED,
     "length": _LENGTH,
     "log1p_squares": _LOG1P_SQUARES,
+    "level": _LEVEL,
 }
 
 SPELLED = {

@@ -259,6 +259,11 @@ def largest(x, axis):
     size = torch.amax(torch.abs(x), axis).detach()
     return torch.where((size > 0) & (size < torch.inf), size, 1.0)
 '''
+_LEVEL = '''\
+def level(x, y):
+    """The larger of two, at least the smallest number: what exponents are taken relative to."""
+    return torch.nan_to_num(torch.maximum(x, y), nan=torch.nan).detach()
+'''
 
 HELPERS = {
     "lu": _LU,
@@ -280,6 +285,7 @@ HELPERS = {
     "squared": _SQUARED,
     "length": _LENGTH,
     "log1p_squares": _LOG1P_SQUARES,
+    "level": _LEVEL,
     "largest": _LARGEST,
     "prod_others": _PROD_OTHERS,
     "normal_ratio1": _NORMAL_RATIO1,
@@ -296,6 +302,7 @@ SPELLED = {
     "relu": "torch.relu(#1)",
     "softplus": "torch.logaddexp(#1, torch.zeros_like(#1))",
     "sigmoid": "torch.sigmoid(#1)",
+    "bounded_exp": "torch.exp(torch.clamp(#1, max=700))",
     "erf": "torch.erf(#1)",
     "erfc": "torch.special.erfc(#1)",
     "normcdf": "torch.special.erfc(-0.7071067811865476*#1)/2",

@@ -105,6 +105,11 @@ def normal_ratio2(x):
     h = np.exp(-near * near / 2) / (2 * np.pi) ** 0.5 / scipy.special.ndtr(near)
     return np.where(x < -3, far, h * (near * (near + 3 * h) + 2 * h * h - 1))[()]
 '''
+_LEVEL = '''\
+def level(x, y):
+    """The larger of two, at least the smallest number: what exponents are taken relative to."""
+    return np.nan_to_num(np.maximum(x, y), nan=np.nan)
+'''
 _LARGEST = '''\
 def largest(x, axis=None):
     """The largest of abs(x); 1 where that is 0 or inf."""
@@ -139,6 +144,10 @@ def away_from_zero(x, radius):
 # fmt: off
 CARDS = (
     Card("decay", "elementwise", _EACH, "exp(x), for x <= 0", numpy="np.exp(#1)", facts={"range": "positive"}),
+    Card("bounded_exp", "elementwise", _EACH, "exp(x), for what stands beside a small factor if x is large",
+         numpy="np.exp(np.minimum(#1, 700))", facts={"range": "positive"}),
+    Card("level", "elementwise", _PAIR, "max(x, y), a number to shift by, of which nothing depends",
+         numpy="level(#1, #2)", helper=_LEVEL),
     Card("log1mexp", "elementwise", _EACH, "log(1 - exp(x)), for x < 0", numpy="log1mexp(#1)", helper=_LOG1MEXP),
     Card("log1p_square", "elementwise", _EACH, "log(1 + x.^2)", numpy="log1p_square(#1)", helper=_LOG1P_SQUARE),
     Card("sech2", "elementwise", _EACH, "1 - tanh(x).^2", numpy="sech2(#1)", helper=_SECH2,

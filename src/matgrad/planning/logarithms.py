@@ -279,47 +279,6 @@ def logarithm_of_factor(node: Node) -> Node | None:
 
 
 @RULES.add(
-    "logarithm of a weighted sum",
-    "log(w'*exp(x)) = m + log(sign(w)'*exp(x + log(abs(w)) - m)) with m = max(x + log(abs(w)))",
-    because="the largest term is 1 in size",
-    on=(Map,),
-    examples=(("log(exp(X)*w)", "X: matrix(m, n); w: vector(n)"), ("log(2*w'*exp(x))", "x: vector(n); w: vector(n)")),
-)
-def logarithm_of_weighted(node: Node) -> Node | None:
-    assert isinstance(node, Map)
-    inner = node.args[0]
-    if node.function != "log" or not isinstance(inner, Einsum):
-        return None
-    found = weighted(inner)
-    if found is None:
-        return None
-    scale, rest = found
-    return b.add([scale, map_("log", (rest,))])
-
-
-def weighted(node: Einsum) -> tuple[Node, Node] | None:
-    """m and r with Σ w·exp(x) = exp(m)·r, where the largest term of r is ±1; None where nothing is summed."""
-    pairs = list(zip(node.operands, node.subscripts, strict=True))
-    over = tuple(x for x in range(len(node.sizes)) if x not in node.out)
-    if not over or len(set(node.out)) < len(node.out):
-        return None
-    if any(isinstance(n, Constant) and n.shape for n, _ in pairs) or any(len(set(s)) < len(s) for _, s in pairs):
-        return None
-    if len(components(pairs, node.out)) > 1 or all(log_of(n) is None for n, _ in pairs):
-        return None
-    axes = node.out + over
-    weights = [(n, s) for n, s in pairs if log_of(n) is None]
-    logs = [(found, s) for n, s in pairs if (found := log_of(n)) is not None]
-    logs += [(map_("log", (map_("abs", (n,)),)), s) for n, s in weights]
-    total = b.add([spread(found, labels, axes, node.sizes) for found, labels in logs])
-    scale = apply("max", total, len(over))
-    shifted = b.subtract(total, spread(scale, node.out, axes, node.sizes))
-    signs = [(map_("sign", (n,)), s) for n, s in weights]
-    rest = einsum([*signs, (map_("decay", (shifted,)), axes)], node.out, node.coefficient)
-    return scale, rest
-
-
-@RULES.add(
     "logarithm of a difference",
     "log(exp(x) - 1) = x + log1mexp(-x), log(1 - exp(x)) = log1mexp(x), log(exp(x) - exp(y)) = x + log1mexp(y - x)",
     because="where the logarithm typed is defined",

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import prod
 
 from matgrad.dims import Dim
-from matgrad.planning.logarithms import log_of, log_of_positive, log_of_sum, quantile, weighted
+from matgrad.planning.logarithms import log_of, log_of_positive, log_of_sum, quantile
 from matgrad.planning.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, map_, number, power, scaled
@@ -333,6 +333,8 @@ def share_of_sum(node: Node) -> Node | None:
                     new += [(factor, others), (map_("exp", (rest,)), others), (power(top, times - 1), others)]
                     gone, left = gone | {i}, left - used
                     continue
+            if others == labels and isinstance(base, Sum) and is_map(top, "exp"):
+                continue  # a share of a weighted sum
             beside = {k for k, (factor, own) in enumerate(pairs) if is_map(factor, "exp") and k not in gone | {i}
                       and set(own) < set(others)}  # fmt: skip
             axes = dict(zip(others, top.shape, strict=True))
@@ -460,45 +462,6 @@ def _log_of_rest(terms: dict[Node, Fraction]) -> Node | None:
         whole = b.add([scaled(term, factor) for term, factor in terms.items()])
         found = map_("log", (whole,)) if positive(whole) is Fact.YES else None
     return found
-
-
-@RULES.add(
-    "share of a weighted sum",
-    "exp(x)/(w'*exp(x)) = exp(x - m)/(w'*exp(x - m))",
-    because="with m the largest exponent nothing overflows",
-    on=(Einsum,),
-    examples=(
-        ("w.*exp(x)/(w'*exp(x))", "x: vector(n); w: vector(n)"),
-        ("A*exp(x)/(y'*exp(x))^2*sum(exp(x))", "A: matrix(m, n); x: vector(n); y: vector(n)"),
-    ),
-)
-def share_of_weighted(node: Node) -> Node | None:
-    pairs = _pairs(node)
-    for j, (below, labels) in enumerate(pairs):
-        base, count = power_of(below)
-        if count > -1 or not isinstance(base, Einsum) or log_of(base) is not None:
-            continue
-        found = weighted(base)
-        if found is None:
-            continue
-        scale, rest = found
-        places = [
-            i
-            for i, (above, others) in enumerate(pairs)
-            if is_map(above, "exp") and set(labels) <= set(others) and len(set(others)) == len(others)
-        ]
-        if places:
-            new: list[Operand] = [(power(rest, count), labels)]
-            for nth, i in enumerate(places, 1):  # each gets one of the divisors, the last what is left
-                exps, others = pairs[i]
-                used = Fraction(-1) if nth < len(places) and nth < -count else count + nth - 1
-                axes = dict(zip(others, exps.shape, strict=True))
-                shift = scaled(_spread(scale, labels, axes), used)
-                new.append((map_("exp", (b.add([exps.args[0], shift]),)), others))  # type: ignore[attr-defined]
-                if nth >= -count:
-                    break
-            return _with(node, {j, *places[: len(new) - 1]}, new)
-    return None
 
 
 @RULES.add(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from matgrad.planning import differences as _differences  # noqa: F401  (each adds its rules)
 from matgrad.planning import lengths as _lengths  # noqa: F401
 from matgrad.planning import logarithms as _logarithms  # noqa: F401
+from matgrad.planning import mixtures as _mixtures  # noqa: F401
 from matgrad.planning import names as _names  # noqa: F401
 from matgrad.planning import neighbours as _neighbours  # noqa: F401
 from matgrad.planning import products as _products  # noqa: F401

@@ -1,0 +1,99 @@
+"""Formulas as people type them, far out: against the same formula in 1,100 digits, differentiated by differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mp_evaluator
+import numpy as np
+import pytest
+
+import matgrad
+
+Point = dict[str, Any]
+MIXTURE = "log(w/s1*exp(-(x-m1)^2/(2*s1^2)) + (1-w)/s2*exp(-(x-m2)^2/(2*s2^2)))"
+SCALARS = "x: scalar; w: scalar; m1: scalar; m2: scalar; s1: positive; s2: positive"
+NORMALS: Point = {"w": 0.3, "m1": 0.0, "m2": 2.0, "s1": 1.0, "s2": 1.5}
+
+# formula, declarations, variables, points
+CASES: list[tuple[str, str, str, list[Point]]] = [
+    (MIXTURE, SCALARS, "x w m1 s2", [NORMALS | {"x": x} for x in (0.5, 100.0, -60.0)]),
+    (MIXTURE, SCALARS.replace("w: scalar", "w: positive"), "x w", [NORMALS | {"x": x} for x in (0.5, 100.0, 1e3)]),
+    (
+        "sum(log(w*exp(-(x-a).^2/2) + (1-w)*exp(-(x-c).^2/2)))",
+        "x: vector(n); w: scalar; a: scalar; c: scalar",
+        "x w a",
+        [{"x": [0.5, 100.0, -60.0, 1000.0], "w": 0.3, "a": 0.0, "c": 2.0}],
+    ),
+    (  # one component has no weight
+        "sum(log(w*exp(-(x-a).^2/2) + (1-w)*exp(-(x-c).^2/2)))",
+        "x: vector(n); w: scalar; a: scalar; c: scalar",
+        "x a",
+        [{"x": [0.5, 100.0, -60.0], "w": 1.0, "a": 0.0, "c": 2.0}],
+    ),
+    (
+        "log(w*exp(a) + v*exp(c) + u*exp(d))",
+        "a: scalar; c: scalar; d: scalar; u: scalar; v: scalar; w: scalar",
+        "a w",
+        [
+            {"a": a, "c": a - 10, "d": d, "u": 0.2, "v": 0.3, "w": w}
+            for a, d, w in [(1.0, 0.5, -0.04), (800.0, 810.0, -0.4), (-800.0, -1e5, 0.4)]
+        ],
+    ),
+    (
+        "w*exp(a)/(w*exp(a) + v*exp(c))",
+        "a: scalar; c: scalar; v: scalar; w: scalar",
+        "a w",
+        [{"a": a, "c": a - 10, "v": 0.3, "w": 0.4} for a in (1.0, 800.0, -800.0)],
+    ),
+    ("log(1 + w*exp(a))", "a: scalar; w: scalar", "a w", [{"a": a, "w": w} for a, w in [(800.0, 2.0), (-60.0, -3.0)]]),
+]
+EACH = [(text, where, wrt, at) for text, where, names, points in CASES for wrt in names.split() for at in points]
+
+
+def asked(text: str, where: str, wrt: str) -> list[Any]:
+    formula = matgrad.parse(text, where=where)
+    return [formula, matgrad.derive(formula, wrt), matgrad.hessian(formula, wrt)]
+
+
+def truth(text: str, where: str, wrt: str, at: Point, order: int) -> Any:
+    formula = matgrad.parse(text, where=where)
+    sizes = {}
+    for name, variable in formula.typed.variables.items():
+        sizes |= {str(dim): size for dim, size in zip(variable.type.dims, np.shape(at[name]), strict=False)}
+    return mp_evaluator.derivative(formula.typed.program, at, sizes, wrt, order)
+
+
+@pytest.mark.parametrize(("text", "where", "wrt", "at"), EACH, ids=[f"{text}, {wrt}" for text, _, wrt, _ in EACH])
+def test_right_where_what_is_typed_is_not(text: str, where: str, wrt: str, at: Point) -> None:
+    """To nine digits of the largest entry, where that is a number of floating point."""
+    arrays = {name: np.asarray(value, dtype=float) for name, value in at.items()}
+    for order, item in enumerate(asked(text, where, wrt)):
+        wanted = truth(text, where, wrt, at, order)
+        largest = max(abs(entry) for entry in wanted.flat)
+        if not 1e-290 < largest < 1e290:
+            continue
+        with np.errstate(all="ignore"):
+            found = np.asarray(matgrad.compile(item)(**arrays), dtype=float)
+        assert found.shape == wanted.shape
+        off = max(abs(float((entry - one) / largest)) if np.isfinite(one) else np.inf
+                  for one, entry in zip(found.flat, wanted.flat, strict=True))  # fmt: skip
+        assert off < 1e-9, (order, found, wanted)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])
+def test_code_for_jax_is_alike(case: tuple[str, str, str, list[Point]]) -> None:
+    jax = pytest.importorskip("jax")
+    text, where, names, points = case
+    wrt = names.split()[0]
+    for item in asked(text, where, wrt):
+        plain, traced = matgrad.compile(item), matgrad.compile(item, backend="jax")
+        for at in points:
+            arrays = {name: np.asarray(value, dtype=float) for name, value in at.items()}
+            with np.errstate(all="ignore"):
+                wanted = np.asarray(plain(**arrays), dtype=float)
+            scale = np.max(np.abs(wanted))
+            if 1e-290 < scale < 1e290:
+                with jax.enable_x64(True):
+                    found = np.asarray(traced(**arrays))
+                np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-10 * scale)
