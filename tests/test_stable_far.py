@@ -15,6 +15,11 @@ MIXTURE = "log(w/s1*exp(-(x-m1)^2/(2*s1^2)) + (1-w)/s2*exp(-(x-m2)^2/(2*s2^2)))"
 SCALARS = "x: scalar; w: scalar; m1: scalar; m2: scalar; s1: positive; s2: positive"
 NORMALS: Point = {"w": 0.3, "m1": 0.0, "m2": 2.0, "s1": 1.0, "s2": 1.5}
 
+SCORES = np.array([[1, 2, 0.5], [-0.3, 0.1, 0.4]])
+FAR_SCORES: list[Point] = [
+    {"S": SCORES + k * np.array([[1], [-1]]), "Y": [[1, 0, 2], [0.5, 0.25, 1]]} for k in (1, 300, 1000)
+]
+
 # formula, declarations, variables, points
 CASES: list[tuple[str, str, str, list[Point]]] = [
     (MIXTURE, SCALARS, "x w m1 s2", [NORMALS | {"x": x} for x in (0.5, 100.0, -60.0)]),
@@ -47,6 +52,10 @@ CASES: list[tuple[str, str, str, list[Point]]] = [
         [{"a": a, "c": a - 10, "v": 0.3, "w": 0.4} for a in (1.0, 800.0, -800.0)],
     ),
     ("log(1 + w*exp(a))", "a: scalar; w: scalar", "a w", [{"a": a, "w": w} for a, w in [(800.0, 2.0), (-60.0, -3.0)]]),
+    *[
+        (text, "S: matrix(m, n); Y: matrix(m, n)", "S", FAR_SCORES)
+        for text in ("E = exp(S); tr(Y'*(diag(1./sum(E, dim=2))*E))", "tr(Y'*inv(diag(sum(exp(S), dim=2)))*exp(S))")
+    ],
 ]
 EACH = [(text, where, wrt, at) for text, where, names, points in CASES for wrt in names.split() for at in points]
 
@@ -97,3 +106,19 @@ def test_code_for_jax_is_alike(case: tuple[str, str, str, list[Point]]) -> None:
                 with jax.enable_x64(True):
                     found = np.asarray(traced(**arrays))
                 np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-10 * scale)
+
+
+@pytest.mark.parametrize(
+    "text", ["exp(S)./(sum(exp(S), dim=2)*ones(cols(S))')", "E./(E*ones(cols(S), cols(S)))", "diag(1./sum(E, dim=2))*E"]
+)
+def test_softmax_of_rows_typed_by_hand(text: str) -> None:
+    """The code is that of the softmax, in the derivatives as well."""
+    where = "S: matrix(m, n); Y: matrix(m, n)"
+    for order in range(3):
+        typed, plain = (
+            matgrad.compile(asked(f"E = exp(S); P = {formula}; sum(Y.*P)", where, "S")[order])
+            for formula in (text, "softmax(S, dim=2)")
+        )
+        for at in [*FAR_SCORES, FAR_SCORES[0] | {"S": 300 * SCORES}]:
+            np.testing.assert_allclose(typed(**at), plain(**at), rtol=1e-9, atol=1e-13)
+        assert "softmax" in typed.source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matgrad.planning.lengths import length_of
 from matgrad.planning.logarithms import log_of
-from matgrad.planning.quotients import grows
+from matgrad.planning.quotients import divides, grows
 from matgrad.planning.rule import BEFORE
 from matgrad.tensor.nodes import Apply, Map, Named, Node
 
@@ -22,4 +22,5 @@ def intermediate(node: Node) -> Node | None:
     value = node.value
     if isinstance(value, Map | Named) or (isinstance(value, Apply) and value.function != "inv"):
         return value
-    return value if grows(value) or length_of(value) is not None or log_of(value) is not None else None
+    looked_into = grows(value) or divides(value) or length_of(value) is not None or log_of(value) is not None
+    return value if looked_into else None

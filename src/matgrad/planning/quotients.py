@@ -15,7 +15,7 @@ from matgrad.tensor.components import components
 from matgrad.tensor.facts import Fact, positive
 from matgrad.tensor.facts.signs import selects
 from matgrad.tensor.laws.shared import is_apply, is_map, power_of
-from matgrad.tensor.nodes import Einsum, Map, Node, Sum
+from matgrad.tensor.nodes import Apply, Einsum, Map, Named, Node, Sum
 
 FEW = 8
 """Terms of a numerator up to which it is multiplied out."""
@@ -58,12 +58,13 @@ def exponentials_before_sum(node: Node) -> Node | None:
     if len(pairs) < 2 or not any(isinstance(operand, Sum) for operand, _ in pairs):
         return None
     kept = {operand for operand, _ in pairs}
-    sums = [place for place, (operand, _) in enumerate(pairs)
-            if isinstance(operand, Sum) and (grows(operand) or _restores(operand, kept))]  # fmt: skip
+    growing = any(is_map(operand, "exp") for operand in kept)
+    sums = [place for place, (operand, _) in enumerate(pairs) if isinstance(operand, Sum)
+            and (grows(operand) or _restores(operand, kept) or (growing and divides(operand)))]  # fmt: skip
     count = prod(len(operand.terms) for operand, _ in pairs if isinstance(operand, Sum))
     if not sums or count > FEW:
         return None
-    if not any(_falls(factor) for operand, _ in pairs for factor in _factors(operand)):
+    if not any(divides(operand) for operand in kept):
         return None
     total, labels = pairs[sums[0]]
     assert isinstance(total, Sum)
@@ -74,6 +75,11 @@ def _factors(node: Node) -> Iterator[Node]:
     """The factors of a node, or of the terms of a sum."""
     for term in node.children if isinstance(node, Sum) else (node,):
         yield from term.operands if isinstance(term, Einsum) else (term,)
+
+
+def divides(node: Node) -> bool:
+    """Whether a product, or a term of a sum, is divided by what grows or may vanish."""
+    return any(_falls(factor) for factor in _factors(node))
 
 
 def _falls(node: Node) -> bool:
@@ -109,6 +115,48 @@ def _divided_by(factors: set[Node]) -> set[Node]:
     """What may underflow and is divided by, or an entry of which."""
     found = {_vanishing(base) for base, count in map(power_of, factors) if count < 0}
     return {node for node in found if node is not None}
+
+
+@BEFORE.add(
+    "divisor that is the same along an axis",
+    "Y./(v*ones(n)') = diag(1./v)*Y",
+    because="its entries are divided by once for each row",
+    on=(Einsum,),
+    examples=(("X./(sum(exp(X), dim=2)*ones(n)')", "X: matrix(m, n)"),),
+)
+def divisor_along_axis(node: Node) -> Node | None:
+    pairs = _pairs(node)
+    for i, (operand, labels) in enumerate(pairs):
+        base, count = power_of(operand)
+        if count >= 0 or not isinstance(base, Einsum) or len(set(base.out)) < len(base.out):
+            continue
+        used = {x for own in base.subscripts for x in own}
+        places = [k for k, x in enumerate(base.out) if x in used]
+        if len(places) == len(base.out):
+            continue
+        over = {x: dim for x, dim in enumerate(base.sizes) if x in used}
+        entries = einsum(_pairs(base), tuple(base.out[k] for k in places), base.coefficient, over)
+        return _with(node, {i}, [(power(entries, count), tuple(labels[k] for k in places))])
+    return None
+
+
+@BEFORE.add(
+    "inverse of a positive diagonal",
+    "inv(diag(exp(x))) = diag(1./exp(x))",
+    because="what is divided may overflow together with the diagonal, which is not singular",
+    on=(Apply,),
+    examples=(("inv(diag(sum(exp(X), dim=2)))*exp(X)", "X: matrix(m, n)"),),
+)
+def inverse_of_diagonal(node: Node) -> Node | None:
+    assert isinstance(node, Apply)
+    inner = node.arg
+    if node.function != "inv" or not isinstance(inner, Einsum) or len(set(inner.out)) != 1:
+        return None
+    over = dict(enumerate(inner.sizes))
+    entries = einsum(_pairs(inner), inner.out[:1], inner.coefficient, over)
+    if not grows(entries) or positive(entries) is not Fact.YES:
+        return None
+    return einsum([(power(entries, -1), (0,))], (0, 0), 1, {0: entries.shape[0]})
 
 
 @RULES.add(
@@ -425,7 +473,7 @@ def grows(node: Node, deep: int = NESTED) -> bool:
     """Whether a factor is made of exponentials that may overflow, or underflow together with what divides it."""
     if isinstance(node, Map):
         return node.function in _GROWING
-    if not isinstance(node, Sum | Einsum) or not deep:
+    if not isinstance(node, Sum | Einsum | Named) or not deep:
         return False
     key = f"grows {deep}"
     if key not in node.memo:
