@@ -122,3 +122,43 @@ def test_softmax_of_rows_typed_by_hand(text: str) -> None:
         for at in [*FAR_SCORES, FAR_SCORES[0] | {"S": 300 * SCORES}]:
             np.testing.assert_allclose(typed(**at), plain(**at), rtol=1e-9, atol=1e-13)
         assert "softmax" in typed.source
+
+
+TALL = [[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]]
+KINKS: list[tuple[str, str, str, Point]] = [
+    ("norm2(A*x)", "A: matrix(m, n); x: vector(n)", "x", {"A": TALL, "x": [0.0, 0.0]}),
+    ("norm2(A*x)", "A: matrix(m, n); x: vector(n)", "A", {"A": TALL, "x": [0.0, 0.0]}),
+    ("norm2(A*x - b)", "A: matrix(m, n); x: vector(n)", "x", {"A": TALL, "x": [1.0, 1.0], "b": [3.0, 7.0, 12.0]}),
+    ("norm2(x.^2)", "x: vector(n)", "x", {"x": [0.0, 0.0]}),
+    ("normF(X'*X)", "X: matrix(m, n)", "X", {"X": np.zeros((3, 2))}),
+    ("norm2(A*x)^3", "A: matrix(m, n); x: vector(n)", "x", {"A": TALL, "x": [0.0, 0.0]}),
+]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize(("text", "where", "wrt", "at"), KINKS, ids=[f"{text}, {wrt}" for text, _, wrt, _ in KINKS])
+def test_compiled_code_uses_the_subgradient_that_is_printed(
+    text: str, where: str, wrt: str, at: Point, backend: Any
+) -> None:
+    arrays = {name: np.asarray(value) for name, value in at.items()}
+    if backend == "jax":
+        pytest.importorskip("jax")
+    derivative = matgrad.derive(text, wrt, where=where)
+    with np.errstate(all="ignore"):
+        assert not np.any(np.asarray(matgrad.compile(derivative, backend=backend)(**arrays)))
+        assert not np.any(derivative(**arrays))
+
+
+@pytest.mark.parametrize("text", ["log(norm2(x))", "1/norm2(x)"])
+def test_without_a_subgradient_a_derivative_at_a_kink_is_nan(text: str) -> None:
+    derivative = matgrad.derive(text, "x", where="x: vector(n)")
+    with np.errstate(all="ignore"):
+        for found in (matgrad.compile(derivative)(x=np.zeros(2)), derivative(x=np.zeros(2))):
+            assert np.all(np.isnan(found))
+
+
+def test_a_second_derivative_at_a_kink_is_no_number() -> None:
+    second = matgrad.hessian("norm2(A*x)", "x", where="A: matrix(m, n); x: vector(n)")
+    with np.errstate(all="ignore"):
+        for found in (matgrad.compile(second), second):
+            assert np.all(np.isnan(found(A=np.asarray(TALL), x=np.zeros(2))))

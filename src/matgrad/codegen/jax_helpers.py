@@ -117,7 +117,8 @@ def matrix_power(a, k):
 _OVER = '''\
 def over(x, norm):
     """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
-    return ratio(jnp.where(norm == 0, 0, x), jnp.where(norm == 0, 1, norm))
+    kink = (norm == 0) & (x == 0)
+    return ratio(jnp.where(kink, 0, x), jnp.where(kink, 1, norm))
 '''
 _RATIO = '''\
 def ratio(x, norm):

@@ -104,7 +104,7 @@ def whole(k):
 _OVER = '''\
 def over(x, norm):
     """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
-    return torch.where(norm == 0, torch.zeros_like(x), x) / torch.where(norm == 0, torch.ones_like(norm), norm)
+    return x / torch.where((norm == 0) & (x == 0), torch.ones_like(norm), norm)
 '''
 _ADJ = '''\
 def adj(x):

@@ -201,9 +201,11 @@ def _product(node: Expr, values: list[Array], subgradient: bool) -> Array:
         if operator == "⊗":
             result = _kron(combined, kind, result, factor.kind, value)
         else:
+            zero = subgradient and operator in ("/", "./") and is_norm(factor)
+            at_kink = (value == 0) & (result == 0) if zero else False
             result = _multiply(operator, kind, result, factor.kind, value)
-            if subgradient and operator in ("/", "./") and is_norm(factor):
-                result = np.where((value == 0) & np.isnan(result), 0, result)
+            if zero:
+                result = np.where(at_kink, 0, result)
         kind = combined
     return result
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import reduce
 from typing import NamedTuple
 
 from matgrad.dims import ONE, Dim
@@ -125,11 +126,14 @@ class Network:
         return labelled(step)
 
     def _scaled(self, step: Step | None) -> Step:
-        """The coefficient and the scalar factors, and the array."""
+        """The coefficient and the scalar factors, and the array; last what is 0 for an array of zeros."""
         scalar = self.plan.number(self.coefficient)
+        last = [factor for factor in self.scalars if self.plan.at_kink(factor)]
         for factor in self.scalars:
-            scalar = self.plan.mul(scalar, factor)
-        return scalar if step is None else self.plan.mul(scalar, step)
+            if factor not in last:
+                scalar = self.plan.mul(scalar, factor)
+        whole = scalar if step is None else self.plan.mul(scalar, step)
+        return reduce(self.plan.mul, last, whole)
 
     def _scalars(self) -> None:
         self.scalars += [operand.step for operand in self.operands if not operand.labels]

@@ -102,8 +102,7 @@ class Planner:
         for step in steps:
             shape = broadcast(shape, step.shape)
         if node.function == "ratio":
-            over = self.setting.subgradient and _is_norm(steps[1])
-            step = self.plan.step("over" if over else "div", steps, None, shape)
+            step = self.plan.div(*steps)
         elif node.function == "function":
             step = self.plan.step("call", steps, node.parameter, shape)
         elif node.parameter is not None:
@@ -373,13 +372,6 @@ def _holds_outer(term: Node) -> bool:
         return False
     inner = [x for x in term.operands if isinstance(x, Sum) and len(x.shape) == 2]
     return any(_is_outer(part) or _holds_outer(part) for x in inner for _, part in x.terms)
-
-
-def _is_norm(step: Step) -> bool:
-    """Whether a divisor is the norm of an array, which is 0 only where the array is."""
-    while step.op in ("view", "expand"):
-        step = step.args[0]
-    return step.op == "reduce" and step.param[0] == "safe_norm"
 
 
 def _begins(part: Dim | tuple[Dim, Dim] | None) -> bool:

@@ -17,13 +17,12 @@ class Setting:
     """A plan and what it is made for.
 
     ``sizes`` of dimensions, as far as they are known, decide in which order factors are multiplied; ``by_size`` says
-    that they did. ``products`` have been chosen so far. With ``subgradient``, x/norm2(x) is 0 at 0.
+    that they did. ``products`` have been chosen so far.
     ``differentiated`` code gets derivatives from its backend: a root of squares is then one operation, since a norm in
     it has none at 0.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
-    subgradient: bool = False
     plan: Plan = field(default_factory=Plan)
     differentiated: bool = False
     by_size: bool = False

@@ -60,11 +60,13 @@ class Plan:
 
     With ``blas``, products of matrices are much faster than other operations, and transposes are views that cost
     nothing: X'·diag(w)·X with w ≥ 0 becomes a symmetric product, a sum of outer products one of stacks, and a large
-    outer product is written in the order of its factors.
+    outer product is written in the order of its factors. With ``subgradient``, as in a first derivative, 0/norm2(x)
+    is 0 at 0.
     """
 
-    def __init__(self, blas: bool = True) -> None:
+    def __init__(self, blas: bool = True, subgradient: bool = False) -> None:
         self.blas = blas
+        self.subgradient = subgradient
         self.steps: dict[tuple[Any, ...], Step] = {}
         self.hints: dict[Step, str] = {}
         self.symmetric: set[Step] = set()
@@ -192,7 +194,13 @@ class Plan:
             return a
         if a.op == "number" and b.op == "number":
             return self.number(a.param / b.param)
-        return self.step("div", (a, b), None, broadcast(a.shape, b.shape))
+        over = self.subgradient and _is_norm(b) and not any(step.op == "over" for step in needed([a]))
+        return self.step("over" if over else "div", (a, b), None, broadcast(a.shape, b.shape))
+
+    def at_kink(self, x: Step) -> bool:
+        """Whether x is 1/norm, by which 0 is 0 where the norm is 0; by a power of the norm it is not."""
+        below = self._below(x) if self.subgradient else None
+        return below is not None and _is_norm(below)
 
     def _below(self, x: Step) -> Step | None:
         """y, where x is 1/y or a view of it."""
@@ -246,6 +254,13 @@ def _direction(x: Step) -> Step:
 def _transposes(a: Step, b: Step) -> bool:
     """Whether one matrix is the transpose of the other."""
     return any(y.op == "view" and y.param == (1, 0) and y.args[0] is x for x, y in ((a, b), (b, a)))
+
+
+def _is_norm(step: Step) -> bool:
+    """Whether a divisor is the norm of an array: at its kink 0/norm is 0 in a first derivative."""
+    while step.op in ("view", "expand"):
+        step = step.args[0]
+    return step.op == "reduce" and step.param[0] == "safe_norm"
 
 
 def broadcast(a: Shape, b: Shape) -> Shape:
