@@ -21,7 +21,7 @@ Labels = tuple[int, ...]
 class Part:
     """A factor f(z)^k of a term, and the term without it."""
 
-    def __init__(self, term: Node, factor: Map | Apply, count: Fraction, labels: Labels) -> None:
+    def __init__(self, term: Node, factor: Node, count: Fraction, labels: Labels) -> None:
         self.term, self.factor, self.count, self.labels = term, factor, count, labels
 
     def times(self, *others: Node) -> Node:
@@ -161,6 +161,7 @@ def complement_of(node: Node, functions: set[str]) -> Node | None:
     assert isinstance(node, Sum)
     factors = {term: factor for factor, term in node.terms}
     for factor, part in parts_of(node, functions):
+        assert isinstance(part.factor, Map)
         for (function, count, ratio), stable in _COMPLEMENTS.items():
             left_over = part.count / count - 1
             if function != part.factor.function or left_over < 0 or (part.count.denominator != 1 and count < 0):
@@ -168,7 +169,7 @@ def complement_of(node: Node, functions: set[str]) -> Node | None:
             rest = b.linear_terms(part.times(power(part.factor, part.count - count)))
             size = factor / ratio
             if rest and all(factors.get(term) == size * own for term, own in rest.items()):
-                number_, new = stable(part.factor.args[0])  # type: ignore[union-attr]
+                number_, new = stable(part.factor.args[0])
                 left = part.times(power(part.factor, part.count - count), *new)
                 return without(node, {part.term, *rest}, scaled(left, number_ * size))
     return None

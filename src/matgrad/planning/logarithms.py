@@ -15,7 +15,7 @@ from matgrad.tensor.builders import Operand, apply, einsum, map_, number, scaled
 from matgrad.tensor.components import components
 from matgrad.tensor.facts import Fact, nonnegative, positive
 from matgrad.tensor.facts.signs import selects
-from matgrad.tensor.laws.shared import power_of
+from matgrad.tensor.laws.shared import is_map, power_of
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum, topological
 
 LONG = 12
@@ -94,6 +94,8 @@ def _of_map(node: Map) -> Node | None:
             return None if below is None else scaled(below, node.parameter)
         case "pow":
             below = log_of(z)
+            if below is None and positive(z) is Fact.YES:
+                below = map_("log", (z,))
             return None if below is None else b.multiply(node.args[1], below)
     return None
 
@@ -176,7 +178,7 @@ def _of_component(part: list[Operand], kept: tuple[int, ...], over: tuple[int, .
         found = log_of(operand)
         if found is None and nonnegative(operand) is Fact.YES:
             found = map_("log", (operand,))
-        if found is None or len(set(labels)) < len(labels):
+        if found is None:
             return None
         logs.append(spread(found, labels, kept + over, node.sizes))
     total = b.add(logs)
@@ -232,6 +234,8 @@ def quantile(node: Node) -> Node | None:
         ("log(w'*exp(x)) + log(u'*exp(x))", "x: vector(n); w: positive vector(n); u: nonnegative vector(n)"),
         ("log(normcdf(x)) + log(normpdf(x))", "x: vector(n)"),
         ("log1p(exp(c)*exp(x))", "x: vector(n); c: scalar"),
+        ("log(tr(exp(X))) + log(sum(diag(exp(X)).*y))", "X: matrix(n, n); y: positive vector(n)"),
+        ("log(x.^c + 1)", "x: positive vector(n); c: scalar"),
     ),
 )
 def logarithm_of_exponentials(node: Node) -> Node | None:
@@ -276,6 +280,45 @@ def logarithm_of_factor(node: Node) -> Node | None:
     logs = [spread(found, labels, inner.out, inner.sizes) for found, labels in inside]
     whole = einsum(left, inner.out, inner.coefficient, dict(enumerate(inner.sizes)))
     return b.add([*logs, map_("log", (whole,))])
+
+
+@RULES.add(
+    "logarithm of powers",
+    "log(x^p*y) = p*log(abs(x)) + log(sign(x)^p*y)",
+    because="the power may overflow or underflow where its logarithm does not",
+    on=(Map,),
+    examples=(
+        ("log(p^k*(1 - p)^(n - k)*exp(p))", "p: positive; k: positive; n: positive"),
+        ("log(abs(x)^k*y^2/3)", "x: scalar; k: scalar; y: scalar"),
+    ),
+)
+def logarithm_of_powers(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    inner = node.args[0]
+    if node.function != "log":
+        return None
+    axes = tuple(range(len(node.shape)))
+    if isinstance(inner, Einsum):
+        pairs, out = list(zip(inner.operands, inner.subscripts, strict=True)), inner.out
+        coefficient, sizes = inner.coefficient, dict(enumerate(inner.sizes))
+    else:
+        pairs, out, coefficient, sizes = [(inner, axes)], axes, Fraction(1), dict(enumerate(inner.shape))
+    if len(sizes) > len(set(out)) or len(set(out)) < len(out):
+        return None
+    logs, left = [], []
+    for operand, labels in pairs:
+        if not is_map(operand, "pow") or is_map(operand.children[0], "sign"):
+            left.append((operand, labels))
+            continue
+        base, exponent = operand.children
+        certain = positive(base) is Fact.YES
+        log = map_("log", (base if certain else map_("abs", (base,)),))
+        logs.append(einsum([(b.multiply(exponent, log), labels)], out, 1, {x: sizes[x] for x in out}))
+        if not certain:
+            left.append((map_("pow", (map_("sign", (base,)), exponent)), labels))
+    if not logs:
+        return None
+    return b.add([*logs, map_("log", (einsum(left, out, coefficient, {x: sizes[x] for x in out}),))])
 
 
 @RULES.add(

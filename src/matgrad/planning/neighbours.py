@@ -36,6 +36,7 @@ def pairs_of(node: Sum, functions: set[str]) -> Iterator[Pair]:
     for factor, part in found if len(found) > 1 else ():
         for other, second in found:
             alike = factor > 0 and other == -factor and part.labels == second.labels
+            assert isinstance(part.factor, Map) and isinstance(second.factor, Map)
             if alike and part.factor.function == second.factor.function and part.factor is not second.factor:
                 if part.times() is second.times():
                     yield Pair(factor, part, second)
@@ -173,6 +174,7 @@ _DIFFERENCES: dict[str, Callable[[Node, Node], Node]] = {
 def difference_of_values(node: Node) -> Node | None:
     assert isinstance(node, Sum)
     for pair in pairs_of(node, set(_DIFFERENCES)):
+        assert isinstance(pair.first.factor, Map)
         new = pair.first.times(_DIFFERENCES[pair.first.factor.function](*pair.points))
         return without(node, {pair.first.term, pair.second.term}, scaled(new, pair.factor))
     return None

@@ -141,6 +141,21 @@ def divisor_along_axis(node: Node) -> Node | None:
 
 
 @BEFORE.add(
+    "diagonal of exponentials",
+    "diag(exp(X)) = exp(diag(X))",
+    because="only the entries on the diagonal are shares of what divides them",
+    on=(Einsum,),
+    examples=(("diag(exp(X))/tr(exp(X))", "X: matrix(n, n)"),),
+)
+def diagonal_of_exponentials(node: Node) -> Node | None:
+    for i, (operand, labels) in enumerate(_pairs(node)):
+        if isinstance(operand, Map) and operand.function == "exp" and len(set(labels)) < len(labels):
+            kept = tuple(dict.fromkeys(labels))
+            return _with(node, {i}, [(map_("exp", (einsum([(operand.args[0], labels)], kept),)), kept)])
+    return None
+
+
+@BEFORE.add(
     "inverse of a positive diagonal",
     "inv(diag(exp(x))) = diag(1./exp(x))",
     because="what is divided may overflow together with the diagonal, which is not singular",
@@ -359,6 +374,7 @@ def root_of_exponentials(node: Node) -> Node | None:
         ("(exp(a) - 2*exp(c))/(3 + exp(a) + exp(c))", "a: scalar; c: scalar"),
         ("normpdf(x)./normcdf(2*x)", "x: vector(n)"),
         ("(1 + exp(a))/(1 + exp(a) + exp(c))", "a: scalar; c: scalar"),
+        ("x.^c./(1 + x.^c) + 1./(2 + x.^c)", "x: positive vector(n); c: scalar"),
     ),
 )
 def share_of_sum(node: Node) -> Node | None:
@@ -472,7 +488,7 @@ _GROWING = frozenset(("exp", "cosh", "sinh", "normpdf", "normcdf"))
 def grows(node: Node, deep: int = NESTED) -> bool:
     """Whether a factor is made of exponentials that may overflow, or underflow together with what divides it."""
     if isinstance(node, Map):
-        return node.function in _GROWING
+        return node.function in _GROWING or (node.function == "pow" and positive(node.args[0]) is Fact.YES)
     if not isinstance(node, Sum | Einsum | Named) or not deep:
         return False
     key = f"grows {deep}"

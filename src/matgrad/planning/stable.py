@@ -11,6 +11,7 @@ from matgrad.planning import lengths as _lengths  # noqa: F401
 from matgrad.planning import logarithms as _logarithms  # noqa: F401
 from matgrad.planning import mixtures as _mixtures  # noqa: F401
 from matgrad.planning import names as _names  # noqa: F401
+from matgrad.planning import neighbouring as _neighbouring  # noqa: F401
 from matgrad.planning import neighbours as _neighbours  # noqa: F401
 from matgrad.planning import products as _products  # noqa: F401
 from matgrad.planning import quotients as _quotients  # noqa: F401

@@ -1,0 +1,130 @@
+"""Logarithms and reciprocals of sums that differ in few terms: log(1 + x) - log(x), 1/x - 1/(x + 1), x/(x + y)^2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from matgrad.planning.differences import MANY, Part, parts_of, without
+from matgrad.planning.rule import RULES
+from matgrad.tensor import builders as b
+from matgrad.tensor.builders import einsum, map_, number, power, scaled
+from matgrad.tensor.facts import Fact, positive
+from matgrad.tensor.laws.shared import power_of
+from matgrad.tensor.nodes import Einsum, Map, Node, Sum
+
+
+def _gap(u: Node, v: Node) -> Node | None:
+    """u - v, where terms cancel."""
+    gap = b.subtract(u, v)
+    return gap if len(b.linear_terms(gap)) < len(b.linear_terms(u)) + len(b.linear_terms(v)) - 1 else None
+
+
+@RULES.add(
+    "difference of logarithms",
+    "log(v + y) - log(v) = log1p(y/v)",
+    because="for large v both are nearly equal",
+    on=(Sum,),
+    examples=(
+        ("log(1 + c) - log(c)", "c: positive"),
+        ("y.*log(x) - y.*log(x + 3) + y", "x: positive vector(n); y: vector(n)"),
+    ),
+)
+def difference_of_logarithms(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    factors = {term: factor for factor, term in node.terms}
+    parts = [(factor, part, inner) for factor, part in parts_of(node, {"log", "log1p"})
+             if part.count == 1 and (inner := _inside(part)) is not None]  # fmt: skip
+    for factor, part, larger in parts:
+        for _, other, smaller in parts:
+            gap = _gap(larger, smaller) if other is not part and larger.shape == smaller.shape else None
+            if gap is None or positive(gap) is not Fact.YES:
+                continue
+            rest = b.linear_terms(part.times(other.factor))
+            if rest and all(factors.get(term) == -factor * size for term, size in rest.items()):
+                new = map_("log1p", (b.multiply(gap, power(smaller, -1)),))
+                return without(node, {part.term, *rest}, scaled(part.times(new), factor))
+    return None
+
+
+def _inside(part: Part) -> Node | None:
+    """u, where the factor is log(u)."""
+    assert isinstance(part.factor, Map)
+    (inner,) = part.factor.args
+    return inner if part.factor.function == "log" else b.add([number(1, inner.shape), inner])
+
+
+@RULES.add(
+    "difference of reciprocals",
+    "1/v - 1/(v + y) = y/(v*(v + y)), 1/v^2 - 1/(v + y)^2 = y/(v*(v + y))*(1/v + 1/(v + y))",
+    because="for large v both are nearly equal",
+    on=(Sum,),
+    examples=(
+        ("1/(1 + c) - 1/c", "c: positive"),
+        ("y./x.^2 - y./(x + 3).^2", "x: positive vector(n); y: vector(n)"),
+    ),
+)
+def difference_of_reciprocals(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    factors = {term: factor for factor, term in node.terms}
+    parts = list(_reciprocals(node))
+    for factor, part in parts:
+        for _, other in parts:
+            u, v = part.factor, other.factor
+            if not isinstance(u, Sum) or u is v or u.shape != v.shape or part.count != other.count:
+                continue
+            gap = _gap(v, u)
+            if gap is None:
+                continue
+            rest = b.linear_terms(part.times(power(v, part.count)))
+            if rest and all(factors.get(term) == -factor * size for term, size in rest.items()):
+                ones = [power(u, -1), power(v, -1)]
+                new = part.times(gap, *ones, *[b.add(ones)] * (part.count == -2))
+                return without(node, {part.term, *rest}, scaled(new, factor))
+    return None
+
+
+def _reciprocals(node: Sum) -> Iterator[tuple[Fraction, Part]]:
+    """1/u and 1/u^2 as factors of the terms."""
+    for factor, term in node.terms if len(node.terms) <= MANY else ():
+        axes = tuple(range(len(term.shape)))
+        pairs = zip(term.operands, term.subscripts, strict=True) if isinstance(term, Einsum) else [(term, axes)]
+        for operand, labels in pairs:
+            base, count = power_of(operand)
+            if count in (-1, -2):
+                yield factor, Part(term, base, count, labels)
+
+
+def _is_part(node: Node, whole: Node) -> bool:
+    """Whether terms of a sum are those of another one, or entries those of a sum over axes."""
+    if isinstance(whole, Einsum):
+        return whole.operands == (node,) and whole.coefficient > 0 and len(whole.sizes) > len(whole.out)
+    return b.linear_terms(node).keys() <= b.linear_terms(whole).keys()
+
+
+@RULES.add(
+    "part of a sum",
+    "x/(x + y)^2 = (x/(x + y))/(x + y)",
+    because="the square may overflow or underflow where the quotient does not",
+    on=(Einsum,),
+    examples=(
+        ("x./(x + y).^2", "x: positive vector(n); y: positive vector(n)"),
+        ("(a - c)/(a + 2*c)^2", "a: scalar; c: scalar"),
+        ("x/sum(x)^2", "x: positive vector(n)"),
+    ),
+)
+def part_of_sum(node: Node) -> Node | None:
+    assert isinstance(node, Einsum)
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    for j, (below, labels) in enumerate(pairs):
+        base, count = power_of(below)
+        if count > -2 or not isinstance(base, Sum | Einsum):
+            continue
+        for i, (top, own) in enumerate(pairs):
+            if set(labels) <= set(own) and len(set(own)) == len(own) and _is_part(top, base):
+                axes = dict(zip(own, top.shape, strict=True))
+                whole = einsum([(base, labels)], own, 1, axes)
+                new = [(map_("ratio", (top, whole)), own), (power(base, count + 1), labels)]
+                rest = [pair for k, pair in enumerate(pairs) if k not in (i, j)]
+                return einsum([*rest, *new], node.out, node.coefficient, dict(enumerate(node.sizes)))
+    return None
