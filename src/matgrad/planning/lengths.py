@@ -124,6 +124,7 @@ def _of_norm(part: Node) -> tuple[Node, Labels, int] | None:
         ("sum(x.^4)^(1/4)", "x: vector(n)"),
         ("sum(2*abs(x).^p)^(1/p - 1)", "x: vector(n); p: positive"),
         ("sum(abs(X).^3, dim=1).^(1/3)", "X: matrix(m, n)"),
+        ("mean(x.^3)^(1/3)", "x: positive vector(n)"),
     ),
 )
 def p_norm(node: Node) -> Node | None:
@@ -134,9 +135,13 @@ def p_norm(node: Node) -> Node | None:
     if len(terms) != 1:
         return None
     ((total, factor),) = terms.items()
-    if not isinstance(total, Einsum) or len(total.operands) != 1 or factor < 0:
+    if not isinstance(total, Einsum) or factor < 0:
         return None
-    ((operand, labels),) = zip(total.operands, total.subscripts, strict=True)
+    pairs = list(zip(total.operands, total.subscripts, strict=True))
+    beside = [(n, s) for n, s in pairs if not s]
+    if len(beside) != len(pairs) - 1:
+        return None
+    ((operand, labels),) = [pair for pair in pairs if pair[1]]
     over = tuple(x for x in labels if x not in total.out)
     if not over or len(set(labels)) < len(labels) or set(total.out) - set(labels) or not isinstance(operand, Map):
         return None
@@ -146,17 +151,17 @@ def p_norm(node: Node) -> Node | None:
         return None  # it is scaled
     if operand.function == "power" and operand.parameter > 0 and operand.parameter != 2:
         exponent = b.number(operand.parameter)
-        even = operand.parameter.denominator == 1 and operand.parameter.numerator % 2 == 0
+        whole_number = operand.parameter.denominator == 1
     elif operand.function == "pow":
-        exponent, even = b.scalar_of(operand.args[1]), False
-    if exponent is None or not (even or is_map(base, "abs") or positive(base) is Fact.YES):
+        exponent, whole_number = b.scalar_of(operand.args[1]), False
+    if exponent is None or not (whole_number or is_map(base, "abs") or positive(base) is Fact.YES):
         return None
     whole = einsum([(base.children[0] if is_map(base, "abs") else base, labels)], total.out + over)
     largest = apply("largest", whole, len(over))
     axes = dict(zip(labels, base.shape, strict=True))
     part = map_("ratio", (base, einsum([(largest, total.out)], labels, 1, axes)))
     scaled_ = einsum(
-        [(map_(operand.function, (part, *operand.args[1:]), operand.parameter), labels)], total.out, factor
+        [(map_(operand.function, (part, *operand.args[1:]), operand.parameter), labels), *beside], total.out, factor
     )
     outer = b.number(node.parameter) if node.function == "power" else b.scalar_of(node.args[1])
     if outer is None:
@@ -201,30 +206,32 @@ def length(node: Node) -> Node | None:
 
 
 @RULES.add(
-    "root of a quadratic form",
-    "sqrt(x'*A*x) = m*sqrt((x/m)'*A*(x/m)) with m = max(abs(x))",
-    because="scaled, the form neither overflows nor underflows",
+    "power of a quadratic form",
+    "(x'*A*x)^p = m^(2*p)*((x/m)'*A*(x/m))^p with m = max(abs(x))",
+    because="scaled, the form neither overflows nor underflows with the squares of x",
     on=(Map,),
     examples=(
-        ("sqrt(x'*inv(S)*x)", "x: vector(n); S: spd(n)"),
+        ("sqrt(x'*(X*X' + eye)*x)", "x: vector(n); X: matrix(n, n)"),
+        ("x'*A*x/(x'*B*x)", "x: vector(n); A: matrix(n, n); B: matrix(n, n)"),
         ("A*(x - y)/sqrt((x - y)'*A*(x - y))^3", "x: vector(n); y: vector(n); A: spd(n)"),
     ),
 )
-def root_of_form(node: Node) -> Node | None:
+def power_of_form(node: Node) -> Node | None:
     form, count = power_of(node)
-    if count.denominator != 2 or not isinstance(form, Einsum) or form.shape or form.coefficient < 0:
+    if (count >= 0 and count.denominator == 1) or not isinstance(form, Einsum) or length_of(form) is not None:
         return None
-    pairs = list(zip(form.operands, form.subscripts, strict=True))
-    for x in dict.fromkeys(operand for operand, labels in pairs if len(labels) == 1):
-        places = [place for place, (operand, _) in enumerate(pairs) if operand is x]
-        if len(places) != 2 or is_map(x, "ratio"):
-            continue
-        largest = apply("largest", x, 1)
-        part = map_("ratio", (x, b.broadcast(largest, x.shape)))
-        new = [(part if place in places else operand, labels) for place, (operand, labels) in enumerate(pairs)]
-        whole = einsum(new, (), form.coefficient, dict(enumerate(form.sizes)))
-        return b.multiply(power(largest, 2 * count), power(whole, count))
-    return None
+    sides = [n for n in form.operands if len(n.shape) == 1 and form.operands.count(n) == 2]
+    if len(set(sides)) != 1 or form.out or any(_is_scaled(n) for n in form.operands):
+        return None
+    (side,) = set(sides)
+    largest = apply("largest", side, 1)
+    part = map_("ratio", (side, einsum([(largest, ())], (0,), 1, {0: side.shape[0]})))
+    pairs = [(part if n is side else n, s) for n, s in zip(form.operands, form.subscripts, strict=True)]
+    return b.multiply(power(largest, 2 * count), power(einsum(pairs, (), form.coefficient), count))
+
+
+def _is_scaled(node: Node) -> bool:
+    return is_map(node, "ratio")
 
 
 @RULES.add(

@@ -576,20 +576,24 @@ def hyperbolic_sine(node: Node) -> Node | None:
 
 @RULES.add(
     "quotient of determinants",
-    "det(X)/det(Y) = sign(det(X))*sign(det(Y))*exp(logdet(X) - logdet(Y)), det(X)^p = exp(p*logdet(X)) for spd X",
+    "det(X)/det(Y) = sign(det(X))*sign(det(Y))*exp(logdet(X) - logdet(Y)), det(X)^p = sign(det(X))^p*exp(p*logdet(X))",
     because="each may overflow where the quotient does not",
     on=(Einsum, Map),
     examples=(
         ("det(X)/det(Y)", "X: matrix(n, n); Y: matrix(n, n)"),
         ("det(X)^(1/2)/det(Y)^(1/3)", "X: spd(n); Y: spd(n)"),
         ("log(det(X)^2)", "X: matrix(n, n)"),
+        ("det(X'*X + eye)^(1/3)", "X: matrix(n, n)"),
     ),
 )
 def quotient_of_determinants(node: Node) -> Node | None:
     if isinstance(node, Map):
         base, count = power_of(node)
-        if is_apply(base, "det") and count.denominator > 1 and positive(base) is Fact.YES:
-            return map_("exp", (scaled(b.apply("logdet", base.arg), count),))  # type: ignore[attr-defined]
+        if is_apply(base, "det") and count.denominator > 1:
+            root = map_("exp", (scaled(b.apply("logdet", base.arg), count),))  # type: ignore[attr-defined]
+            if positive(base) is Fact.YES:
+                return root
+            return b.multiply(power(b.apply("detsign", base.arg), count), root)  # type: ignore[attr-defined]
         if node.function == "log":
             base, count = power_of(node.args[0])
             if is_apply(base, "det") and count.denominator == 1:
