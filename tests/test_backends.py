@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import Any
 
@@ -108,6 +109,60 @@ def test_jax_single_precision_and_what_does_not_fit() -> None:
         found(**{**at, "x": jnp.ones((3, 1))})
     with pytest.raises(DataError, match="complex"):
         found(**{**at, "x": jnp.ones(3) * 1j})
+
+
+UNUSUAL = ["f2", "i4", "u8", "g", ">f8", ">f4", ">i4"]
+"""Types that libraries do not have, or have in another order of bytes."""
+
+
+def test_jax_takes_arrays_of_any_kind() -> None:
+    """After two calls at arrays of the machine, jit read those in another order of bytes as if they were."""
+    with jax.enable_x64(True):
+        found = matgrad.compile(matgrad.parse("x'*A*x"), "jax")
+        at = {"x": np.array([1.0, 2.0]), "A": np.array([[1.0, 2.0], [4.0, 8.0]])}
+        for kind in UNUSUAL:
+            for _ in range(3):
+                assert float(found(**at)) == 45
+            assert float(found(**{**at, "x": at["x"].astype(kind)})) == 45
+            assert float(found(**{n: v.astype(kind) for n, v in at.items()})) == 45
+
+
+def test_torch_takes_arrays_of_any_kind() -> None:
+    torch = pytest.importorskip("torch", reason="not for CI: torch is large")
+    found = matgrad.compile(matgrad.parse("x'*A*x"), "torch")
+    at = {"x": np.array([1.0, 2.0]), "A": np.array([[1.0, 2.0], [4.0, 8.0]])}
+    for kind in UNUSUAL:
+        assert float(found(**{n: v.astype(kind) for n, v in at.items()})) == 45
+    frozen = np.broadcast_to(2.0, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert float(found(**{**at, "x": frozen})) == 60
+        assert float(found(**{n: v[::-1] for n, v in at.items()})) == 4 * 4 + 8 * 2 + 1 * 2 + 2 * 1
+    assert isinstance(found(**at), torch.Tensor)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_torch_looks_at_structure_where_there_are_values() -> None:
+    torch = pytest.importorskip("torch", reason="not for CI: torch is large")
+    found = matgrad.compile(matgrad.parse("norm2(x)^4 + x'*S*x", where="S: spd(n)"), "torch")
+    x, s = torch.tensor([1.0, 2.0], dtype=torch.float64), torch.tensor([[2.0, 1], [1, 3]], dtype=torch.float64)
+    wanted = 4 * x @ x * torch.eye(2) + 8 * torch.outer(x, x) + 2 * s
+    assert torch.allclose(torch.func.hessian(lambda z: found(x=z, S=s))(x), wanted)
+    assert float(torch.func.jvp(lambda z: found(x=z, S=s), (x,), (x,))[1]) == pytest.approx(4 * 25 + 2 * 18)
+    assert found(x=x.to("meta"), S=s.to("meta")).device.type == "meta"
+    assert float(found(x=x, S=s.to_sparse())) == 25 + 18
+    assert float(found(x=x.to(torch.bfloat16), S=s.to(torch.bfloat16))) == pytest.approx(43, rel=0.01)
+    with pytest.raises(DataError, match="declared symmetric"):
+        found(x=x, S=torch.tensor([[2.0, 1], [0, 3]], dtype=torch.bfloat16))
+
+
+@pytest.mark.filterwarnings("ignore:a matrix that should be positive definite")
+@pytest.mark.parametrize("declared", ["S: spd(n)", "S: matrix(n,n)"])
+def test_torch_says_that_a_matrix_is_singular(declared: str) -> None:
+    torch = pytest.importorskip("torch", reason="not for CI: torch is large")
+    found = matgrad.compile(matgrad.parse("x'*inv(S)*x", where=declared), "torch")
+    with pytest.raises(DataError, match="a matrix that is inverted is singular at this point"):
+        found(x=torch.ones(2), S=torch.ones(2, 2))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case[0] for case in CASES])

@@ -7,10 +7,13 @@ import re
 import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse
 import tensor_evaluator
 from formula_properties import Trial
 from helpers import DECLARED, FORMULAS, SIZES, arrays, typed
@@ -189,6 +192,37 @@ def test_numbers_of_python_overflow_as_arrays_do() -> None:
     f = matgrad.parse("x^2 + log(p/(1 - p)) + 1/q", where="x: scalar; p: scalar; q: scalar")
     assert matgrad.compile(f)(x=1e200, p=0.5, q=1.0) == np.inf
     assert matgrad.compile(f)(x=1.0, p=1e-200, q=0.0) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("sqrt(x)", {"x": -1.0}),
+        ("x^1.5", {"x": -1.0}),
+        ("x^n", {"x": -2.0, "n": 0.5}),
+        ("sqrt(1 - x^2)", {"x": 2.0}),
+        ("arcsin(x)", {"x": 2.0}),
+        ("abs(x^(1/3)) + x", {"x": -8.0}),
+    ],
+)
+def test_outside_of_the_domain_numbers_of_python_give_nan(text: str, at: dict[str, float]) -> None:
+    """(-1.0)**0.5 is a complex number, and abs of one looks as if it were right."""
+    f = matgrad.parse(text, where=dict.fromkeys(at, "scalar"))
+    items = [f, matgrad.derive(f, "x"), matgrad.derive(f, "x", order=2)]
+    found = matgrad.compile(items)
+    for _ in range(2):
+        assert np.all(np.isnan(found(**at)))
+        assert all(type(value) is float for value in found(**at))
+        inside = dict.fromkeys(at, 0.25)
+        assert found(**inside) == pytest.approx([item(**inside) for item in items])
+
+
+@pytest.mark.parametrize("text", ["-y'*log(softmax(x))", "sum(log(softmax(A, dim=2)).*B)", "logsumexp(x) + norm2(y)"])
+def test_single_precision_stays_single(text: str) -> None:
+    f = matgrad.parse(text, where={n: d for n, d in {"A": "matrix(m,n)", "B": "matrix(m,n)"}.items() if n in text})
+    at = {n: np.float32([[1, 2, 3], [0, 1, 1]]) if n.isupper() else np.float32([1, 2, 2]) for n in f.variables}
+    for found in matgrad.compile([f, matgrad.derive(f, min(f.variables))])(**at):
+        assert found.dtype == np.float32
 
 
 @pytest.mark.parametrize("text", ["log(1 - exp(a))", "log(cosh(a))", "sin(a)/a", "relu(a)", "a", "log(1 + a^2)"])
@@ -414,6 +448,41 @@ def test_masked_arrays_are_refused() -> None:
     value = matgrad.compile(matgrad.parse("sum(x)", where="x: vector(n)"))
     with pytest.raises(DataError, match="x has masked entries"):
         value(x=np.ma.masked_array([1.0, 2.0], [False, True]))
+
+
+def test_numbers_of_any_kind() -> None:
+    value = matgrad.compile(matgrad.parse("c*sum(x)", where="c: scalar; x: vector(n)"))
+    one = np.array([0.5, 1.5])
+    for number in (2**70, Fraction(1, 3), Decimal("0.25"), np.float16(0.5), np.longdouble(3), True, np.uint64(2**63)):
+        assert value(c=number, x=one) == 2 * float(number)
+    for array in (one.astype(">f8"), one.astype("f2"), one.astype(object), [Fraction(1, 2), 1.5], one.astype("g")):
+        assert value(c=1.0, x=array) == 2
+        assert type(value(c=1.0, x=array)) is float
+    with pytest.raises(DataError, match=r"c holds a number beyond 1.8e308"):
+        value(c=10**400, x=one)
+    with pytest.raises(DataError, match=r"c must hold real numbers.*None"):
+        value(c=None, x=one)
+    with pytest.raises(DataError, match=r"x must hold real numbers.*'b', of the type str"):
+        value(c=1.0, x=np.array([1.0, "b"], dtype=object))
+    with pytest.raises(DataError, match=r"x is sparse(.|\n)*x\.toarray\(\)"):
+        value(c=1.0, x=scipy.sparse.coo_array(one))
+
+
+def test_what_is_nan_has_no_structure() -> None:
+    value = matgrad.compile(matgrad.parse("logdet(S)", where="S: spd(n)"))
+    with pytest.raises(DataError, match="S holds nan, and is declared symmetric positive definite"):
+        value(S=np.array([[1, np.nan], [np.nan, 1]]))
+
+
+def test_a_factorisation_without_entries_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """LAPACK printed "DPOTRI parameter number 4 had an illegal value"."""
+    for declared in ("spd", "symmetric", "matrix"):
+        size = "n,n" if declared == "matrix" else "n"
+        f = matgrad.parse("y'*inv(K)*y + logdet(K)", where=f"K: {declared}({size}); y: vector(n)")
+        for wrt in ("K", "y"):
+            with pytest.raises(DataError, match="without entries"):
+                matgrad.compile([f, matgrad.gradient(f, wrt)])(K=np.zeros((0, 0)), y=np.zeros(0))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_declared_structure_is_checked() -> None:

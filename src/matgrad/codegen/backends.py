@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import Context
 from functools import partial, reduce
@@ -22,6 +23,8 @@ _SILENT = Context()
 _SILENT.run(np.seterr, all="ignore")
 
 SINGULAR = "a matrix that is inverted is singular at this point"
+_ROOT = re.compile(r"\*\* (?!-?\d+\b(?!\.))")
+"""A power whose exponent is no integer."""
 
 
 class _Own:
@@ -88,6 +91,8 @@ class NumPyBackend:
     def function(self, source: str, _static: Collection[str], opaque: bool, /) -> Callable[[Mapping[str, Any]], Any]:
         """Without warnings of NumPy; a function that is given runs in the context of its caller."""
         function = as_function(source)
+        if _ROOT.search(source):
+            function = _of_numpy(function)
         if opaque:
             return partial(self._value, _Own, np.errstate(all="ignore")(function))
         return partial(self._value, _SILENT.copy, function)
@@ -111,6 +116,11 @@ class NumPyBackend:
             raise DataError(f"{', '.join(empty)} without entries: this has no value ({error})") from error
 
 
+def _of_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of NumPy's numbers: outside of its domain a power of theirs is nan, of Python's a complex number."""
+    return lambda **values: function(**{n: np.float64(v) if type(v) is float else v for n, v in values.items()})
+
+
 def _readable(variable: VariableLike, value: Any) -> Any:
     """What NumPy can read: a tensor that records its operations is refused, with what to do."""
     if isinstance(value, np.ndarray | float | int | list | tuple):
@@ -119,6 +129,12 @@ def _readable(variable: VariableLike, value: Any) -> Any:
         return np.asarray(value)
     except (RuntimeError, TypeError) as error:
         raise DataError(f"{variable.name} is no array that NumPy can read: {error}", hint="a NumPy array") from None
+
+
+def _floating(variable: VariableLike, value: Any) -> Any:
+    """The user's value as an array of a type that every library has, in the machine's order of bytes."""
+    array = as_array(variable, _readable(variable, value))
+    return array if array.dtype.char in "dfe" else array.astype(np.float64)
 
 
 def _number(value: Any) -> Any:
@@ -137,7 +153,7 @@ class JaxBackend:
 
     def array(self, variable: VariableLike, value: Any) -> Any:
         if not isinstance(value, self.jax.Array):
-            value = self.jnp.asarray(as_array(variable, _readable(variable, value)))
+            value = self.jnp.asarray(_floating(variable, value))
         elif value.ndim != len(_dims(variable)) or not self.jnp.issubdtype(value.dtype, self.jnp.floating):
             as_array(variable, np.zeros(value.shape, value.dtype))  # says what is wrong
         if not self.jnp.issubdtype(value.dtype, self.jnp.floating):
@@ -148,7 +164,7 @@ class JaxBackend:
         found: list[Any] = []
         for name, value in arrays.items():
             kind = type(value)
-            if (kind is self._own or kind is np.ndarray) and value.dtype.char in "df":
+            if (kind is self._own or kind is np.ndarray) and value.dtype.char in "df" and value.dtype.isnative:
                 found += (name, value.shape, value.dtype.char)
             elif kind is float:
                 found += (name, float)
@@ -182,7 +198,9 @@ class TorchBackend:
     def array(self, variable: VariableLike, value: Any) -> Any:
         torch = self.torch
         if not isinstance(value, torch.Tensor):
-            value = torch.as_tensor(as_array(variable, _readable(variable, value)))
+            found = _floating(variable, value)
+            shareable = found.flags.writeable and min(found.strides, default=0) >= 0
+            value = torch.as_tensor(found if shareable else found.copy())
             value = value if value.dtype in (torch.float32, torch.float64) else value.to(torch.float64)
         elif value.ndim != len(_dims(variable)) or not value.is_floating_point():
             kind = complex if value.is_complex() else float
@@ -205,9 +223,14 @@ class TorchBackend:
         return {name: value.to(type_) for name, value in values.items()}
 
     def check(self, name: str, value: Any, traits: Collection[str]) -> None:
-        """Inside torch.func's transformations there are no values to look at."""
-        if not self.torch._C._functorch.is_functorch_wrapped_tensor(value):
-            check_traits(name, value.detach().cpu().numpy(), traits, definite=False)
+        """Inside torch.func's transformations, and on the device "meta", there are no values to look at."""
+        try:
+            seen = value.detach().to_dense().cpu()
+            known = seen if seen.dtype in (self.torch.float32, self.torch.float64) else seen.double()
+            array = known.numpy()
+        except RuntimeError:
+            return
+        check_traits(name, array, traits, definite=False)
 
     def function(self, source: str, _static: Collection[str], _opaque: bool, /) -> Callable[[Mapping[str, Any]], Any]:
         return partial(self._value, as_function(source))
@@ -215,9 +238,9 @@ class TorchBackend:
     def _value(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         try:
             return function(**values)
-        except self.torch.linalg.LinAlgError as error:
-            raise DataError(f"{SINGULAR} ({error})", hint="a point at which the conditions hold") from None
         except RuntimeError as error:
+            if isinstance(error, self.torch.linalg.LinAlgError) or "linalg.lu_factor" in str(error):
+                raise DataError(SINGULAR, hint="a point at which the conditions hold") from None
             raise DataError(
                 f"PyTorch cannot compute this: {error}", hint="tensors of one type on one device"
             ) from error

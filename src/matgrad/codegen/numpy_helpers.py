@@ -5,6 +5,8 @@ from __future__ import annotations
 _LAPACK = '''\
 def lapack(a, *names):
     """Functions of LAPACK for the type of the entries."""
+    if not a.size:
+        raise ValueError("a matrix without entries has no factorisation")
     return [getattr(scipy.linalg.lapack, ("s" if a.dtype == np.float32 else "d") + name) for name in names]
 '''
 _LU = '''\

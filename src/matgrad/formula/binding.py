@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from decimal import Decimal
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -84,7 +86,7 @@ def _array(variable: VariableLike, value: Any) -> Any:
 
 
 def as_array(variable: VariableLike, value: Any) -> Any:
-    """The value as an array of real numbers with the right number of axes."""
+    """The value as an array of real numbers, in the machine's order of bytes, with the right number of axes."""
     name, type = variable.name, _type(variable)
     if np.ma.is_masked(value):
         raise DataError(f"{name} has masked entries, which have no value", hint=f"{name}.filled(…)")
@@ -92,6 +94,10 @@ def as_array(variable: VariableLike, value: Any) -> Any:
         array = np.asarray(value)
     except ValueError as error:
         raise DataError(f"{name} is not an array: its rows differ in length") from error
+    if array.dtype.kind == "O":
+        array = _numbers(name, array)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biuf":
         found = "complex" if array.dtype.kind == "c" else f"not numeric (dtype {array.dtype})"
         raise DataError(f"{name} must hold real numbers, and is {found}")
@@ -105,6 +111,24 @@ def as_array(variable: VariableLike, value: Any) -> Any:
         hint = f"{name}.ravel()" if flat and array.ndim > 1 else None
         raise DataError(f"{name} must have {axes}, and has shape {array.shape}", details=expected, hint=hint)
     return array
+
+
+def _kind(entry: object) -> str:
+    return f"of the type {type(entry).__name__}"
+
+
+def _numbers(name: str, array: Any) -> Any:
+    """Python's numbers as float64: large integers, fractions, columns of a table."""
+    for entry in array.flat:
+        if hasattr(entry, "toarray"):
+            raise DataError(f"{name} is sparse, and what is taken are dense arrays", hint=f"{name}.toarray()")
+        if not isinstance(entry, Real | Decimal):
+            shown = f"{entry!r}, " if len(repr(entry)) < 30 else ""
+            raise DataError(f"{name} must hold real numbers, and is not numeric: it holds {shown}{_kind(entry)}")
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise DataError(f"{name} holds a number beyond 1.8e308, the largest float64") from None
 
 
 def _size(name: str, value: Any) -> int:
@@ -185,6 +209,9 @@ def check_traits(name: str, array: Any, traits: Collection[str], *, definite: bo
         return
     if np.ndim(array) == 2 and array.shape[0] != array.shape[1] and not _SQUARE.isdisjoint(traits):
         raise DataError(f"{name} has shape {array.shape}, and by its declaration it is square")
+    if np.isnan(array).any():
+        said = next(trait for trait in ("spd", "psd", *_TESTS, *traits) if trait in traits)
+        raise DataError(f"{name} holds nan, and is declared {_SAID.get(said, said)}")
     scale = TOLERANCE * (np.max(np.abs(array), initial=0.0))
     for trait, test in _TESTS.items():
         if trait in ("spd", "psd") and not definite:

@@ -42,7 +42,7 @@ _LOG_SOFTMAX = '''\
 def log_softmax(x, axis=None):
     """log(softmax(x)), to the last digit for the largest entry too."""
     z = x - np.max(x, axis=axis, keepdims=True)
-    ties = np.sum(z == 0, axis=axis, keepdims=True) - 1
+    ties = np.sum(z == 0, axis=axis, keepdims=True, dtype=z.dtype) - 1
     return z - np.log1p(ties + np.sum(np.where(z == 0, 0, np.exp(z)), axis=axis, keepdims=True))
 '''
 _SAFE_NORM = '''\
