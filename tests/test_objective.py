@@ -129,6 +129,89 @@ def test_outside_of_the_domain_the_value_is_infinite() -> None:
     assert singular.fun(np.zeros(4)) == np.inf
 
 
+DOMAINS: dict[str, tuple[str, str, dict[str, Any], str, dict[str, Any]]] = {
+    "barrier": ("c'*x - sum(log(b - A*x))", "x", {"A": np.vstack([X, -X]), "b": np.ones(14), "c": [10.0, -20, 30]},
+                "", {}),
+    "spd": ("4*log(det(S)) + tr(inv(S)*C)", "S", {"C": X.T @ X}, "S: spd(n)", {}),
+    "positive": ("sum(p.*log(p)) - c'*p", "p", {"c": [-3.0, 0]}, "p: positive vector(2)", {"p": [1.0, 1]}),
+    "interval": ("x - 0.001*log(x) - 0.001*log(2 - x)", "x", {}, "x: scalar", {"x": 1.0}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+@pytest.mark.parametrize(
+    "method",
+    ["Newton-CG", "trust-ncg", "trust-krylov", "trust-exact", "trust-constr", "L-BFGS-B", "TNC", "SLSQP", "BFGS", "CG"],
+)
+@pytest.mark.filterwarnings("ignore:.*Hessian:UserWarning", "ignore:overflow:RuntimeWarning")
+def test_methods_go_back_into_the_domain(name: str, method: str) -> None:
+    """trust-exact raised, TNC stepped to nan, L-BFGS-B ended with success where its first step had been too long."""
+    formula, over, data, where, start = DOMAINS[name]
+    best = matgrad.minimize(formula, over, data, where=where, start=start).fun
+    made = matgrad.objective(formula, over, data, where=where, start=start)
+    more: dict[str, Any] = {"hess": made.hess} if method in ("trust-exact", "trust-constr") else {}
+    if method in ("Newton-CG", "trust-krylov", "trust-ncg"):
+        more = {"hessp": made.hessp}
+    if method in ("L-BFGS-B", "TNC"):
+        found = minimize(made.walled, made.x0, jac=True, method=method)
+        assert np.isfinite(made.fun(found.x))
+    else:
+        found = minimize(made.fun, made.x0, jac=made.jac, method=method, **more)
+    assert not found.success or found.fun == pytest.approx(best, rel=1e-4)
+    if method in ("L-BFGS-B", "TNC", "trust-exact", "trust-krylov", "trust-ncg", "SLSQP", "BFGS", "CG"):
+        assert found.success
+    plain = minimize(made.fun, made.x0, jac=made.jac, method="TNC")
+    assert not plain.success or plain.fun == pytest.approx(best, rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["trf", "dogbox", "lm"])
+def test_least_squares_goes_back_into_the_domain(method: str) -> None:
+    t = np.linspace(0, 5, 40)
+    made = matgrad.objective("log(t*a + b) - y", ["a", "b"], {"t": t, "y": np.log(t * 3 + 0.01)},
+                             where="a: scalar; b: scalar; t: vector(n)", start={"a": 0.1, "b": 20})  # fmt: skip
+    outside = [0]
+
+    def residuals(z: Any) -> Any:
+        found = made.residuals(z)
+        outside[0] += not np.all(np.isfinite(found))
+        return found
+
+    found = least_squares(residuals, made.x0, jac=made.jacobian, method=method)
+    assert outside[0]
+    assert np.allclose(found.x, [3, 0.01], atol=1e-6)
+
+
+def test_derivatives_outside_are_those_of_the_last_point_inside() -> None:
+    made, there = _made(CASES[1])
+    outside = np.array([1.0, 2, 1, 0, 0, 1])
+    assert made.fun(there) < np.inf
+    v = np.ones(made.size)
+    for _ in range(2):
+        assert made.fun(outside) == np.inf
+        assert np.array_equal(made.jac(outside), made.jac(there))
+        assert np.array_equal(made.hess(outside), made.hess(there))
+        assert np.array_equal(made.hessp(outside, v), made.hessp(there, v))
+    value, slope = made.walled(outside)
+    along = slope @ (outside - there)
+    assert along > 0  # the wall rises
+    assert value == pytest.approx(made.fun(there) + along)
+    inside, gradient = made.walled(there)
+    assert inside == made.fun(there)
+    assert np.array_equal(gradient, made.jac(there))
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_definite_has_no_value_where_rounding_says_that_it_is_not() -> None:
+    """LU took over from Cholesky, and the value was -1e17."""
+    f = "4*log(det(L*L' + diag(d))) + tr(inv(L*L' + diag(d))*C)"
+    where, start = "L: matrix(n,1); d: positive vector(n)", {"L": np.ones((3, 1)), "d": np.ones(3)}
+    made = matgrad.objective(f, ["L", "d"], {"C": X.T @ X}, where=where, start=start)
+    drawn = np.random.default_rng(0)
+    for _ in range(100):
+        tiny = 10 ** drawn.uniform(-19, -14, size=3)
+        assert made.fun(np.concatenate([drawn.normal(size=3), tiny])) > 0
+
+
 def test_integers_lists_and_read_only_arrays_are_taken() -> None:
     fixed = np.arange(6).reshape(3, 2)[::-1]
     fixed.flags.writeable = False

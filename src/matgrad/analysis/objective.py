@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -24,6 +25,8 @@ MOST = 100_000_000
 """Entries of a Hessian or Jacobian up to which it is made."""
 _KEPT = 2
 """Points whose values are remembered: where a method is, and where it looks."""
+_STEEP = 1e150
+"""A slope whose square overflows, as at the least positive number: methods cannot use it."""
 
 
 class Objective:
@@ -31,7 +34,8 @@ class Objective:
 
     ``fun``, ``jac``, ``hess`` and ``hessp`` are those of a scalar formula, as ``scipy.optimize.minimize`` takes them;
     ``residuals`` and ``jacobian`` those of any formula, as ``least_squares`` does. Derivatives are in closed form, and
-    calls at one point share their work. Outside of the domain the value is ∞, and derivatives are nan. Made by
+    calls at one point share their work. Outside of the domain the value is ∞, and derivatives are those at the last
+    point inside, since methods look at them before they go back; nan before there was one. Made by
     :func:`matgrad.objective`.
     """
 
@@ -46,6 +50,10 @@ class Objective:
         self.shapes = given.shapes
         self.coordinates = Coordinates(self.formula, self.over, given.shapes)
         self._known: dict[bytes, dict[str, Any]] = {}
+        self._near: Array | None = None
+        """The last point inside of the domain."""
+        self._left = False
+        """Whether the value that was asked for last is ∞."""
         self._taken: dict[Compiled, tuple[tuple[str, ...], dict[str, int]]] = {}
 
     # -- the vector
@@ -96,20 +104,22 @@ class Objective:
     # -- a scalar formula
 
     def fun(self, z: Array) -> float:
-        """The value at z; ∞ outside of the domain."""
-        return float(self._value_and_gradient(z)[0])
+        """The value at z; ∞ outside of the domain. SciPy's L-BFGS-B takes ``walled`` instead."""
+        value = float(self._value_and_gradient(z)[0])
+        self._left = not np.isfinite(value)
+        return value
 
     def jac(self, z: Array) -> Array:
         """The gradient at z, one entry for each of z."""
-        return self._value_and_gradient(z)[1].copy()
+        return self._value_and_gradient(self._inside(z))[1].copy()
 
     def hess(self, z: Array) -> Array:
         """The Hessian at z. Raises NotSupported where it would be huge: ``hessp`` acts without it."""
-        return self._at(z, "Hessian", self._hessian).copy()
+        return self._at(self._inside(z), "Hessian", self._hessian).copy()
 
     def hessp(self, z: Array, v: Array) -> Array:
         """The Hessian at z times v, in closed form; the Hessian is not formed."""
-        z, along = self._vector(z, "the point"), self._vector(v, "the direction")
+        z, along = self._inside(z), self._vector(v, "the direction")
         if not self._actions:
             return self.hess(z) @ along
         directions = self.coordinates.arrays(along)
@@ -118,6 +128,22 @@ class Objective:
         if found is None:
             return np.full(self.size, np.nan)
         return self._packed({a: sum(found[a, b] for b in self.over) for a in self.over})
+
+    def walled(self, z: Array) -> tuple[float, Array]:
+        """Value and gradient, for ``minimize(o.walled, o.x0, jac=True, method="L-BFGS-B")``.
+
+        Outside of the domain they are those of a wall, f + |g's| with the gradient ±g, where f and g are value and
+        gradient at the last point inside, and s is the step from there: SciPy's L-BFGS-B interpolates, and takes ∞ for
+        a step of length 0, after which it says that it has converged.
+        """
+        value, gradient = self._value_and_gradient(z)
+        self._left = not np.isfinite(value)
+        if self._near is None or (not self._left and np.all(np.abs(gradient) < _STEEP)):
+            return value, gradient.copy()
+        inside, slope = self._value_and_gradient(self._near)
+        along = float(slope @ (self._vector(z, "the point") - self._near))
+        rise = abs(along)
+        return (inside + rise, np.copysign(1.0, along) * slope) if rise < np.inf else (np.inf, slope.copy())
 
     # -- a formula of any shape
 
@@ -181,11 +207,19 @@ class Objective:
         if found is None or not np.isfinite(found[0]):
             below = found is not None and found[0] == -np.inf
             return -np.inf if below else np.inf, np.full(self.size, np.nan)
-        return float(found[0]), self._packed(dict(zip(self.over, found[1:], strict=True)))
+        gradient = self._packed(dict(zip(self.over, found[1:], strict=True)))
+        if np.all(np.abs(gradient) < _STEEP):
+            self._near = z
+        return float(found[0]), gradient
+
+    def _inside(self, z: Array) -> Array:
+        """The point, or the last one inside of the domain where this one is not."""
+        z = self._vector(z, "the point")
+        return z if self._near is None or self._is_inside(z) else self._near
 
     def _is_inside(self, z: Array) -> bool:
         """Whether the formula has a value at z: its derivatives may have one where it has none, as log's do."""
-        return bool(np.isfinite(self.fun(z)))
+        return bool(np.isfinite(self._value_and_gradient(z)[0]))
 
     def _hessian(self, z: Array) -> Array:
         return self.matrix(z, self._upper)
@@ -207,6 +241,7 @@ class Objective:
 
     def _entries(self, z: Array) -> Array:
         found = self._values(z, self._all)
+        self._left = found is None or not np.all(np.isfinite(found))
         return np.full(self.outputs, np.nan).reshape(-1) if found is None else np.asarray(found, float).reshape(-1)
 
     def _rows(self, z: Array) -> Array:
@@ -240,9 +275,12 @@ class Objective:
         varying = self.coordinates.arrays(z)
         if not all(belongs(array, self._traits[name]) for name, array in varying.items()):
             return None
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
             try:
                 return self._call(compiled, {**self.data, **varying, **(directions or {})})
+            except UserWarning:
+                return None  # what is positive definite for certain is not, to the digits that there are
             except (DataError, np.linalg.LinAlgError):
                 if self._is_defined(varying):
                     raise
@@ -260,7 +298,7 @@ class Objective:
         """Whether the formula itself has a value: what then fails is no matter of the domain."""
         try:
             return bool(np.all(np.isfinite(self._call(self._all, {**self.data, **varying}))))
-        except (DataError, np.linalg.LinAlgError):
+        except (DataError, UserWarning, np.linalg.LinAlgError):
             return False
 
     @cached_property
@@ -275,9 +313,12 @@ class Objective:
         return known
 
     def _vector(self, z: Array, what: str) -> Array:
-        """Entries as a vector of numbers. Raises DataError where it has another length, or holds nan."""
+        """Entries as a vector of numbers. Raises DataError where it has another length, or holds nan.
+
+        A method may step to nan from ∞; it is then told ∞ again.
+        """
         given = _real(what, z, (self.size,))
-        if np.isnan(given).any():
+        if np.isnan(given).any() and not self._left:
             raise DataError(f"{what} holds nan, at {self.labels[int(np.argmax(np.isnan(given)))]}")
         return given
 
