@@ -365,6 +365,44 @@ def test_a_missing_array_is_named() -> None:
         both(**at)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_what_the_code_does_not_use_need_not_be_given(backend: str) -> None:
+    """The Hessian of a square is X'*X, whatever w and y are."""
+    X, dw = np.random.default_rng(0).normal(size=(4, 3)), np.array([1.0, 2, 3])
+    hessian = matgrad.hessian("norm2(X*w - y)^2", "w")
+    action = matgrad.compile(hessian.matvec, backend)
+    assert "w=None, y=None" in action.source
+    for more in ({}, {"y": np.ones(4)}, {"w": dw}, {"y": np.ones(4), "w": dw}) * 2:
+        assert np.allclose(action(X=X, dw=dw, **more), 2 * X.T @ X @ dw, rtol=1e-6)
+        assert np.allclose(matgrad.compile(hessian, backend)(X=X, **more), 2 * X.T @ X, rtol=1e-6)
+    for _ in range(2):
+        with pytest.raises(DataError, match="y has shape"):
+            action(X=X, dw=dw, y=np.ones(5))
+        with pytest.raises(DataError, match="y must hold real numbers"):
+            action(X=X, dw=dw, y=["a"] * 4)
+        with pytest.raises(DataError, match=r"no value is given for dw\n"):
+            action(X=X)
+    size = matgrad.compile(matgrad.hessian("x'*x", "x"), backend)  # x shows the size
+    with pytest.raises(DataError, match="no value is given for x"):
+        size()
+    assert np.allclose(size(x=dw), 2 * np.eye(3))
+    structured = matgrad.compile(matgrad.gradient("x'*S*x + tr(S)", "S", where="S: spd(n)"), backend)
+    assert np.allclose(structured(x=dw), np.outer(dw, dw) + np.eye(3))
+    with pytest.raises(DataError, match="declared symmetric"):
+        structured(x=dw, S=np.arange(9.0).reshape(3, 3))
+
+
+def test_sizes_of_what_is_not_given_are_not_mixed_up() -> None:
+    """Plans are kept by the sizes that are known, with their names."""
+    f = matgrad.parse("A*B*x + C*y", where="A: matrix(m,k); B: matrix(k,n); x: vector(n); C: matrix(m,j); y: vector(j)")
+    found = matgrad.compile(matgrad.derive(f, "x"))
+    A, B = np.ones((3, 2)), np.arange(8.0).reshape(2, 4)
+    for more in ({}, {"y": np.ones(4)}, {"C": np.ones((3, 5))}, {"x": np.ones(4)}, {}):
+        assert np.array_equal(found(A=A, B=B, **more), A @ B)
+    with pytest.raises(DataError, match="shape"):
+        found(A=A, B=B, C=np.ones((2, 5)))
+
+
 def test_results_are_the_callers_own() -> None:
     x = np.arange(3.0)
     same = matgrad.compile(matgrad.parse("x", where="x: vector(n)"))

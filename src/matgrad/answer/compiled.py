@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -15,7 +15,7 @@ from matgrad.errors import DataError, MatgradError
 from matgrad.formula.binding import VariableLike, callables, check_names, sizes_of
 from matgrad.formula.ranges import Range, check_ranges
 from matgrad.formula.text import type_text
-from matgrad.tensor.nodes import Node
+from matgrad.tensor.nodes import Node, Symbol, topological
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Compiled:
 
     The value of a sequence of items is a tuple, that of a mapping a dict. ``source`` is what runs: that of the last
     call, or before the first one that for typical sizes, since the order of products depends on them. Arrays must have
-    the shapes that the formula gives them. Where they are of float32, so is the value; integers count as float64.
+    the shapes that the formula gives them; one that the code does not use need not be given. Where they are of float32,
+    so is the value; integers count as float64.
 
     Raises MatgradError where items disagree about a variable, and DataError for arrays that do not fit.
     """
@@ -69,7 +70,7 @@ class Compiled:
         self._functions = sorted({name for root in self._roots for name in root.functions})
         self._dims = frozenset().union(*(root.dimensions for root in self._roots)) - self._variables.keys()
         self._structured = [(name, v.traits) for name, v in self._variables.items() if v.traits]
-        self._plans: dict[tuple[int, ...], Ready] = {}
+        self._plans: dict[tuple[tuple[str, int], ...], Ready] = {}
         self._ready: dict[tuple[Any, ...] | None, Run] = {}
         self._source = ""
         self._by_size = True
@@ -81,6 +82,12 @@ class Compiled:
     @cached_property
     def _backend(self) -> Backend:
         return backend_of(self.backend)
+
+    @cached_property
+    def _unused(self) -> Set[str]:
+        """Variables that do not occur in what is computed; a size may still have to be read off one."""
+        nodes = topological(*(root.node for root in self._roots))
+        return self._variables.keys() - {node.name for node in nodes if isinstance(node, Symbol)}
 
     @property
     def source(self) -> str:
@@ -113,19 +120,22 @@ class Compiled:
 
     def _check(self, arrays: Mapping[str, Any]) -> None:
         for name, traits in self._structured:
-            self._backend.check(name, arrays[name], traits)
+            if name in arrays:
+                self._backend.check(name, arrays[name], traits)
 
     def _first_call(self, arrays: Mapping[str, Any]) -> Any:
         """With all checks; arrays of the same types and shapes need not pass those of names and shapes again."""
-        check_names([*self.parameters], self._dims, arrays)
-        read = {name: self._backend.array(variable, arrays[name]) for name, variable in self._variables.items()}
+        check_names([*self.parameters], self._dims, arrays, self._unused)
+        variables = {name: variable for name, variable in self._variables.items() if name in arrays}
+        read = {name: self._backend.array(variable, arrays[name]) for name, variable in variables.items()}
         values = self._backend.alike(read)
         self._check(values)
-        shapes = {name: tuple(getattr(values[name], "shape", ())) for name in self._variables}
+        shapes = {name: tuple(getattr(values[name], "shape", ())) for name in variables}
         given = {name: arrays[name] for name in arrays.keys() & self._dims}
-        sizes = sizes_of(self._variables, shapes, given)
+        sizes = sizes_of(variables, shapes, given)
         check_ranges([r for root in self._roots for r in root.ranges], sizes)
         ready = self._prepared(sizes)
+        check_names([*self.parameters], self._dims, arrays, ready.optional)
         missing = [name for name in ready.sizes if name not in sizes]
         if missing:
             raise DataError(
@@ -149,21 +159,21 @@ class Compiled:
 
     def _run(self, ready: Ready, values: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
         if ready.renamed:
-            values = {python: values[name] for name, python in ready.names}
+            values = {python: values[name] for name, python in ready.names if name in values}
             values |= {python: sizes[name] for name, python in ready.sizes.items()}
         found = ready.function(values)
         return found if self._keys is None else dict(zip(self._keys, found, strict=True))
 
     def _prepared(self, sizes: Mapping[str, int]) -> Ready:
         """The function for these sizes."""
-        key = tuple(sizes[name] for name in sorted(sizes)) if self._by_size else ()
+        key = tuple(sorted(sizes.items())) if self._by_size else ()
         if key not in self._plans:
             found = self._written(sizes)
             self._by_size = found.by_size
             function = self._backend.function(found.source, found.sizes.values(), bool(self._functions))
             names = [(name, found.names[name]) for name in self.parameters]
             renamed = bool(found.sizes) or any(name != python for name, python in names)
-            self._plans[key if self._by_size else ()] = Ready(function, names, found.sizes, renamed)
+            self._plans[key if self._by_size else ()] = Ready(function, names, found.sizes, renamed, found.optional)
             self._source = found.source
         return self._plans[key if self._by_size else ()]
 
@@ -180,13 +190,14 @@ class Compiled:
 class Ready(NamedTuple):
     """A function, with the name in it of each argument, and of each size that it has to be given.
 
-    ``renamed``: these are not simply the arguments under their own names.
+    ``renamed``: these are not simply the arguments under their own names; ``optional``: it does not use these.
     """
 
     function: Run
     names: list[tuple[str, str]]
     sizes: dict[str, str]
     renamed: bool
+    optional: Set[str]
 
 
 def _listed(items: Items) -> list[Item]:

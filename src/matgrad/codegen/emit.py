@@ -69,6 +69,8 @@ class Body:
         self.count = 0
         self.returned: set[Step] = set()
         self.unknown: dict[str, str] = {}
+        self.optional: set[str] = set()
+        """The names of arguments that are not used."""
 
     # -- what targets ask for
 
@@ -99,8 +101,9 @@ class Body:
         self.lines.append(text)
 
     def dtype(self) -> str:
-        """The type of the entries: that of the first array."""
-        arrays = [a for a in self.signature.arguments if a.dims]
+        """The type of the entries: that of the first array that is used, if one is."""
+        used = {step.param for step in self.steps if step.op == "input"}
+        arrays = sorted([a for a in self.signature.arguments if a.dims], key=lambda a: a.name not in used)
         return f", dtype={self.names[arrays[0].name]}.dtype" if arrays else ""
 
     # -- the function
@@ -116,10 +119,13 @@ class Body:
         given = {a.name for a in signature.arguments}
         self.unknown = {d: self.names[d] for d in self.dims
                         if d not in shown and d not in given and self.names[d] in words(used)}  # fmt: skip
+        there = words("\n".join([*sizes, used]))
+        self.optional = {name for name in given if self.names[name] not in there}
         arguments = [self.names[a.name] for a in signature.arguments] + [self.names[f] for f in signature.functions]
         arguments += self.unknown.values()
         name = python_names([signature.name])[signature.name]
-        head = f"def {name}({'*, ' if arguments else ''}{', '.join(arguments)}):"
+        defaults = {self.names[name]: f"{self.names[name]}=None" for name in self.optional}
+        head = f"def {name}({'*, ' if arguments else ''}{', '.join(defaults.get(a, a) for a in arguments)}):"
         body = [
             f"# {shown} stands for {own}" for own, shown in self.names.items() if shown != own and shown in arguments
         ]

@@ -23,9 +23,15 @@ def spelled(dim: Dim, names: Mapping[str, str]) -> str:
 
 
 def size_lines(arguments: Iterable[Argument], names: Mapping[str, str], used: str) -> tuple[list[str], set[str]]:
-    """``n = x.shape[0]`` for each size that the text uses, and the sizes that some argument shows."""
+    """``n = x.shape[0]`` for each size that the text uses, and the sizes that some argument shows.
+
+    They are read off arguments that the text uses anyway, where these show them.
+    """
     found: dict[str, str] = {}
-    for argument in sorted(arguments, key=lambda a: max((len(d.terms) for d in a.dims), default=0)):
+    there = words(used)
+    for argument in sorted(
+        arguments, key=lambda a: (max((len(d.terms) for d in a.dims), default=0), names[a.name] not in there)
+    ):
         for axis, dim in enumerate(argument.dims):
             for name in sorted(dim.names - found.keys()):
                 solved = _solved(dim, name, f"{names[argument.name]}.shape[{axis}]", names)

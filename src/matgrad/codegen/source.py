@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from matgrad.codegen.emit import Body, Signature, Target
@@ -23,12 +23,13 @@ Arrange = Callable[[Plan, Step], Step]
 
 class Written(NamedTuple):
     """The source of a function; the names of its arguments in it, and of the sizes that it has to be given; whether
-    the order of its products depends on the sizes."""
+    the order of its products depends on the sizes; the arguments that it does not use."""
 
     source: str
     names: dict[str, str]
     sizes: dict[str, str]
     by_size: bool
+    optional: Set[str]
 
 
 def as_it_is(plan: Plan, step: Step) -> Step:
@@ -52,7 +53,7 @@ def written(
     planner.call(named)
     outputs = [arrange(setting.plan, step) for (_, arrange), step in zip(roots, steps, strict=True)]
     body = Body(setting.plan, outputs, signature, target)
-    return Written(body.source(), body.names, body.unknown, setting.by_size)
+    return Written(body.source(), body.names, body.unknown, setting.by_size, body.optional)
 
 
 def as_function(source: str) -> Callable[..., Any]:

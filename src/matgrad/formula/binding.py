@@ -66,13 +66,15 @@ def _type(variable: VariableLike) -> Type:
     return variable.type
 
 
-def check_names(known: list[str], dimensions: Collection[str], arrays: Mapping[str, Any]) -> None:
+def check_names(
+    known: list[str], dimensions: Collection[str], arrays: Mapping[str, Any], optional: Collection[str] = ()
+) -> None:
     for name in arrays:
         if name not in known and name not in dimensions:
             close = get_close_matches(name, [k for k in known if k not in arrays], 1, 0.5)
             expected = "the variables are " + ", ".join(known) if known else "the formula has no variables"
             raise DataError(f"there is no variable {name}", details=expected, hint=close[0] if close else None)
-    missing = [name for name in known if name not in arrays]
+    missing = [name for name in known if name not in arrays and name not in optional]
     if missing:
         raise DataError(f"no value is given for {', '.join(missing)}", details="the variables are " + ", ".join(known))
 
