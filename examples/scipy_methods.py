@@ -32,7 +32,9 @@ def fit(objective: Objective, wanted: np.ndarray, name: str) -> float:
             {"ftol": 0, "gtol": 1e-9} if method == "L-BFGS-B" else {"xtol": 1e-12} if method == "Newton-CG" else {}
         )
         options = options or {"gtol": 1e-9}
-        found = minimize(objective.fun, objective.x0, jac=objective.jac, method=method, options=options, **more)
+        # L-BFGS-B cannot go back from an infinite value: outside of the domain it is given a finite wall.
+        value, slope = (objective.walled, True) if method == "L-BFGS-B" else (objective.fun, objective.jac)
+        found = minimize(value, objective.x0, jac=slope, method=method, options=options, **more)
         difference = float(np.max(np.abs(found.x - wanted)) / np.max(np.abs(wanted)))
         worst = max(worst, difference)
         counts = f"{found.nit:4d} iterations, {found.nfev:4d} values"
