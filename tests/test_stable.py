@@ -22,10 +22,10 @@ import matgrad
 from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Subject, points
 from matgrad.functions import CARDS, CODE_ONLY
-from matgrad.planning.quotients import NESTED, grows
-from matgrad.planning.rule import AHEAD, BEFORE, LAST, RULES
-from matgrad.planning.series import FUNCTIONS, Series, near, of_function
-from matgrad.planning.stable import stabilised
+from matgrad.stabilising.quotients import NESTED, grows
+from matgrad.stabilising.rule import AHEAD, BEFORE, LAST, RULES
+from matgrad.stabilising.series import FUNCTIONS, Series, near, of_function
+from matgrad.stabilising.stable import stabilised
 from matgrad.tensor import builders as b
 from matgrad.tensor.law import Law, Laws, laws_used
 from matgrad.tensor.nodes import Map, Node
@@ -193,7 +193,7 @@ def test_rules_in_a_circle_depend_on_the_root_alone(monkeypatch: pytest.MonkeyPa
         def turned(node: Any, name: str = name, other: str = other) -> Node | None:
             return b.map_(other, node.args) if node.function == name else None
 
-    monkeypatch.setattr("matgrad.planning.stable.RULES", rules)
+    monkeypatch.setattr("matgrad.stabilising.stable.RULES", rules)
     found = set()
     for k, order in enumerate(permutations(("sin", "cos", "tan", "exp"))):
         x = b.symbol(f"x{k}", ())

@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("objects",),
     ("interop",),
     ("differentiate",),
+    ("stabilising",),
     ("planning",),
     ("codegen",),
     ("checking",),

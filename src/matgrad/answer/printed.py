@@ -14,7 +14,7 @@ from matgrad.answer.signals import LONG, Signals, in_words, signals_of
 from matgrad.errors import NotSupported
 from matgrad.formula.syntax import Expr, Program
 from matgrad.functions import CARDS
-from matgrad.planning.ahead import ahead
+from matgrad.stabilising.ahead import ahead
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import names
@@ -80,7 +80,7 @@ class Printed:
 
     @cached_property
     def ahead(self) -> Node | None:
-        """For code: the derivative of what ``planning.ahead`` makes of the formula; None where that is the formula."""
+        """For code: the derivative of what ``stabilising.ahead`` makes of the formula; None if that is the same."""
         formula = self.formula
         node = ahead(formula.node)
         if node is formula.node or self.convention not in ("projected", "entries"):

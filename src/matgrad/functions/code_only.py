@@ -1,7 +1,7 @@
 """Functions that only code uses: not in the language, since people write ``log(cosh(x))`` and mean it.
 
-Each is what its ``because`` says, computed so that nothing overflows or cancels. ``planning.stable`` puts them into the
-graph that code is made from. Those with a ``derivative`` may be there before code for a derivative is made.
+Each is what its ``because`` says, computed so that nothing overflows or cancels. ``stabilising.stable`` puts them
+into the graph that code is made from. Those with a ``derivative`` may be there before code for a derivative is made.
 """
 
 from __future__ import annotations

@@ -11,13 +11,13 @@ from matgrad.dims import Dim
 from matgrad.planning.common import factored
 from matgrad.planning.contraction import Factor, Network, dense
 from matgrad.planning.finish import finished
-from matgrad.planning.guarded import guarded
-from matgrad.planning.lengths import sides
 from matgrad.planning.outer import joined
 from matgrad.planning.setting import Setting
-from matgrad.planning.stable import stabilised
 from matgrad.planning.steps import Shape, Step, broadcast
 from matgrad.planning.values import Value, labelled
+from matgrad.stabilising.guarded import guarded
+from matgrad.stabilising.lengths import sides
+from matgrad.stabilising.stable import stabilised
 from matgrad.tensor import builders as b
 from matgrad.tensor.components import columns_and_rows
 from matgrad.tensor.facts import Fact, spd

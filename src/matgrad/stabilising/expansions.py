@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from matgrad.planning.differences import MANY
-from matgrad.planning.series import FUNCTIONS, Series
+from matgrad.stabilising.differences import MANY
+from matgrad.stabilising.series import FUNCTIONS, Series
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import einsum, map_, power
 from matgrad.tensor.facts import Fact, positive

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from matgrad.dims import Dim
-from matgrad.planning.differences import MANY
-from matgrad.planning.expansions import (
+from matgrad.stabilising.differences import MANY
+from matgrad.stabilising.expansions import (
     LOOK,
     Monomial,
     Terms,
@@ -24,8 +24,8 @@ from matgrad.planning.expansions import (
     multiplied,
     variables,
 )
-from matgrad.planning.rule import RULES
-from matgrad.planning.series import Series, near
+from matgrad.stabilising.rule import RULES
+from matgrad.stabilising.series import Series, near
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, map_, power, scaled
 from matgrad.tensor.laws.shared import is_map, power_of

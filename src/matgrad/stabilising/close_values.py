@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from matgrad.planning.differences import Part, parts_of, without
-from matgrad.planning.logarithms import log_of, quantile, spread
-from matgrad.planning.quotients import grows
-from matgrad.planning.rule import LAST, RULES
+from matgrad.stabilising.differences import Part, parts_of, without
+from matgrad.stabilising.logarithms import log_of, quantile, spread
+from matgrad.stabilising.quotients import grows
+from matgrad.stabilising.rule import LAST, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import einsum, map_, number, power, scaled
 from matgrad.tensor.laws.shared import power_of

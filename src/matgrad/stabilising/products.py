@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from matgrad.planning.expansions import Terms
-from matgrad.planning.removable import multiplied_out
-from matgrad.planning.rule import BEFORE, RULES
+from matgrad.stabilising.expansions import Terms
+from matgrad.stabilising.removable import multiplied_out
+from matgrad.stabilising.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, apply, einsum, power, scaled
 from matgrad.tensor.facts import Fact, positive

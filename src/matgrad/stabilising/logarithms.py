@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from matgrad.dims import Dim
-from matgrad.planning.rule import RULES
+from matgrad.stabilising.rule import RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, apply, einsum, map_, number, scaled
 from matgrad.tensor.components import components

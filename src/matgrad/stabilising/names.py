@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from matgrad.planning.lengths import length_of
-from matgrad.planning.logarithms import log_of
-from matgrad.planning.quotients import divides, grows
-from matgrad.planning.rule import BEFORE
+from matgrad.stabilising.lengths import length_of
+from matgrad.stabilising.logarithms import log_of
+from matgrad.stabilising.quotients import divides, grows
+from matgrad.stabilising.rule import BEFORE
 from matgrad.tensor.nodes import Apply, Map, Named, Node
 
 

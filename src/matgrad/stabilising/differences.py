@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from matgrad.planning.rule import RULES
+from matgrad.stabilising.rule import RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import apply, einsum, map_, number, power, scaled
 from matgrad.tensor.facts import Fact, nonnegative, positive

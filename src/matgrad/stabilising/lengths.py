@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from matgrad.planning.differences import parts_of, without
-from matgrad.planning.rule import RULES
+from matgrad.stabilising.differences import parts_of, without
+from matgrad.stabilising.rule import RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, apply, einsum, map_, number, power, scaled
 from matgrad.tensor.facts import Fact, positive

@@ -10,9 +10,9 @@ from fractions import Fraction
 from functools import reduce
 from typing import NamedTuple
 
-from matgrad.planning.logarithms import log_of, spread
-from matgrad.planning.quotients import grows
-from matgrad.planning.rule import RULES
+from matgrad.stabilising.logarithms import log_of, spread
+from matgrad.stabilising.quotients import grows
+from matgrad.stabilising.rule import RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, apply, einsum, map_, number, power, scaled
 from matgrad.tensor.components import components

@@ -6,19 +6,19 @@ subject; each applies wherever it holds, so a formula and its derivatives are tr
 
 from __future__ import annotations
 
-from matgrad.planning import differences as _differences  # noqa: F401  (each adds its rules)
-from matgrad.planning import lengths as _lengths  # noqa: F401
-from matgrad.planning import logarithms as _logarithms  # noqa: F401
-from matgrad.planning import mixtures as _mixtures  # noqa: F401
-from matgrad.planning import names as _names  # noqa: F401
-from matgrad.planning import neighbouring as _neighbouring  # noqa: F401
-from matgrad.planning import neighbours as _neighbours  # noqa: F401
-from matgrad.planning import products as _products  # noqa: F401
-from matgrad.planning import quotients as _quotients  # noqa: F401
-from matgrad.planning import ratios as _ratios  # noqa: F401
-from matgrad.planning import removable as _removable  # noqa: F401
-from matgrad.planning.ahead import rewritten as written_ahead
-from matgrad.planning.rule import BEFORE, LAST, RULES
+from matgrad.stabilising import close_sums as _close_sums  # noqa: F401
+from matgrad.stabilising import close_values as _close_values  # noqa: F401
+from matgrad.stabilising import differences as _differences  # noqa: F401  (each adds its rules)
+from matgrad.stabilising import lengths as _lengths  # noqa: F401
+from matgrad.stabilising import logarithms as _logarithms  # noqa: F401
+from matgrad.stabilising import mixtures as _mixtures  # noqa: F401
+from matgrad.stabilising import names as _names  # noqa: F401
+from matgrad.stabilising import products as _products  # noqa: F401
+from matgrad.stabilising import quotients as _quotients  # noqa: F401
+from matgrad.stabilising import ratios as _ratios  # noqa: F401
+from matgrad.stabilising import removable as _removable  # noqa: F401
+from matgrad.stabilising.ahead import rewritten as written_ahead
+from matgrad.stabilising.rule import BEFORE, LAST, RULES
 from matgrad.tensor.law import Laws
 from matgrad.tensor.laws.shared import is_map
 from matgrad.tensor.nodes import Apply, Map, Node, topological

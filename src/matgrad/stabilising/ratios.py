@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
-from matgrad.planning.rule import LAST
+from matgrad.stabilising.rule import LAST
 from matgrad.tensor.builders import einsum, map_, power
 from matgrad.tensor.laws.shared import power_of
 from matgrad.tensor.nodes import Constant, Einsum, Node, Sum, topological

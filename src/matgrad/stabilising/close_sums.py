@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from matgrad.planning.differences import MANY, Part, parts_of, without
-from matgrad.planning.rule import RULES
+from matgrad.stabilising.differences import MANY, Part, parts_of, without
+from matgrad.stabilising.rule import RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import einsum, map_, number, power, scaled
 from matgrad.tensor.facts import Fact, positive

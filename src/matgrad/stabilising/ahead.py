@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from matgrad.functions import CARDS, CODE_ONLY
-from matgrad.planning.differences import complement_of
-from matgrad.planning.logarithms import log_density, log_of, quantile
-from matgrad.planning.rule import AHEAD
+from matgrad.stabilising.differences import complement_of
+from matgrad.stabilising.logarithms import log_density, log_of, quantile
+from matgrad.stabilising.rule import AHEAD
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import einsum, map_, number, power, scaled
 from matgrad.tensor.laws.shared import is_map, power_of

@@ -1,0 +1,1 @@
+"""Which equal graph is computed, so that nothing overflows, underflows or cancels that need not."""
