@@ -3,11 +3,16 @@
 A skip that is meant says so: ``pytest.skip("not for CI: …")``.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
-from commands import Outcome
+
+if TYPE_CHECKING:
+    from commands import Outcome
 
 MEANT = "not for CI:"
 _skips: list[str] = []
@@ -48,6 +53,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Runs a command of the command line in this process."""
+    from commands import Outcome
+
     from matgrad.cli import main
 
     def command(*arguments: str) -> Outcome:

@@ -225,7 +225,7 @@ def _gives(signature: str, kind: Kind) -> bool:
 
 _DOMAINS = {
     "x > 0": "(#).^2 + 0.5", "x >= 0": "(#).^2 + 0.5", "x > -1": "(#).^2", "abs(x) <= 1": "0.9*sin(#)",
-    "cos(x) != 0": "sin(#)", "x != 0": "exp(sin(#))",
+    "abs(x) < 1": "0.9*sin(#)", "x >= 1": "(#).^2 + 1.5", "cos(x) != 0": "sin(#)", "x != 0": "exp(sin(#))",
 }  # fmt: skip
 _WANTED = [SCALAR] * 6 + [("vector", "n"), ("vector", "m"), ("matrix", "m", "n"), ("matrix", "n", "n"), ("row", "n")]
 

@@ -140,8 +140,8 @@ def test_ranges_from_a_number_to_a_size(text: str, where: str | None, expected: 
     d = matgrad.derive(text, name, where=where)
     assert d.text == expected
     assert d.verify().passed is True
-    assert matgrad.parse(d.text, context=d).node is d._node
-    assert matgrad.parse_latex(d.latex, context=d).node is d._node
+    assert matgrad.parse(d.text, context=d).node is d.node
+    assert matgrad.parse_latex(d.latex, context=d).node is d.node
     assert matgrad.check_answer(text, name, expected, where=where).correct
     value = np.random.default_rng(3).standard_normal((5, 4) if name == "X" else 6)
     h = 1e-6

@@ -149,4 +149,4 @@ def test_thousands_of_derivations_leave_nothing_behind() -> None:
 def test_a_number_beyond_the_range_of_floats() -> None:
     """It is counted by its digits where forms are compared; Python's float would overflow."""
     derivative = matgrad.derive("((x).^2 + 11e400).^(1/2)", "x", where={"x": "vector(n)"}, order=2)
-    assert "1./(x.^2 + 11" in derivative.text
+    assert "1./(x.^2 + 1.1e401)" in derivative.text

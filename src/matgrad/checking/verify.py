@@ -152,8 +152,9 @@ def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
     entries = claim.symmetric == "entries" and "symmetric" in claim.wrt.traits
     ours = np.array([_along(_lowered(printed, at, claim), d, axes, entries) for d in directions])
     outside = _outside(printed, at, claim.wrt.traits, claim.symmetric)
-    off = max(float(np.max(np.abs(ours - numeric), initial=0)), outside)
-    off = max([off, *(_off_form(form, printed, point) for form in claim.forms)])
+    slopes_off = float(np.max(np.abs(ours - numeric), initial=0))
+    others_off = max([outside, *(_off_form(form, printed, point) for form in claim.forms)])
+    off = max(slopes_off, others_off)
     scale = max(magnitude(claim.derivative, point.arrays, point.sizes), float(np.max(np.abs(numeric), initial=0)))
     if off > TOLERANCE[method] * scale:
         scale = max(scale, _floor(claim, point, at, method))
@@ -162,7 +163,8 @@ def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
         if off <= noise and noise > KNOWN * scale:
             return np.nan, method
         scale = max(scale, noise / TOLERANCE[method])
-    lost = method == COMPLEX and off > scale / 1000 and _underflown(function, at, directions, ours, off, scale)
+    suspect = method == COMPLEX and slopes_off > max(scale / 1000, others_off)
+    lost = suspect and _underflown(function, at, directions, ours, off, scale)
     if lost or not np.isfinite(scale):
         return None, method
     return (off / scale if scale else off), method

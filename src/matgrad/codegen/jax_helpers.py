@@ -117,8 +117,8 @@ def matrix_power(a, k):
 _OVER = '''\
 def over(x, norm):
     """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
-    kink = (norm == 0) & (x == 0)
-    return ratio(jnp.where(kink, 0, x), jnp.where(kink, 1, norm))
+    found = ratio(jnp.where(norm == 0, 0, x), jnp.where(norm == 0, 1, norm))
+    return jnp.where((norm == 0) & (x != 0), jnp.where(x > 0, jnp.inf, -jnp.inf), found)
 '''
 _RATIO = '''\
 def ratio(x, norm):

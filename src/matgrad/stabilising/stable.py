@@ -6,8 +6,8 @@ subject; each applies wherever it holds, so a formula and its derivatives are tr
 
 from __future__ import annotations
 
+from matgrad.stabilising import close_pairs as _close_pairs  # noqa: F401
 from matgrad.stabilising import close_sums as _close_sums  # noqa: F401
-from matgrad.stabilising import close_values as _close_values  # noqa: F401
 from matgrad.stabilising import differences as _differences  # noqa: F401  (each adds its rules)
 from matgrad.stabilising import lengths as _lengths  # noqa: F401
 from matgrad.stabilising import logarithms as _logarithms  # noqa: F401
