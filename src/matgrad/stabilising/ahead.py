@@ -89,7 +89,7 @@ def _of_difference(above: Node, below: Node, factor: Fraction) -> tuple[list[Nod
         outer = [scaled(map_("softplus", (z,)), -1) for z in (scaled(x, -1), y)]
         return [*outer, _one_without(b.subtract(y, x))], factor
     if quantile(above) is not None and quantile(below) is not None:
-        return None  # their logarithms are nearly equal where they are nearly 1: see ``neighbours``
+        return None  # their logarithms are nearly equal where they are nearly 1: see ``close_pairs``
     logs = [log_of(side) for side in (above, below)]
     if logs[0] is None or logs[1] is None or not all(map(_differentiable, logs)):
         return None
