@@ -178,7 +178,7 @@ def decimal_parts(value: Fraction) -> tuple[Fraction, Fraction]:
     ((Fraction(3, 1), Fraction(4, 1)), Fraction(3, 1))
     """
     top, bottom = Fraction(value.numerator), Fraction(value.denominator)
-    if is_short(value):
+    if is_short(value) or value.denominator == 1:
         return top, bottom
     above, below = _without_tens(value.numerator), _without_tens(value.denominator)
     found = [(value * below, below), (above, above / value), (top, bottom)]

@@ -81,6 +81,8 @@ class Recovery:
         other = updated(root, order)
         if other is not None:
             found = min(found, self.plain(other), key=cost)
+        if root.shape and is_zero(found):  # terms that only the text shows to cancel
+            return sized_zero(root.shape, self.size)
         if any(name[0] == "<" for name in names(found)):
             raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
         return ones_shown(found, self.size, self.typed)
