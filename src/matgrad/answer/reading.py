@@ -7,12 +7,14 @@ from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.infer import read
 from matgrad.formula.syntax import Expr, Type, walk
 from matgrad.formula.text import declaration_text
-from matgrad.formula.tokens import MAX_CHARS
 from matgrad.tensor.nodes import Node
 from matgrad.translate.algebra import has_inner_constants, is_unsized, sized
 
 MOST = 100_000
 """Operations and names of an answer, written out: some hundred thousand characters."""
+
+LONG = 5000
+"""Characters of an answer up to which it is tried whether its constants find their sizes; in longer ones they are given."""
 
 
 def bounded(root: Node) -> Node:
@@ -40,7 +42,7 @@ def _reads_back(formula: Formula, expr: Expr, more: dict[str, Type]) -> bool:
     if not has_inner_constants(expr):
         return True
     text = formula.print(expr)
-    if len(text) > MAX_CHARS:
+    if len(text) > LONG:
         return False
     where = "; ".join(f"{name}: {declaration_text(type_)}" for name, type_ in more.items())
     try:
