@@ -14,7 +14,7 @@ MOST = 100_000
 """Operations and names of an answer, written out: some hundred thousand characters."""
 
 LONG = 5000
-"""Characters of an answer up to which it is tried whether its constants find their sizes; in longer ones they are given."""
+"""Characters of an answer up to which its constants are tried without sizes; in longer ones they have them."""
 
 
 def bounded(root: Node) -> Node:
