@@ -51,6 +51,8 @@ def interleaved(
     """The median time in milliseconds of each (task, competitor): all once, then all again, so that what else the
     machine does falls on all alike."""
     times: dict[tuple[str, str], list[float]] = {key: [] for key in tasks}
+    gc.collect()
+    gc.freeze()  # what was imported to check the answers is no garbage to look through while others are timed
     for _ in range(repeat):
         gc.collect()
         for key, task in tasks.items():
