@@ -19,6 +19,7 @@ import matgrad
         ("normF(x*t', dim=2)", "x", 2),
         ("sum(vec(diag(w)).^3)", "w", 1),
         ("r = argmin(L', dim=2); abs(r)", "r", 1),
+        ("(((min(u, 0.1)) + unit(2)))./(1 + abs(((min(u, 0.1)) + unit(2))))", "u", 1),
     ],
 )
 def test_all_forms_agree(text: str, wrt: str, order: int) -> None:

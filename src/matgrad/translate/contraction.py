@@ -294,6 +294,7 @@ def _elementwise(factors: Sequence[Expr], order: Ordering) -> Expr:
     above, below = [], []
     for factor in plain:
         if factor.op == "product" and factor.value == ("./",) and factor.args[0].op == "number":
+            front += [("*", factor.args[0])] * (factor.args[0].value != 1)
             below.append(factor.args[1])
         else:
             above.append(factor)
