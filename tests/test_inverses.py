@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import mpmath
 import numpy as np
 import pytest
 
 import matgrad
+from matgrad.dims import Dim
+from matgrad.planning.steps import Plan
 
 SMOOTHER = "K = a*X + c*eye; tr(inv(K)) + tr(X*inv(K)*X*inv(K)) + u'*inv(K)*X*v"
 WHERE = "X: matrix(n, n); a: scalar; c: scalar; u: vector(n); v: vector(n)"
@@ -51,3 +55,14 @@ def test_of_a_zero_matrix(scale: float) -> None:
     )
     found = function(X=np.zeros((70, 70)), a=scale, c=2.0)
     assert found == pytest.approx(35.0)
+
+
+def test_equal_terms_of_a_sum_count() -> None:
+    """Sums in any order are one, but a + a is not a + a + a."""
+    plan, shape = Plan(), (Dim.of("n"),)
+    a, c = plan.input("a", shape), plan.input("c", shape)
+    twice, thrice = (plan.step("linear", (a,) * count, (Fraction(1),) * count, shape) for count in (2, 3))
+    assert twice is not thrice
+    one = (Fraction(1), Fraction(-1))
+    assert plan.step("linear", (a, c), one, shape) is plan.step("linear", (c, a), one[::-1], shape)
+    assert plan.step("linear", (a, c), one, shape) is not plan.step("linear", (c, a), one, shape)

@@ -75,7 +75,7 @@ class Plan:
         indices = tuple([a.index for a in args])
         key: tuple[Any, ...] = (op, indices, param, shape)
         if op == "linear":
-            key = (op, frozenset(zip(indices, param, strict=True)), shape)
+            key = (op, tuple(sorted(zip(indices, param, strict=True))), shape)
         elif op == "spread":
             key = (op, frozenset(zip(indices, param[:-1], strict=True)), param[-1], shape)
         elif op == "mul" or (op == "inner" and len(args[0].shape) == 1):

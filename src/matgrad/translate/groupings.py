@@ -248,7 +248,8 @@ _MOST = 4
 def _entrywise_factors(expr: Expr) -> list[Expr]:
     """The factors of an elementwise product; what it is divided by is marked as a divisor."""
     if expr.op == "product" and set(expr.value) <= {".*", "./"}:
-        found = [] if expr.args[0].op == "number" else _entrywise_factors(expr.args[0])
+        first = expr.args[0]
+        found = [] if first.op == "number" and first.value == 1 else _entrywise_factors(first)
         for operator, factor in zip(expr.value, expr.args[1:], strict=True):
             more = _entrywise_factors(factor)
             found += more if operator == ".*" else [_divisor(e) for e in more]

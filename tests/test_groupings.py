@@ -1,0 +1,18 @@
+"""Factors of entrywise products, as sums are read."""
+
+from __future__ import annotations
+
+import pytest
+
+import matgrad
+from matgrad.formula.text import to_text
+from matgrad.translate.groupings import _entrywise, _entrywise_factors
+
+
+@pytest.mark.parametrize("text", ["10./x", "y.*x./y.^2", "1./(x.*y)", "x.^3./2", "0.5.*x", "x.^2.*y./(x + y)"])
+def test_the_factors_make_the_product(text: str) -> None:
+    where = {name: "vector(n)" for name in "xy" if name in text}
+    formula = matgrad.parse(text, where=where)
+    again = to_text(_entrywise(_entrywise_factors(formula.program.body)))
+    at = {name: [1.5, -0.7, 2.0] if name == "x" else [0.3, 1.1, 4.0] for name in where}
+    assert matgrad.parse(again, where=where)(**at) == pytest.approx(formula(**at), rel=1e-14), again
