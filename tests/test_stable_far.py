@@ -7,6 +7,7 @@ from typing import Any
 import mp_evaluator
 import numpy as np
 import pytest
+from mpmath import mp
 
 import matgrad
 
@@ -187,3 +188,17 @@ def test_a_second_derivative_at_a_kink_is_no_number() -> None:
     with np.errstate(all="ignore"):
         for found in (matgrad.compile(second), second):
             assert np.all(np.isnan(found(A=np.asarray(TALL), x=np.zeros(2))))
+
+
+@pytest.mark.parametrize("z", [-50.0, -3.1, 5.0, 39.0])
+def test_normal_probabilities_between_two_points(z: float) -> None:
+    """In the right tail both are 1: the left tail has their difference."""
+    formula = matgrad.parse("log(normcdf(z + 1) - normcdf(z))", where="z: scalar")
+    with mp.workdps(60):
+        truth, slope = (float(mp.diff(_log_between, mp.mpf(z), order)) for order in (0, 1))
+    assert matgrad.compile(formula)(z=z) == pytest.approx(truth, rel=1e-12)
+    assert matgrad.compile(matgrad.gradient(formula, "z"))(z=z) == pytest.approx(slope, rel=1e-9)
+
+
+def _log_between(z: Any) -> Any:
+    return mp.log(mp.ncdf(z + 1) - mp.ncdf(z) if z < 0 else mp.ncdf(-z) - mp.ncdf(-z - 1))

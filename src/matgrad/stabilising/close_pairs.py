@@ -66,23 +66,27 @@ def difference_of_error_functions(node: Node) -> Node | None:
     "log(normcdf(x) - normcdf(y)) by the tail in which both are small",
     because="both may be nearly 1, or 0",
     on=(Map,),
-    examples=(("log(3*normcdf(x + y) - 3*normcdf(x))", "x: vector(n); y: positive vector(n)"),),
+    examples=(
+        ("log(3*normcdf(x + y) - 3*normcdf(x))", "x: vector(n); y: positive vector(n)"),
+        ("log(normcdf(a) - normcdf(a - c))", "a: scalar; c: positive"),
+        ("log(normcdf(a) - normcdf(a - y))", "a: scalar; y: positive"),
+    ),
 )
 def logarithm_of_normal_probability(node: Node) -> Node | None:
     assert isinstance(node, Map)
     found = _between(node.args[0]) if node.function == "log" else None
-    if found is None or found[0] < 0:
+    if found is None:
         return None
     factor, points = found
     return b.add([map_("log_normcdf_between", points), map_("log", (number(factor, node.shape),))])
 
 
 def _between(node: Node) -> tuple[Fraction, tuple[Node, Node]] | None:
-    """c, x and y, where the node is c·(normcdf(x) - normcdf(y))."""
-    terms = b.linear_terms(node)
+    """c > 0, x and y, where the node is c·(normcdf(x) - normcdf(y))."""
+    terms = sorted(b.linear_terms(node).items(), key=lambda entry: -entry[1])
     if len(terms) != 2:
         return None
-    (first, factor), (second, other) = terms.items()
+    (first, factor), (second, other) = terms
     x, y = quantile(first), quantile(second)
     return (factor, (x, y)) if x is not None and y is not None and factor == -other else None
 

@@ -344,7 +344,8 @@ def logarithm_of_difference(node: Node) -> Node | None:
     if len(terms) == 2 and sorted(terms.values()) == [-1, 1]:
         above, below = sorted(terms, key=lambda term: -terms[term])
         u, v = log_of(above), log_of(below)
-        if u is not None and v is not None:
+        normal = quantile(above) is not None and quantile(below) is not None  # see ``close_pairs``
+        if u is not None and v is not None and not normal:
             return b.add([u, map_("log1mexp", (b.subtract(v, u),))])
     return None
 
