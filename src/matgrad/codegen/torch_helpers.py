@@ -209,50 +209,6 @@ def prod_others(x, axis):
     after = torch.cumprod(torch.cat([one, torch.flip(flat[..., 1:], (-1,))], -1), -1)
     return (before * torch.flip(after, (-1,))).reshape(x.shape)
 '''
-_EXP_DIFFERENCE = '''\
-def exp_difference(x, y):
-    """exp(x) - exp(y), by the larger and the quotient."""
-    gap = x - y
-    above, below = torch.where(gap > 0, gap, 0.0), torch.where(gap > 0, 0.0, gap)
-    return torch.where(gap > 0, -torch.exp(x) * torch.expm1(-above), torch.exp(y) * torch.expm1(below))
-'''
-_LOG_NORMCDF_BETWEEN = '''\
-def log_normcdf_between(x, y):
-    """The logarithm of the normal probability between x and y: in the left tail, or by the integral from 0."""
-    turned = torch.where(x + y > 0, -torch.ones_like(x), torch.ones_like(x))
-    x, y = turned * x, turned * y
-    above, below = torch.maximum(x, y), torch.minimum(x, y)
-    far, one = below < -1, torch.ones_like(x)
-    left = torch.special.log_ndtr(torch.where(far, above, one))
-    ratio = torch.special.log_ndtr(torch.where(far, below, -one)) - left
-    share = torch.where(ratio > -0.6931471805599453, -torch.expm1(ratio), 1 - torch.exp(ratio))
-    first, second = (torch.erf(torch.where(far, end, z) / 2**0.5) for end, z in ((one, above), (-one, below)))
-    return torch.where(far, left + torch.log(share), torch.log((first - second) / 2))
-'''
-_NORMAL_RATIO1 = '''\
-def normal_ratio1(x):
-    """h*(x + h), h = normpdf(x)/normcdf(x); in the left tail h + x = 1/(t + 2/(t + 3/(t + ...))), t = -x."""
-    t, near = torch.where(x < -3, -x, 3.0), torch.where(x < -3, -3.0, torch.where(x > 40, 40.0, x))
-    tail = 0 * t
-    for k in range(50, 0, -1):
-        tail = k / (t + tail)
-    h = (2 / torch.pi) ** 0.5 / torch.special.erfcx(-(0.5**0.5) * near)
-    return torch.where(x < -3, (t + tail) * tail, h * (near + h))
-'''
-_NORMAL_RATIO2 = '''\
-def normal_ratio2(x):
-    """The second derivative of h = normpdf(x)/normcdf(x): h*(x^2 + 3*x*h + 2*h^2 - 1), in the left tail alike."""
-    t, near = torch.where(x < -3, -x, 3.0), torch.where(x < -3, -3.0, torch.where(x > 40, 40.0, x))
-    four = 0 * t
-    for k in range(50, 3, -1):
-        four = k / (t + four)
-    three = 3 / (t + four)
-    two = 2 / (t + three)
-    one = 1 / (t + two)
-    far = (t + one) * (one * two) ** 2 * three * (t + 3 * three - 2 * four) / 6
-    h = (2 / torch.pi) ** 0.5 / torch.special.erfcx(-(0.5**0.5) * near)
-    return torch.where(x < -3, far, h * (near * (near + 3 * h) + 2 * h * h - 1))
-'''
 _LARGEST = '''\
 def largest(x, axis):
     """The largest of abs(x), a scale on which nothing depends; 1 where that is 0 or inf."""
@@ -288,10 +244,6 @@ HELPERS = {
     "level": _LEVEL,
     "largest": _LARGEST,
     "prod_others": _PROD_OTHERS,
-    "normal_ratio1": _NORMAL_RATIO1,
-    "normal_ratio2": _NORMAL_RATIO2,
-    "exp_difference": _EXP_DIFFERENCE,
-    "log_normcdf_between": _LOG_NORMCDF_BETWEEN,
     "prod": _PROD,
     "argmax": _TIES.format(name="argmax", of="amax"),
     "argmin": _TIES.format(name="argmin", of="amin"),

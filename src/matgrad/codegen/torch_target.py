@@ -118,7 +118,7 @@ class Torch(Functional):
         return self._template(text, args, body, None)
 
     def translated(self, text: str) -> str:
-        return text.replace("np.", "torch.")
+        return text.replace("scipy.special.", "torch.special.").replace("np.", "torch.")
 
     # -- products
 

@@ -88,7 +88,7 @@ def normal_ratio1(x):
     tail = 0 * t
     for k in range(50, 0, -1):
         tail = k / (t + tail)
-    h = np.exp(-near * near / 2) / (2 * np.pi) ** 0.5 / scipy.special.ndtr(near)
+    h = (2 / np.pi) ** 0.5 * np.exp(-near * near / 2) / scipy.special.erfc(-(0.5**0.5) * near)
     return np.where(x < -3, (t + tail) * tail, h * (near + h))[()]
 '''
 _NORMAL_RATIO2 = '''\
@@ -102,7 +102,7 @@ def normal_ratio2(x):
     two = 2 / (t + three)
     one = 1 / (t + two)
     far = (t + one) * (one * two) ** 2 * three * (t + 3 * three - 2 * four) / 6
-    h = np.exp(-near * near / 2) / (2 * np.pi) ** 0.5 / scipy.special.ndtr(near)
+    h = (2 / np.pi) ** 0.5 * np.exp(-near * near / 2) / scipy.special.erfc(-(0.5**0.5) * near)
     return np.where(x < -3, far, h * (near * (near + 3 * h) + 2 * h * h - 1))[()]
 '''
 _LEVEL = '''\
