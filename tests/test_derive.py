@@ -620,3 +620,18 @@ def test_lam_is_a_scalar() -> None:
 def test_what_is_singular_for_its_rank_is_said(formula: str, where: str, condition: str) -> None:
     (found,) = matgrad.derive(formula, "b", where=where).conditions[:1]
     assert found.endswith(condition)
+
+
+@pytest.mark.parametrize(
+    ("formula", "where", "order", "first"),
+    [
+        ("sum(arcsin(x))", "x: vector(n)", 1, "abs(x) < 1"),
+        ("sqrt(x'*A*x)", "x: vector(n); A: matrix(n,n)", 2, "x'*A*x > 0"),
+        ("arccosh(1 + norm2(x)^2/2)", "x: vector(n)", 1, "1 + norm2(x)^2/2 > 1"),
+    ],
+)
+def test_of_conditions_the_strictest_is_named(formula: str, where: str, order: int, first: str) -> None:
+    """E ≥ b and E ≠ b are E > b, which says 2*sqrt(E) ≠ 0, too."""
+    found = matgrad.derive(formula, "x", where=where, order=order).conditions
+    assert found[0] == first
+    assert not any("≥" in c or "≤" in c or "≠" in c for c in found), found

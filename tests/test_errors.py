@@ -163,3 +163,9 @@ def test_latex_that_is_written_otherwise(latex: str, words: str) -> None:
     with pytest.raises(MatgradError) as error:
         matgrad.parse_latex(latex)
     assert words in str(error.value.hint)
+
+
+def test_a_function_of_matrices_says_what_it_takes() -> None:
+    """A diagonal beside it is no second operand: hypot(x, y) of two equal shapes is another matter."""
+    with pytest.raises(MatgradError, match=r"triu takes a matrix.*\n[^$]*try  triu\(diag\(x\), 1\)"):
+        matgrad.derive("triu(x, 1)", "x", where="x: vector(n)")

@@ -67,24 +67,31 @@ class Condition:
         return f"{main}; elsewhere the answer uses {self.otherwise}" if self.otherwise else main
 
     def follows_from(self, other: Condition) -> bool:
-        """Whether another condition already says so: E > 0 says E ≥ 0, E ≠ 0 and sqrt(E) ≠ 0."""
-        if (
-            self == other
-            or self.words
-            or other.words
-            or self.instead
-            or other.instead
-            or (self.bound, other.bound) != ("0", "0")
-        ):
+        """Whether another condition already says so: E > b says E ≥ b and E ≠ b, and E > 0 says sqrt(E) ≠ 0."""
+        if self == other or any(c.words or c.instead for c in (self, other)) or self.bound != other.bound:
             return False
         inner = self.expr
-        if inner != other.expr and (inner.op == "power" or (inner.op == "call" and inner.value.name == "sqrt")):
-            inner = inner.args[0]
+        if self.bound == "0" and inner != other.expr:
+            inner = _base(inner)
         if inner != other.expr:
             return False
         if inner is not self.expr and other.sign == "≠":
             return self.sign == "≠"
-        return other.sign == ">" or (other.sign == self.sign and bool(self.otherwise) and not other.otherwise)
+        if self.sign == other.sign:
+            return inner is not self.expr or (bool(self.otherwise) and not other.otherwise)
+        return self.sign in _WEAKER.get(other.sign, ())
+
+
+def _base(expr: Expr) -> Expr:
+    """E of 2*sqrt(E) and E^3, which are 0 where it is, and have its sign where it is positive."""
+    if expr.op == "product" and len(expr.args) == 2 and expr.args[0].op == "number" and expr.value == ("*",):
+        expr = expr.args[1]
+    known = expr.op == "power" or (expr.op == "call" and expr.value.name == "sqrt")
+    return expr.args[0] if known else expr
+
+
+_WEAKER = {">": "≥≠", "<": "≤≠"}
+"""What a sign says besides."""
 
 
 def conditions(
@@ -106,6 +113,7 @@ def conditions(
         for expr, _ in _with_parents(part):
             found += _domains(expr, node_of, 1)
     found = [c for c in found if not any(c.follows_from(other) for other in found)]
+    found = _strict(found)
     lines = [c.says(text) + _rank_note(c, node_of) for c in found]
     if len(wrt) > 1:
         smooth = f"the formula is {TIMES[len(wrt)]} continuously differentiable"
@@ -173,6 +181,14 @@ def _depends(expr: Expr, names: set[str]) -> bool:
 
 def _is_constant(expr: Expr) -> bool:
     return not any(n.op == "name" for n in walk(expr))
+
+
+def _strict(found: Sequence[Condition]) -> list[Condition]:
+    """E ≥ 0 and E ≠ 0 as E > 0."""
+    apart = {(c.expr, c.bound) for c in found if c.sign == "≠" and c == Condition(c.expr, "≠", c.bound)}
+    joined = {"≥": ">", "≤": "<"}
+    strict = [replace(c, sign=joined[c.sign]) if c.sign in joined and (c.expr, c.bound) in apart else c for c in found]
+    return [c for c in strict if not any(c.follows_from(other) for other in strict)]
 
 
 def _rank_note(condition: Condition, node_of: NodeOf) -> str:

@@ -347,7 +347,8 @@ def _called(clash: Clash, scene: Scene) -> ShapeError:
     name, dim, _ = node.value
     parts = [(scene.text(arg), scene.shapes.types[id(arg)], arg) for arg in node.args]
     known = card(name)
-    if len(node.args) == 2:
+    pairs = known is not None and any(text.startswith("*,*") for text in known.signatures.get(dim, ()))
+    if len(node.args) == 2 and (pairs or known is None):
         what = f"{scene.phrase(parts[0][1])} and {scene.phrase(parts[1][1])} do not fit in {name}"
         return _error(scene, node, what, parts, f"{name}(x, y) of two equal shapes, or of a shape and a scalar")
     where = node.args[0] if node.args else node
@@ -356,10 +357,10 @@ def _called(clash: Clash, scene: Scene) -> ShapeError:
     wanted = " or ".join(dict.fromkeys(t for t in takes if t != "a scalar" or len(takes) == 1)) or "something else"
     shown = f"{name}(…, dim={dim})" if dim else name
     what = f"{shown} takes {wanted}, not {scene.phrase(parts[0][1]) if parts else 'nothing'}"
-    return _error(scene, node, what, parts, _call_hint(name, parts, scene), where.span)
+    return _error(scene, node, what, parts, _call_hint(name, dim, parts, scene), where.span)
 
 
-def _call_hint(name: str, parts: list[tuple[str, Type, Expr]], scene: Scene) -> str | None:
+def _call_hint(name: str, dim: int | None, parts: list[tuple[str, Type, Expr]], scene: Scene) -> str | None:
     if not parts:
         return None
     text, type, node = parts[0]
@@ -371,10 +372,9 @@ def _call_hint(name: str, parts: list[tuple[str, Type, Expr]], scene: Scene) -> 
         return f"rows({text}) or cols({text})"
     if name in ("rows", "cols"):
         return f"length({text})" if type.kind in (VECTOR, ROW) else None
-    if type.kind in (VECTOR, ROW) and name in ("tr", "det", "inv", "logdet"):
-        return f"{name}(diag({text}))"
     if type.kind in (VECTOR, ROW):
-        return f"{name}({text}), without dim"
+        rest = "".join(f", {other}" for other, *_ in parts[1:])
+        return f"{name}({text}), without dim" if dim else f"{name}(diag({text}){rest})"
     return None
 
 
