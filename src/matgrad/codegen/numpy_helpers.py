@@ -118,7 +118,7 @@ _OVER = '''\
 def over(x, norm):
     """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
     x, norm = np.broadcast_arrays(x, norm)
-    return np.divide(x, norm, out=np.zeros_like(x), where=(norm != 0) | (x != 0))[()]
+    return np.divide(x, norm, out=np.zeros(x.shape, norm.dtype), where=(norm != 0) | (x != 0))[()]
 '''
 _SMOOTH = '''\
 def smooth(x, p, s, c):
