@@ -293,6 +293,18 @@ def test_names_that_are_not_functions_say_what_to_use() -> None:
     assert card("ln") is None
 
 
+FORMULAS = sorted({hint for hint in NOT_YET.values() if not re.search(r"[a-z]{2,} |[;:] |, [a-z]", hint)})
+"""The hints that are formulas, without a word."""
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_what_to_use_instead_can_be_read(text: str) -> None:
+    where = {"x": "vector(n)", "y": "vector(n)", "z": "vector(n)", "a": "scalar", "b": "scalar", "c": "scalar"}
+    where |= {"X": "matrix(n,n)", "Y": "matrix(n,n)", "A": "matrix(n,n)", "B": "matrix(n,n)", "p": "scalar"}
+    used = {name: kind for name, kind in where.items() if re.search(rf"\b{name}\b", text)}
+    assert matgrad.parse(text, where=used).text
+
+
 def test_cards_do_not_import_numpy() -> None:
     code = "import sys, matgrad.functions; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

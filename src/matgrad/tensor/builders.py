@@ -435,13 +435,16 @@ def apply(function: str, arg: Node, parameter: Any = None) -> Node:
     known = card_in_code(function)
     if known is None:
         raise IllegalNode(f"there is no card for {function}")
-    if parameter is None and (len(shape) != 2 or shape[0] != shape[1]):
-        raise IllegalNode(f"{function} of shape {shape}")
-    whole = parameter is None or parameter == len(shape)
-    if known.to_number:
-        shape = () if parameter is None else shape[: len(shape) - parameter]
-    if whole and len(arg.shape) == 2 and _stands([turned := transpose(arg)], [arg]):
-        return transpose(intern(Apply, shape[::-1], function, turned, parameter, shape[::-1]))
+    if parameter is None:
+        if len(shape) != 2 or shape[0] != shape[1]:
+            raise IllegalNode(f"{function} of shape {shape}")
+        shape = () if known.to_number else shape
+        turned = transpose(arg)
+        if _stands([turned], [arg]):
+            found = intern(Apply, shape, function, turned, None, shape)
+            return transpose(found)
+    elif known.to_number:
+        shape = shape[: len(shape) - parameter]
     return intern(Apply, shape, function, arg, parameter, shape)
 
 

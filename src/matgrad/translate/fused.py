@@ -165,7 +165,7 @@ class _Network:
         fused, slow, fast = self.pairs[k][1]
         for own, other in ((fast, slow), (slow, fast)):
             part = self._part(own, [k])
-            if own == other or part.ends != {own} or not part.members or self._is_shared([k], [own]):
+            if own == other or part.ends != {own} or self._is_shared([k], [own]):
                 continue
             vector = self._value(part, (own,))
             if vector is None:

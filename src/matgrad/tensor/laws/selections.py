@@ -370,7 +370,7 @@ def reduction_of_fused(function: str, arg: Node, parameter: Any) -> Node | None:
 
 
 def _fused(fuse: Constant, matrix: Node) -> Node:
-    return einsum([(fuse, (0, 1, 2)), (matrix, (1, 2))], (0,), sizes=dict(enumerate(fuse.shape)))
+    return einsum([(fuse, (0, 1, 2)), (matrix, (2, 1))], (0,), sizes=dict(enumerate(fuse.shape)))
 
 
 def _unfused(vectors: Sequence[Node]) -> tuple[Constant, list[Node]] | None:
@@ -401,7 +401,7 @@ def _split(node: Node, fuse: Constant) -> Node | None:
     """The matrix X with node = vec(X), as this constant fuses it; None where there is none."""
     value = b.as_number(node)
     if value is not None:
-        return number(value, fuse.shape[1:])
+        return number(value, fuse.shape[:0:-1])
     if isinstance(node, Sum):
         terms = [(factor, _split(term, fuse)) for factor, term in node.terms]
         return None if any(t is None for _, t in terms) else b.add([scaled(t, c) for c, t in terms if t is not None])
@@ -410,9 +410,9 @@ def _split(node: Node, fuse: Constant) -> Node | None:
     place = next((place for found, place in _fusing(node) if found is fuse), None)
     if place is None:
         return None
-    fused, *axes = node.subscripts[place]
+    fused, slow, fast = node.subscripts[place]
     rest = [operand for i, operand in enumerate(zip(node.operands, node.subscripts, strict=True)) if i != place]
     if len(components(rest)) > 1:
         return None  # kron(a, b) is clearer than vec(b*a')
     sizes = {label: dim for label, dim in enumerate(node.sizes) if label != fused}
-    return einsum(rest, tuple(axes), node.coefficient, sizes)
+    return einsum(rest, (fast, slow), node.coefficient, sizes)
