@@ -21,6 +21,8 @@ import matgrad
         ("r = argmin(L', dim=2); abs(r)", "r", 1),
         ("norm2((tril(B, -1) + B), dim=2)", "B", 1),
         ("(x)'*((U').*(U))*(x)/(1 + norm2((U').*(U))^2)", "U", 1),
+        ("logsumexp(u) - (u)[2]*(u)[3]", "u", 1),
+        ("(vector(logsumexp(u)) - (u)[2]*unit(3))", "u", 1),
         ("inv((sum(vec(B).^3))^2 + 1)", "B", 2),
         ("(((min(u, 0.1)) + unit(2)))./(1 + abs(((min(u, 0.1)) + unit(2))))", "u", 1),
     ],

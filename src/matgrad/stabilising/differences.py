@@ -239,8 +239,8 @@ def entry_beside_logsumexp(node: Node) -> Node | None:
         for factor, term in node.terms:
             if factor != -total_factor:
                 continue
-            picks = _selection(term, total.arg)
-            if picks is None:
+            place = _picked(term, total, kept)
+            if place is None:
                 if len(total.arg.shape) == len(node.shape) and kept == tuple(range(len(total.shape))):
                     terms = b.linear_terms(total.arg)
                     if all(factors.get(t) == -total_factor * size for t, size in terms.items()):
@@ -248,13 +248,11 @@ def entry_beside_logsumexp(node: Node) -> Node | None:
                         gone = set(terms) | {_spread(total, kept, node)}
                         return without(node, gone, scaled(soft, -total_factor))
                 continue
-            soft = apply("log_softmax", total.arg, total.parameter)
             assert isinstance(term, Einsum)
-            pairs = [(soft if n is total.arg else n, s) for n, s in zip(term.operands, term.subscripts, strict=True)]
-            new = einsum(pairs, term.out, term.coefficient, dict(enumerate(term.sizes)))
-            own = next(s for n, s in pairs if n is soft)
-            if tuple(own[: len(total.shape)]) == tuple(term.out[k] for k in kept):
-                return without(node, {term, _spread(total, kept, node)}, scaled(new, factor))
+            operands = [*term.operands]
+            operands[place] = apply("log_softmax", total.arg, total.parameter)
+            new = einsum(list(zip(operands, term.subscripts, strict=True)), term.out, 1, dict(enumerate(term.sizes)))
+            return without(node, {term, _spread(total, kept, node)}, scaled(new, factor))
     return None
 
 
@@ -273,12 +271,23 @@ def _spread(total: Apply, kept: Labels, node: Node) -> Node:
     return einsum([(total, kept)], axes, 1, dict(enumerate(node.shape)))
 
 
-def _selection(term: Node, of: Node) -> bool | None:
-    """True where the term picks entries of a node by unit vectors."""
-    if not isinstance(term, Einsum) or term.coefficient != 1 or of not in term.operands:
+def _picked(term: Node, total: Apply, kept: Labels) -> int | None:
+    """The place of the operand of which a term is an entry, the same that the logsumexp is taken of; else None.
+
+    On the axes that are kept the entry is that of the same row, the others are picked by unit vectors, and along
+    all other axes of the term it is constant.
+    """
+    if not isinstance(term, Einsum) or term.coefficient != 1 or term.operands.count(total.arg) != 1:
         return None
-    others = [operand for operand in term.operands if operand is not of]
-    return True if others and all(isinstance(n, Constant) and n.name == "unit" for n in others) else None
+    place = term.operands.index(total.arg)
+    own, rows = term.subscripts[place], len(total.shape)
+    others = [pair for k, pair in enumerate(zip(term.operands, term.subscripts, strict=True)) if k != place]
+    if not all(isinstance(n, Constant) and n.name == "unit" for n, _ in others):
+        return None
+    picked = sorted(x for _, labels in others for x in labels)
+    along = [x for k, x in enumerate(term.out) if k not in kept]
+    fits = own[:rows] == tuple(term.out[k] for k in kept) and picked == sorted(own[rows:])
+    return place if picked and fits and not set(along) & set(own) and len(set(own)) == len(own) else None
 
 
 # -- roots ----------------------------------------------------------------------------------------
