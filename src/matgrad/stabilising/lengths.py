@@ -332,8 +332,8 @@ def _as_side(
             if sorted(own) == sorted(side.out):
                 return side, tuple(labels[own.index(x)] for x in side.out), []
         elif own == side.out and len(side.sizes) == len(own) == len(set(own)):
-            beside = [(power(n, -1), tuple(labels[own.index(x)] for x in s))
-                      for i, (n, s) in enumerate(zip(side.operands, side.subscripts, strict=True)) if i != place]  # fmt: skip
+            pairs = enumerate(zip(side.operands, side.subscripts, strict=True))
+            beside = [(power(n, -1), tuple(labels[own.index(x)] for x in s)) for i, (n, s) in pairs if i != place]
             if all(power_of(n)[1] > 0 or positive(n) is Fact.YES for n, _ in beside):
                 return side, labels, [*beside, (number(1 / side.coefficient), ())]
     return None, labels, []
