@@ -66,11 +66,11 @@ def _over_axes(node: Einsum) -> Weighted | None:
 
 def _times_sum(node: Einsum) -> Weighted | None:
     """y·(u + v) = exp(m)·y·r, where u + v = exp(m)·r."""
-    for operand, labels in zip(node.operands, node.subscripts, strict=True):
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    for place, (operand, labels) in enumerate(pairs):
         found = weighted(operand) if isinstance(operand, Sum) and labels == node.out else None
         if found is not None:
-            operands = [found.rest if n is operand else n for n in node.operands]
-            pairs = list(zip(operands, node.subscripts, strict=True))
+            pairs[place] = found.rest, labels
             return Weighted(found.level, einsum(pairs, node.out, node.coefficient), found.parts)
     return None
 
