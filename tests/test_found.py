@@ -46,3 +46,17 @@ def test_a_triangle_filled_with_a_number_is_no_triangle_of_ones() -> None:
     derivative = matgrad.derive("sum(triu(Y).^2)*c/(1 + sum(triu(Y).^2))", "Y", where="Y: matrix(n,n); c: scalar")
     assert derivative.text == "2*c*triu(Y)/(1 + sum(triu(Y).^2))^2"
     assert derivative.verify().passed
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("log(p^k*(1 - 1/p)^(n - k)*exp(p))", "p: positive; k: positive; n: positive"),
+        ("log(abs(1 + w*exp(a) - 2*exp(c)*(w*x)[1]))", "w: scalar; a: scalar; c: scalar; x: vector(n)"),
+        ("exp(x)./(1 + exp(x)*(exp(x)'*y.^3)) - exp(x)./(2 + exp(x)).^2", "x: vector(n); y: vector(n)"),
+        ("log(exp(x + y) - x[1]*x[2]*exp(x))", "x: vector(n); y: positive vector(n)"),
+    ],
+)
+def test_rules_for_code_come_to_an_end(text: str, where: str) -> None:
+    """They made sums of ever more terms."""
+    assert len(matgrad.compile(matgrad.parse(text, where=where)).source) < 2500

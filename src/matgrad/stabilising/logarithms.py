@@ -307,7 +307,7 @@ def logarithm_of_powers(node: Node) -> Node | None:
         return None
     logs, left = [], []
     for operand, labels in pairs:
-        if not is_map(operand, "pow") or is_map(operand.children[0], "sign"):
+        if not is_map(operand, "pow") or _is_sign(operand.children[0]):
             left.append((operand, labels))
             continue
         base, exponent = operand.children
@@ -319,6 +319,11 @@ def logarithm_of_powers(node: Node) -> Node | None:
     if not logs:
         return None
     return b.add([*logs, map_("log", (einsum(left, out, coefficient, {x: sizes[x] for x in out}),))])
+
+
+def _is_sign(node: Node) -> bool:
+    """Whether a node is sign(x) or -sign(x)."""
+    return all(is_map(term, "sign") for term in b.linear_terms(node))
 
 
 @RULES.add(

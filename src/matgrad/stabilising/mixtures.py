@@ -80,6 +80,8 @@ def _of_terms(node: Sum) -> Weighted | None:
     if not 2 <= len(node.terms) <= MOST or not any(_unbounded(factor, term) for factor, term in node.terms):
         return None
     parts = [_part(factor, term) for factor, term in node.terms]
+    if any(grows(weight) for weight, _ in parts):
+        return None
     level = reduce(lambda x, y: map_("level", (x, y)), [_size(weight, z) for weight, z in parts])
     terms = [b.multiply(weight, map_("bounded_exp", (b.subtract(z, level),))) for weight, z in parts]
     return Weighted(level, b.add(terms), tuple(parts))
@@ -93,14 +95,15 @@ def _unbounded(factor: Fraction, term: Node) -> bool:
 def _part(factor: Fraction, term: Node) -> tuple[Node, Node]:
     """The weight and the exponent of a term; that is 0 where nothing grows."""
     zero = number(0, term.shape)
-    if isinstance(term, Einsum) and len(set(term.out)) == len(term.out) == len(term.sizes):
+    if isinstance(term, Einsum) and len(set(term.out)) == len(term.out):
         pairs = list(zip(term.operands, term.subscripts, strict=True))
-        inside = {k: found for k, (n, _) in enumerate(pairs) if grows(n) and (found := log_of(n)) is not None}
-        if any(len(set(labels)) < len(labels) for _, labels in pairs):
-            return scaled(term, factor), zero
+        inside = {k: found for k, (n, labels) in enumerate(pairs) if set(labels) <= set(term.out)
+                  and len(set(labels)) == len(labels) and grows(n) and (found := log_of(n)) is not None}  # fmt: skip
         left = [pair for k, pair in enumerate(pairs) if k not in inside]
         weight = einsum(left, term.out, term.coefficient * factor, dict(enumerate(term.sizes)))
-        return weight, b.add([zero, *(spread(z, pairs[k][1], term.out, term.sizes) for k, z in inside.items())])
+        if not grows(weight):
+            exponents = [spread(z, pairs[k][1], term.out, term.sizes) for k, z in inside.items()]
+            return weight, b.add([zero, *exponents])
     found = log_of(term) if grows(term) else None
     if found is not None:
         return number(factor, term.shape), found

@@ -49,6 +49,10 @@ def _with_last(root: Node) -> Node:
     return done[root]
 
 
+MOST = 20
+"""Rewritings on the way to a node after which it stays as it is: rules that call for each other could go on for ever."""
+
+
 class _Search:
     """What is stable below one root, and the nodes that are being worked on.
 
@@ -60,6 +64,7 @@ class _Search:
         self.done: dict[Node, Node] = {}  # keeps the nodes: their table is weak
         self.open: set[Node] = set()
         self.circular = False
+        self.steps: dict[Node, int] = {}  # rewritings that led to a node
 
     def of(self, root: Node) -> Node:
         stack = [root]
@@ -82,17 +87,19 @@ class _Search:
         if is_map(node, "near_zero"):  # the sum that it is for large x stays what it is
             self.done[node] = node
             return None
-        made = _rewritten(node, BEFORE)
+        steps = self.steps.get(node, 0)
+        made = _rewritten(node, BEFORE) if steps < MOST else node
         made = written_ahead(node) if made is node else made
         if made is not node and not self._met(made):
             return self._led_to(node, made)
         for child in node.children:
             if self._known(child) is None:
                 if not self._met(child):
+                    self.steps[child] = max(steps, self.steps.get(child, 0))
                     return child
                 self.done[child] = child  # a rule brought a node back below itself: it stays as it is
         made = rebuilt(node, {child: self._known(child) or child for child in node.children}, False)
-        if made is node:
+        if made is node and steps < MOST:
             made = _rewritten(node, RULES)
         if made is node or self._met(made):
             self.done[node] = made
@@ -103,6 +110,7 @@ class _Search:
         """What a rule made of a node, as long as that is not stable."""
         stable = self._known(made)
         if stable is None:
+            self.steps[made] = max(self.steps.get(node, 0) + 1, self.steps.get(made, 0))
             return made
         self.done[node] = stable
         return None
