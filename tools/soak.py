@@ -5,6 +5,8 @@ for one formula in six, as in the tests. With ``--resume FILE`` what has been do
 was interrupted goes on where it was. A million, on two cores:
 
     python tools/soak.py 1000000 --jobs 2 --resume soak.json
+
+With ``--near`` the formulas are those near the examples of laws and rules, and only their code is checked.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from formula_properties import failure_of, outcome_of, shrunk, trials_of
+from near_examples import failure_near, near_example
 from random_formulas import random_formula
 
 SLOW = 2.0
@@ -77,6 +80,30 @@ def run(start: int, stop: int, share: int = 1) -> Found:
     return found
 
 
+def run_near(start: int, stop: int, _share: int = 1) -> Found:
+    """The same for formulas near examples."""
+    found = Found()
+    for number in range(start, stop):
+        made = near_example(number)
+        for order in (0, 1) if made is not None else ():
+            text, where = made or ("", "")
+            began = time.perf_counter()
+            try:
+                failure = failure_near(text, where, number, order)
+            except Exception as error:  # whatever it is, it is a finding
+                failure = f"raised {type(error).__name__}: {str(error)[:300]}"
+            took = time.perf_counter() - began
+            found.trials += 1
+            if took > SLOW:
+                found.slow += 1
+                found.lines.append(f"SLOW {took:.1f} s  {text}  with {where}, order {order}")
+            if failure is not None:
+                found.failures[failure.split(":")[0]] += 1
+                found.lines.append(f"{number}  {text}  with {where}, order {order}\n    {failure}")
+        found.done += 1
+    return found
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
@@ -84,6 +111,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--share", type=int, default=1, help="compare each form for one formula in so many")
     parser.add_argument("--resume", type=Path, help="a file that keeps what has been done")
+    parser.add_argument("--near", action="store_true", help="formulas near the examples of laws and rules")
     options = parser.parse_args(arguments)
     total = _loaded(options.resume)
     first, last = options.seed + total.done, options.seed + options.count
@@ -91,7 +119,7 @@ def main(arguments: list[str]) -> int:
     began = time.perf_counter()
     with ProcessPoolExecutor(options.jobs) as pool:
         while batch := list(islice(chunks, 2 * options.jobs)):
-            for found in pool.map(run, *zip(*batch, strict=True)):
+            for found in pool.map(run_near if options.near else run, *zip(*batch, strict=True)):
                 print("\n".join(found.lines), end="\n" if found.lines else "", flush=True)
                 total.add(found)
             if options.resume:

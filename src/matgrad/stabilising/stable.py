@@ -50,7 +50,7 @@ def _with_last(root: Node) -> Node:
 
 
 MOST = 20
-"""Rewritings on the way to a node after which it stays as it is: rules that call for each other could go on for ever."""
+"""Rewritings on the way to a node after which it stays as it is: rules that call for each other would not end."""
 
 
 class _Search:

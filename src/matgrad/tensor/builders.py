@@ -122,7 +122,9 @@ def _merge_powers(network: Network) -> Network | None:
         return _merge_parts(network)
     for (base, labels), places in groups.items():
         if len(places) > 1:
-            exponent = sum((_exponent(network.operands[i][0]) for i in places), Fraction(0))
+            exponents = [_exponent(network.operands[i][0]) for i in places]
+            masked = isinstance(base, Constant) and base.shape and max(exponents) > 0
+            exponent = ONE if masked else sum(exponents, Fraction(0))  # a mask of 0 and 1 stays one: 0 is not x/x
             return network.replaced(places, [(power(base, exponent), labels)])
     return None
 

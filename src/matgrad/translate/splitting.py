@@ -21,7 +21,7 @@ def split_scalar(expr: Expr, scalars: list[Expr], below: list[Expr]) -> Fraction
         return ONE
     coefficient = ONE
     for operator, arg in zip(("*", *expr.value), expr.args, strict=True):
-        if arg.op == "number":
+        if arg.op == "number" and (operator == "*" or arg.value):
             coefficient = coefficient * arg.value if operator == "*" else coefficient / arg.value
         elif operator == "/" and arg.op == "product" and all(o == "*" for o in arg.value):
             inner: list[Expr] = []
