@@ -184,6 +184,8 @@ _SMOOTH: dict[str, Callable[..., Array]] = {
     "exp": jnp.exp, "log": jnp.log, "log1p": jnp.log1p, "expm1": jnp.expm1, "sqrt": jnp.sqrt, "sin": jnp.sin,
     "cos": jnp.cos, "tan": jnp.tan, "arcsin": jnp.arcsin, "arccos": jnp.arccos, "arctan": jnp.arctan,
     "sinh": jnp.sinh, "cosh": jnp.cosh, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus,
+    "lgamma": jss.gammaln, "digamma": jss.digamma, "polygamma": lambda k, x: jss.polygamma(int(k), x),
+    "gamma": lambda x: jnp.exp(jss.gammaln(x)), "lbeta": jss.betaln,
     "erf": jss.erf, "erfc": jss.erfc,
     "arcsinh": jnp.arcsinh, "arccosh": jnp.arccosh, "arctanh": jnp.arctanh, "silu": lambda x: x / (1 + jnp.exp(-x)),
     "gelu": lambda x: x * jss.ndtr(x), "normcdf": jss.ndtr,

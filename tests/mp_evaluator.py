@@ -115,6 +115,8 @@ def _call(node: Expr, values: list[Array], shape: tuple[int, ...]) -> Array:
     name, axis = node.value.name, None if node.value.dim is None else node.value.dim - 1
     if name in _ENTRYWISE:
         return np.vectorize(_ENTRYWISE[name], otypes=[object])(values[0])[()]
+    if name == "polygamma":
+        return np.vectorize(lambda x: mp.psi(int(values[0]), x), otypes=[object])(values[1])[()]
     if name in _ALONG:
         return _ALONG[name](np.asarray(values[0], dtype=object), axis)
     if name in _WHOLE:
@@ -156,6 +158,7 @@ _ENTRYWISE: dict[str, Callable[[Any], Any]] = {
     "normcdf": lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, "normpdf": mp.npdf,
      "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2, "arcsin": mp.asin, "arccos": mp.acos,
     "arctan": mp.atan, "relu": lambda x: max(x, mp.mpf(0)),
+    "lgamma": mp.loggamma, "digamma": mp.digamma, "gamma": mp.gamma,
 }  # fmt: skip
 _ALONG: dict[str, Callable[[Array, int | None], Array]] = {
     "sum": lambda x, axis: np.sum(x, axis=axis),

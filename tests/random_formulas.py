@@ -162,7 +162,14 @@ class Generator:
             inside = self._invertible(args[0].kind) if known.name != "det" or self.random.random() < 0.5 else "#"
         elif known.name in ("exp", "cosh", "sinh", "expm1"):
             inside = self.random.choice(["sin(#)", "(#)/4"])
+        elif known.name == "gamma":
+            inside = "sin(#) + 2"
+        counted = known.whole is not None and len(args) == len(known.arguments)
+        if counted:
+            args = args[1:]
         holes = ", ".join(inside.replace("#", f"#{i}") for i in range(1, len(args) + 1))
+        if counted:  # its first argument is a number
+            holes = f"{self.random.randint(0, 2)}, {holes}"
         option = "" if dim is None else f", dim={dim}"
         return Part(kind, f"{known.name}({holes}{option})", args)
 
@@ -226,6 +233,7 @@ def _gives(signature: str, kind: Kind) -> bool:
 _DOMAINS = {
     "x > 0": "(#).^2 + 0.5", "x >= 0": "(#).^2 + 0.5", "x > -1": "(#).^2", "abs(x) <= 1": "0.9*sin(#)",
     "abs(x) < 1": "0.9*sin(#)", "x >= 1": "(#).^2 + 1.5", "cos(x) != 0": "sin(#)", "x != 0": "exp(sin(#))",
+    "x > 0 and y > 0": "(#).^2 + 0.5",
 }  # fmt: skip
 _WANTED = [SCALAR] * 6 + [("vector", "n"), ("vector", "m"), ("matrix", "m", "n"), ("matrix", "n", "n"), ("row", "n")]
 

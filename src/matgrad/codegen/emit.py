@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from matgrad.codegen.names import Argument, size_lines, spelled
 from matgrad.codegen.python_text import ATOM, MAX_DEPTH, MAX_INLINE, Code, python_names, words
 from matgrad.dims import Dim
-from matgrad.functions import card_in_code
+from matgrad.functions import CODE_ONLY, card_in_code
 from matgrad.planning.steps import Plan, Step, needed, uses
 
 OF_CARDS = ("map", "reduce", "apply", "series")
@@ -147,7 +147,8 @@ class Body:
         names = [step.param[0] if step.op in ("reduce", "series") else step.param for step in self.steps
                  if step.op in OF_CARDS]  # fmt: skip
         cards = [known for known in map(card_in_code, names) if known is not None]
-        return {known.name: self.target.translated(known.helper) for known in cards if known.helper}
+        called = [c for c in CODE_ONLY.values() if any(f"{c.name}(" in known.helper for known in cards)]
+        return {known.name: self.target.translated(known.helper) for known in [*called, *cards] if known.helper}
 
     def _code(self, step: Step) -> Code:
         args = [self.codes[arg] for arg in step.args]

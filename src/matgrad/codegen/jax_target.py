@@ -19,6 +19,7 @@ class Jax(Functional):
     np = "jnp"
     imports: Mapping[str, str] = {
         "functools": "import functools",
+        "math": "import math",
         "jax": "import jax",
         "jnp": "import jax.numpy as jnp",
         "jax.scipy.linalg": "import jax.scipy.linalg",

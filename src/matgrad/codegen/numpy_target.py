@@ -42,6 +42,7 @@ class NumPy(Arrays):
     blas = True
     differentiated = False  # by a library
     imports: Mapping[str, str] = {
+        "math": "import math",
         "np": "import numpy as np",
         "warnings": "import warnings",
         "scipy.linalg.lapack": "import scipy.linalg.lapack",

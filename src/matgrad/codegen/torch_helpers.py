@@ -221,6 +221,12 @@ def level(x, y):
     return torch.nan_to_num(torch.maximum(x, y), nan=torch.nan).detach()
 '''
 
+_POLYGAMMA = '''\
+def polygamma(k, x):
+    """The k-th derivative of digamma; torch.special.polygamma(1, x) is off in the tenth digit."""
+    return (-1) ** (k + 1) * math.gamma(k + 1) * torch.special.zeta(k + 1.0, x)
+'''
+
 HELPERS = {
     "lu": _LU,
     "_cholesky": _DEFINITE,
@@ -245,6 +251,7 @@ HELPERS = {
     "largest": _LARGEST,
     "prod_others": _PROD_OTHERS,
     "prod": _PROD,
+    "polygamma": _POLYGAMMA,
     "argmax": _TIES.format(name="argmax", of="amax"),
     "argmin": _TIES.format(name="argmin", of="amin"),
 }
@@ -261,6 +268,11 @@ SPELLED = {
     "gelu": "#1*torch.special.erfc(-0.7071067811865476*#1)/2",
     "log_normcdf": "torch.special.log_ndtr(#1)",
     "normal_ratio": "(2/torch.pi)**0.5/torch.special.erfcx(-0.7071067811865476*#1)",
+    "lgamma": "torch.lgamma(#1)",
+    "digamma": "torch.digamma(#1)",
+    "polygamma": "polygamma(#1, #2)",
+    "gamma": "torch.exp(torch.lgamma(#1))",
+    "lbeta": "torch.lgamma(#1) + torch.lgamma(#2) - torch.lgamma(#1 + #2)",
     "log_softmax": "log_softmax(#1, #axis)",
     "safe_norm": "safe_norm(#1, #axis)",
     "largest": "largest(#1, #axis)",

@@ -11,6 +11,7 @@ from matgrad.codegen.python_text import ATOM, MUL, NEG, POW, Code, binary, call,
 from matgrad.codegen.target import is_plain, number
 from matgrad.codegen.torch_helpers import HELPERS, SPELLED
 from matgrad.dims import ONE, Dim
+from matgrad.functions import card_in_code
 from matgrad.planning.steps import Step
 
 
@@ -20,6 +21,7 @@ class Torch(Functional):
     np = "torch"
     imports: Mapping[str, str] = {
         "functools": "import functools",
+        "math": "import math",
         "warnings": "import warnings",
         "torch": "import torch",
     }
@@ -94,14 +96,17 @@ class Torch(Functional):
     # -- entries
 
     def _map(self, step: Step, args: list[Code], body: Body) -> Code:
-        if step.param in SPELLED and len(args) == 1:
+        known = card_in_code(step.param)
+        if step.param in SPELLED and known is not None and len(args) == len(known.arguments):
             return self._template(SPELLED[step.param], self._tensors(step, args, body), body, None)
         return super()._map(step, self._tensors(step, args, body), body)
 
     def _tensors(self, step: Step, args: list[Code], body: Body) -> list[Code]:
-        """Python's numbers as tensors, which functions of PyTorch need."""
-        return [call("torch.as_tensor", code, *self._dtype(body)) if is_plain(x) else code
-                for x, code in zip(step.args, args, strict=True)]  # fmt: skip
+        """Python's numbers as tensors, which functions of PyTorch need, but for whole numbers that they are told by."""
+        known = card_in_code(step.param)
+        whole = None if known is None or known.whole is None else known.arguments.index(known.whole.name)
+        return [call("torch.as_tensor", code, *self._dtype(body)) if is_plain(x) and place != whole else code
+                for place, (x, code) in enumerate(zip(step.args, args, strict=True))]  # fmt: skip
 
     def _plain_map(self, code: Code) -> Code:
         return code

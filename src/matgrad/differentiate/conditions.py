@@ -211,8 +211,9 @@ def _domains(expr: Expr, node_of: NodeOf, order: int) -> Iterator[Condition]:
     """Where an operation has a value, and a derivative of this order on the side of its domain."""
     if expr.op == "call":
         known = card(expr.value.name)
-        if known is not None and known.needs and not _is_constant(expr.args[0]):
-            yield from _compared(known.needs, expr, node_of)
+        if known is not None and known.needs and not _is_constant(expr):
+            for law in known.needs.split(" and "):
+                yield from _compared(law, expr, node_of)
     elif expr.op == "product":
         for operator, factor in zip(expr.value, expr.args[1:], strict=True):
             if operator in ("/", "./") and not _is_constant(factor) and not _is_positive(factor, node_of):

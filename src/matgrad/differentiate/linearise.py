@@ -94,6 +94,8 @@ def _of_map(node: Map) -> list[Edge]:
     named = dict(zip(known.arguments, node.args, strict=True))
     found = []
     for arg, law in zip(node.args, known.slopes, strict=True):
+        if not law:  # a whole number, of which nothing depends
+            continue
         slope = along(law, named, 0)
         if slope.shape != node.shape:
             slope = b.broadcast(slope, node.shape)

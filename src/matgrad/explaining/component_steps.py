@@ -167,10 +167,10 @@ class Slopes:
     def _of_pair(self, entry: Card, expr: Expr) -> Expr:
         given = dict(zip(entry.arguments, expr.args, strict=True))
         signature = f"{entry.name}({', '.join(entry.arguments)})"
-        parts = [f"({slope})*d({name})" for name, slope in zip(entry.arguments, entry.partials, strict=True)]
+        slopes = [(name, slope) for name, slope in zip(entry.arguments, entry.partials, strict=True) if slope]
+        parts = [f"({slope})*d({name})" for name, slope in slopes]
         law = f"d({signature}) = " + " + ".join(parts)
         self.rules[Law(f"chain rule, derivative of {entry.name}", law, entry.because)] = None
-        slopes = zip(entry.arguments, entry.partials, strict=True)
         return total(
             [times(along(slope, given), self.of(given[name])) for name, slope in slopes if self.moves(given[name])]
         )

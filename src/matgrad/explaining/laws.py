@@ -294,7 +294,7 @@ def _of_pair(entry: Card, expr: Expr, of: Differentials) -> Outcome:
     if entry.definition:
         law = Law(f"definition of {entry.name}", f"{signature} = {entry.definition}", entry.because)
         return law, pending(along(entry.definition, given))
-    slopes = list(zip(entry.arguments, entry.partials, strict=True))
+    slopes = [(name, slope) for name, slope in zip(entry.arguments, entry.partials, strict=True) if slope]
     text = f"d({signature}) = " + " + ".join(f"({slope})*d({name})" for name, slope in slopes)
     terms = [
         _broadcast(_scaled(along(slope, given), _d(given[name], of)), expr.type)

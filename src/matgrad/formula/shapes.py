@@ -14,7 +14,6 @@ from matgrad.formula.kinds import constant_value
 from matgrad.formula.relations import picks
 from matgrad.formula.signatures import (
     SIZES_OF,
-    TRIANGLES,
     VALUE_CONSTRUCTORS,
     Side,
     Signature,
@@ -26,6 +25,7 @@ from matgrad.formula.sizes import Sizes, size_of
 from matgrad.formula.subscripts import split
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, SCALAR_TYPE, TENSOR, VECTOR, Expr, Type, index_items
 from matgrad.functions import Card, card
+from matgrad.functions.card import Whole
 
 
 class Clash(Exception):
@@ -235,8 +235,8 @@ class Shapes:
             return self._size_of(node, args)
         if is_sized(known) or name in VALUE_CONSTRUCTORS:
             return self._constructed(known, node, args)
-        if name in TRIANGLES and len(args) == 2:
-            _whole_offset(node)
+        if known.whole is not None and len(args) == len(known.arguments):
+            _check_whole(known, known.whole, node)
         for entry in alternatives(known, dim, len(args)):
             found = self._applied(entry, node, args)
             if found is not None:
@@ -296,14 +296,17 @@ def _whole(node: Expr) -> None:
         raise ShapeError("unit takes a position: a whole number, counted from 1", span=node.span, hint="unit(1)")
 
 
-def _whole_offset(node: Expr) -> None:
-    offset = constant_value(node.args[1])
-    if offset is None or offset.denominator != 1:
-        name = node.value.name
+def _check_whole(known: Card, whole: Whole, node: Expr) -> None:
+    """The argument that is a number in every formula, nothing that depends on a variable."""
+    place = known.arguments.index(whole.name)
+    given = constant_value(node.args[place])
+    if given is None or given.denominator != 1 or (whole.least is not None and given < whole.least):
+        least = "" if whole.least is None else f" from {whole.least} on"
+        tried = [[n if a == whole.name else a for a in known.arguments] for n in ("1", "2" if least else "-1")]
         raise ShapeError(
-            f"the second argument of {name} is a whole number: a diagonal, counted from the main one upwards",
-            span=node.args[1].span,
-            hint=f"{name}(X, 1) or {name}(X, -1)",
+            f"the {('first', 'second')[place]} argument of {known.name} is a whole number{least}: {whole.meaning}",
+            span=node.args[place].span,
+            hint=" or ".join(f"{known.name}({', '.join(args)})" for args in tried),
         )
 
 

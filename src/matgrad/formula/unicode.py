@@ -81,6 +81,15 @@ class UnicodePrinter(Visual):
     def template(self, entry: Card, node: Expr) -> str:
         return (is_matrix_argument(node) and entry.unicode_matrix) or entry.unicode or entry.name
 
+    def fill(self, template: str, pieces: list[Piece]) -> Piece:
+        """An argument between raised brackets is raised too: ψ⁽²⁾(x)."""
+        shown = []
+        for count, piece in enumerate(pieces, 1):
+            text = flatten(self.signed(piece))
+            raised = f"⁽#{count}⁾" in template and set(text) <= set(_SUPERSCRIPTS)
+            shown.append(Piece(ATOM, ("".join(_SUPERSCRIPTS[c] for c in text),)) if raised else piece)
+        return super().fill(template, shown)
+
     def apply(self, function: str, arguments: Piece, dim: int | None) -> Piece:
         along = f", dim={dim}" if dim is not None else ""
         return Piece(ATOM, (function, "(", arguments, along, ")"), closed=False)

@@ -257,13 +257,15 @@ def _as_scalar_product(operator: str, left: str | None, right: str | None) -> st
 
 
 def _encloses(before: str, after: str) -> bool:
-    return before.endswith(("(", "{", "|", "‖", "[", ",", r"\lvert ", r"\lVert ")) and after.startswith(
-        (")", "}", "|", "‖", "]", ",", r"\rvert", r"\rVert")
+    return before.endswith(("(", "{", "|", "‖", "[", ",", "⁽", r"\lvert ", r"\lVert ")) and after.startswith(
+        (")", "}", "|", "‖", "]", ",", "⁾", r"\rvert", r"\rVert")
     )
 
 
 def _template_level(template: str, fenced: bool) -> int:
     if template.startswith((r"\lvert", r"\lVert", r"\sqrt", r"\mathbf", "|", "‖", "e[")) and fenced:
+        return ATOM
+    if template.endswith(")") and fenced:  # a function with an argument in its name
         return ATOM
     if r"\otimes" in template or "⊗" in template:
         return JOINT

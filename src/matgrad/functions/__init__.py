@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from matgrad.functions import code_only, constructors, elementwise, matrix, reductions, structural
+from matgrad.functions import code_only, constructors, elementwise, gamma, gamma_code, matrix, reductions, structural
 from matgrad.functions.card import Card
 from matgrad.functions.other_names import NOT_YET
 
@@ -16,11 +16,11 @@ __all__ = ["CARDS", "CODE_ONLY", "NOT_YET", "Card", "card", "card_in_code", "nam
 
 CARDS: dict[str, Card] = {
     entry.name: entry
-    for module in (elementwise, reductions, matrix, structural, constructors)
+    for module in (elementwise, gamma, reductions, matrix, structural, constructors)
     for entry in module.CARDS
 }
 
-CODE_ONLY: dict[str, Card] = {entry.name: entry for entry in code_only.CARDS}
+CODE_ONLY: dict[str, Card] = {entry.name: entry for entry in (*code_only.CARDS, *gamma_code.CARDS)}
 """Functions that code uses, and nobody types."""
 
 

@@ -20,7 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Whole(NamedTuple):
+    """The argument that has to be a whole number, written as one: k in triu(X, k). Nothing depends on it."""
+
+    name: str
+    meaning: str
+    least: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,10 +42,12 @@ class Card:
     in brackets; ``latex_matrix`` and ``unicode_matrix`` are those for a matrix argument. ``needs`` is the domain,
     ``smooth`` where it can be differentiated, both as comparisons of formulas in ``x`` (``"x > 0"``,
     ``"det(X) != 0"``); ``kink`` says what is used elsewhere.
-    A function of several numbers names them in ``arguments``; its derivatives in each are ``partials``.
+    A function of several numbers names them in ``arguments``; its derivatives in each are ``partials``. ``whole`` says
+    which of them is a whole number in every formula; it has no derivative, so its partial is empty.
     ``exact`` is the value of a smooth elementwise function to any precision, given ``mpmath`` first, for tests.
 
-    ``facts`` are what the normal form and the facts of expressions use, each a word with its value:
+    ``facts`` are what the normal form and the facts of expressions use, each a word with its value; ``facts_at(k)``
+    gives them where they differ with the whole number:
 
     * ``range`` – ``positive`` or ``nonnegative``: every value is; ``that of x``: if all arguments are;
     * ``bounded`` – ``1``: all values are between -1 and 1;
@@ -77,6 +87,8 @@ class Card:
     kink: str = ""
     laws: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    whole: Whole | None = None
+    facts_at: Callable[[int], Mapping[str, str]] | None = None
     source: str = ""
     scipy: bool = False
     exact: Callable[..., Any] | None = None

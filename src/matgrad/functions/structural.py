@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from matgrad.functions.card import Card
+from matgrad.functions.card import Card, Whole
 
 
 def _trace(np: Any, x: Any) -> Any:
@@ -41,16 +41,20 @@ KRON = Card(
     "linear in each argument: all products of entries, in blocks", _kron, "np.kron(#1, #2)",
     latex=r"#1 \otimes #2", unicode="#1 ⊗ #2",
 )  # fmt: skip
+_DIAGONAL = Whole("k", "a diagonal, counted from the main one upwards")
+
 TRIL = Card(
     "tril", "structural", {None: ("ij->ij", "ij,->ij")},
     "linear: the entries above the diagonal, or the k-th above it, set to 0",
     lambda np, x, k=0: np.tril(x, int(np.real(k))), "np.tril(#1)", latex=r"\operatorname{tril}",
+    arguments=("X", "k"), whole=_DIAGONAL,
     laws=("tril(X, 0) = tril(X)", "tril(X, -1) = X - triu(X)"),
 )  # fmt: skip
 TRIU = Card(
     "triu", "structural", {None: ("ij->ij", "ij,->ij")},
     "linear: the entries below the diagonal, or the k-th above it, set to 0",
     lambda np, x, k=0: np.triu(x, int(np.real(k))), "np.triu(#1)", latex=r"\operatorname{triu}",
+    arguments=("X", "k"), whole=_DIAGONAL,
     laws=("triu(X) = tril(X')'", "triu(X, 1) = tril(X', -1)'", "triu(X, -2) = X - tril(X, -3)"),
 )  # fmt: skip
 SUM = Card(

@@ -24,12 +24,13 @@ def lower_call(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
         return _larger_or_smaller(expr, args)
     if call.name in _SPECIAL:
         return _SPECIAL[call.name](expr, args)
+    if known.family == "elementwise" or known.of_pairs:
+        _refuse_outside_domain(expr, known)
     if known.of_pairs:
         args = [widened(arg, expr.dims) for arg in args]
         pair = dict(zip(known.arguments, args, strict=True))
         return along(known.definition, pair, 0) if known.definition else b.map_(known.name, args)
     if known.family == "elementwise":
-        _refuse_outside_domain(expr, known)
         return b.map_(known.name, args)
     if not args[0].shape and known.family in ("matrix", "structural"):
         return _of_scalar(known, args[0])
@@ -55,15 +56,16 @@ def lower_call(expr: Expr, args: list[Node], names: Mapping[str, Node]) -> Node:
 
 def _refuse_outside_domain(expr: Expr, known: Card) -> None:
     """``log(0)`` has no value, whatever the variables are."""
-    number = constant_value(expr.args[0]) if known.needs else None
-    if number is None or known.value is None:
+    numbers = [number for number in map(constant_value, expr.args) if number is not None] if known.needs else []
+    if len(numbers) < len(expr.args) or known.value is None:
         return
     import numpy as np
 
     with np.errstate(all="ignore"):
-        value = known.value(np, float(number))
+        value = known.value(np, *map(float, numbers))
     if not np.isfinite(value):
-        raise FormulaError(f"{known.name}({number}) has no value: it needs {known.needs}", span=expr.span)
+        given = ", ".join(map(str, numbers))
+        raise FormulaError(f"{known.name}({given}) has no value: it needs {known.needs}", span=expr.span)
 
 
 def _turned(node: Node, dim: int | None) -> tuple[Node, int]:

@@ -64,7 +64,8 @@ def along(text: str, names: Mapping[str, Node], reduced: int) -> Node:
             assert known is not None
             if known.family == "reduction":
                 return b.apply(known.name, args[0], reduced)
-            return b.map_(known.name, args)
+            shape = max((node.shape for node in args), key=len)
+            return b.map_(known.name, [widened(node, shape) for node in args])
         raise NotSupported(f"{expr.op} in the law of a card: {text}")
 
     found: Node = fold(law_tree(text), visit)

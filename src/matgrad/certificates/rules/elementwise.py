@@ -11,6 +11,7 @@ from matgrad.certificates.rules.products import semidefinite_form
 from matgrad.certificates.rules.shared import is_map, operands_of, shown, weight
 from matgrad.functions import card
 from matgrad.tensor.builders import linear_terms, scaled
+from matgrad.tensor.facts import facts_of
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node
 
 INSIDE = {
@@ -37,9 +38,9 @@ _DOMAINS = {"x > 0": "positive", "x >= 0": "nonnegative"}
     ),
 )
 def composition(judge: Judge, node: Node, sign: int) -> Proof | None:
-    if not isinstance(node, Map) or len(node.args) != 1:
+    inner = _argument(node)
+    if inner is None or not isinstance(node, Map):
         return None
-    (inner,) = node.args
     known, domain = _shape(node)
     bend = known.get("convex on" if sign == CONVEX else "concave on", frozenset())
     if not bend:
@@ -63,6 +64,16 @@ def composition(judge: Judge, node: Node, sign: int) -> Proof | None:
         if there is not None:
             return shown(node, sign, _said(node, sign, region, 0 if affine else growing), [bent, *there])
     return None
+
+
+def _argument(node: Node) -> Node | None:
+    """The x of f(x), and of polygamma(k, x): what a function of one number, once its whole number is given, is of."""
+    if not isinstance(node, Map):
+        return None
+    known = card(node.function)
+    whole = None if known is None or known.whole is None else known.arguments.index(known.whole.name)
+    found = [arg for place, arg in enumerate(node.args) if place != whole]
+    return found[0] if len(found) == 1 else None
 
 
 def _said(node: Map, sign: int, region: str, growing: int) -> str:
@@ -90,7 +101,7 @@ def _shape(node: Map) -> tuple[dict[str, frozenset[str]], str]:
     known = card(node.function)
     if known is None:
         return {}, "all"
-    facts = {key: frozenset({said}) for key, said in known.facts.items() if key.endswith(" on")}
+    facts = {key: frozenset({said}) for key, said in facts_of(node).items() if key.endswith(" on")}
     return facts, _DOMAINS.get(known.needs, "all")
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from matgrad.tensor.facts import definite as _definite  # noqa: F401  (its rules)
 from matgrad.tensor.facts import signs as _signs  # noqa: F401
-from matgrad.tensor.facts.reasons import Fact, Why, holds, of_function, why
+from matgrad.tensor.facts.reasons import Fact, Why, facts_of, holds, of_function, why
 from matgrad.tensor.nodes import Node
 
-__all__ = ["Fact", "Why", "invertible", "nonnegative", "of_function", "positive", "psd", "spd", "why"]
+__all__ = ["Fact", "Why", "facts_of", "invertible", "nonnegative", "of_function", "positive", "psd", "spd", "why"]
 
 
 def positive(node: Node) -> Fact:

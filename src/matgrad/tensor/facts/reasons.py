@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import NoReturn
 
 from matgrad.functions import card_in_code
-from matgrad.tensor.nodes import Node
+from matgrad.tensor.builders import as_number
+from matgrad.tensor.nodes import Map, Node
 
 
 class Fact(Enum):
@@ -58,3 +59,14 @@ def of_function(name: str, fact: str) -> str | None:
     """What the card of a function says: ``of_function("exp", "range")`` is ``"positive"``."""
     known = card_in_code(name)
     return None if known is None else known.facts.get(fact)
+
+
+def facts_of(node: Map) -> Mapping[str, str]:
+    """What the card says of an elementwise function, with its whole number, where it has one."""
+    known = card_in_code(node.function)
+    if known is None:
+        return {}
+    if known.facts_at is None or known.whole is None:
+        return known.facts
+    number = as_number(node.args[known.arguments.index(known.whole.name)])
+    return {} if number is None else known.facts_at(int(number))

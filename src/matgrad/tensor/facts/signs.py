@@ -8,7 +8,7 @@ from matgrad.tensor.builders import add, einsum, identity, number, scaled
 from matgrad.tensor.components import components
 from matgrad.tensor.facts.dominance import dominated
 from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
-from matgrad.tensor.facts.reasons import Why, holds, of_function, rule_for, why
+from matgrad.tensor.facts.reasons import Why, facts_of, holds, of_function, rule_for, why
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol
 
 
@@ -75,13 +75,13 @@ def _positive_map(node: Map) -> Why | None:
         return Why("a power of what is positive", (("positive", base),))
     if node.function == "power" and node.parameter < 0:  # where it is defined, it is not 0
         return nonnegative_power(node)
-    return _by_range(node.function, "positive")
+    return _by_range(node.function, facts_of(node).get("range"), "positive")
 
 
 def _nonnegative_map(node: Map) -> Why | None:
     if node.function == "power":
         return nonnegative_power(node)
-    return _by_range(node.function, "nonnegative") or _beyond_a_zero(node)
+    return _by_range(node.function, facts_of(node).get("range"), "nonnegative") or _beyond_a_zero(node)
 
 
 def _beyond_a_zero(node: Map) -> Why | None:
@@ -107,8 +107,8 @@ def nonnegative_power(node: Map) -> Why | None:
     return Why("a power of what is nonnegative", (("nonnegative", base),)) if holds(base, "nonnegative") else None
 
 
-def _by_range(function: str, property: str) -> Why | None:
-    return Why(f"{function} takes {property} values only") if of_function(function, "range") == property else None
+def _by_range(function: str, range: str | None, property: str) -> Why | None:
+    return Why(f"{function} takes {property} values only") if range == property else None
 
 
 def _of_apply(node: Apply, property: str, of_matrix: str) -> Why | None:
@@ -122,7 +122,7 @@ def _of_apply(node: Apply, property: str, of_matrix: str) -> Why | None:
         return Why("all eigenvalues are at least 1", (("psd", beyond),)) if holds(beyond, "psd") else None
     if of_function(node.function, "range") == "that of x" and holds(node.arg, property):
         return Why(f"{node.function} of {property} entries", ((property, node.arg),))
-    return _by_range(node.function, property)
+    return _by_range(node.function, of_function(node.function, "range"), property)
 
 
 def _positive_sum(node: Sum) -> Why | None:

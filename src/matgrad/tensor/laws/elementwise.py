@@ -35,6 +35,16 @@ def known_values(function: str, args: tuple[Node, ...], parameter: Any) -> Node 
 
 
 @b.MAP_LAWS.add(
+    "no further derivative",
+    "polygamma(0, x) = digamma(x)",
+    because="polygamma counts derivatives of digamma",
+    examples=(("polygamma(0, x)", "x: positive vector(n)"),),
+)
+def undifferentiated(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None:
+    return map_("digamma", args[1:]) if function == "polygamma" and b.is_zero(args[0]) else None
+
+
+@b.MAP_LAWS.add(
     "inverse function",
     "exp(log(x)) = x and its like",
     because="one undoes the other",
