@@ -106,7 +106,9 @@ _MAPS: dict[str, Callable[..., Array]] = {
     "arctan2": np.arctan2, "hypot": np.hypot,
     "abs": np.abs, "sign": np.sign, "step": lambda x: (x > 0) * 1.0, "relu": lambda x: np.maximum(x, 0),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "softplus": lambda x: np.logaddexp(x, 0), "erf": scipy.special.erf,
-    "erfc": scipy.special.erfc, "arcsinh": np.arcsinh, "arccosh": np.arccosh, "arctanh": np.arctanh,
+    "lgamma": scipy.special.gammaln, "digamma": scipy.special.digamma,
+    "polygamma": lambda k, x: scipy.special.polygamma(np.asarray(k, int), x), "erfc": scipy.special.erfc,
+    "arcsinh": np.arcsinh, "arccosh": np.arccosh, "arctanh": np.arctanh,
     "normcdf": lambda x: scipy.special.erfc(-x / np.sqrt(2)) / 2,
     "normpdf": lambda x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
 }  # fmt: skip

@@ -126,7 +126,7 @@ def foreign():
     x, A = sympy.MatrixSymbol("x", n, 1), sympy.MatrixSymbol("A", n, n)
     c = sympy.Symbol("c")
     return [
-        (sympy.gamma(c), "gamma"), (sympy.Integral(c, c), "Integral"), (sympy.Sum(x[k, 0], (k, 0, n - 1)), "Sum"),
+        (sympy.zeta(c), "zeta"), (sympy.Integral(c, c), "Integral"), (sympy.Sum(x[k, 0], (k, 0, n - 1)), "Sum"),
         (sympy.besselj(0, c), "besselj"), (x[k, 0], "index k"), (A**sympy.Rational(1, 2), "exponent 1/2"),
         (sympy.I * c, "ImaginaryUnit"),
         (sympy.oo, "Infinity"), (sympy.Piecewise((c, c > 0), (0, True)), "Piecewise"),

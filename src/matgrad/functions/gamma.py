@@ -99,7 +99,7 @@ LBETA = Card(
         lambda np, x, y: -_in_code("polygamma_rise", np, 0, y, x),
     ),
     "scipy.special.betaln(#1, #2)", scipy=True, arguments=("x", "y"),
-    definition="lgamma(x) + lgamma(y) - lgamma(x + y)", latex=r"\ln\mathrm{B}", unicode="ln B",
+    definition="lgamma(x) + lgamma(y) - lgamma(x + y)", latex=r"\operatorname{lbeta}",
     needs="x > 0 and y > 0",
     exact=lambda mp, x, y: mp.log(mp.beta(x, y)) if min(x, y) > 0 else mp.mpc(mp.nan), source="DLMF 5.12",
 )

@@ -187,6 +187,13 @@ class _Walk:
     def _atan2(self, node: Any) -> Value:
         return elementwise.pairwise("arctan2")(*self._all(node.args))
 
+    def _polygamma(self, node: Any) -> Value:
+        order, inner = node.args
+        if not order.is_Integer:
+            raise NotSupported(f"polygamma of SymPy is converted for numbers, not for the order {order}")
+        value = self.convert(inner)
+        return elementwise.polygamma(int(order), value) if order else elementwise.applied("digamma")(value)
+
     def _ElementwiseApplyFunction(self, node: Any) -> Value:
         value = self.convert(node.expr)
         (dummy,), body = node.function.variables, node.function.expr

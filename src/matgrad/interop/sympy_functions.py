@@ -26,6 +26,7 @@ def elementary() -> Mapping[str, Any]:
         "exp": s.exp, "log": s.log, "sin": s.sin, "cos": s.cos, "tan": s.tan, "arcsin": s.asin, "arccos": s.acos,
         "arctan": s.atan, "sinh": s.sinh, "cosh": s.cosh, "tanh": s.tanh, "abs": s.Abs, "sign": s.sign, "erf": s.erf,
         "arcsinh": s.asinh, "arccosh": s.acosh, "arctanh": s.atanh, "erfc": s.erfc,
+        "gamma": s.gamma, "lgamma": s.loggamma, "digamma": s.digamma,
     }  # fmt: skip
 
 

@@ -220,6 +220,13 @@ class _Walk:
     def _of_hypot(self, node: Expr, args: list[Any]) -> Any:
         return self._of_two(lambda x, y: self.s.sqrt(x**2 + y**2), node, args)
 
+    def _of_polygamma(self, node: Expr, args: list[Any]) -> Any:
+        return self._applied(lambda x: self.s.polygamma(args[0], x), node, args[1])
+
+    def _of_lbeta(self, node: Expr, args: list[Any]) -> Any:
+        log = self.s.loggamma
+        return self._of_two(lambda x, y: log(x) + log(y) - log(x + y), node, args)
+
     def _of_two(self, function: Any, node: Expr, args: list[Any]) -> Any:
         if len(args) != 2 or any(a.kind != SCALAR for a in node.args):
             raise NotSupported(f"{node.value.name} of arrays cannot be converted to SymPy")
@@ -250,7 +257,7 @@ class _Walk:
         return size(node.args[0].dims[-1])
 
 
-_OF_NUMBERS = ("max", "min", "arctan2", "hypot", "eye", "ones", "zeros", "vector", "matrix")
+_OF_NUMBERS = ("max", "min", "arctan2", "hypot", "polygamma", "lbeta", "eye", "ones", "zeros", "vector", "matrix")
 
 
 def _slice(item: Any, count: Any) -> tuple[Any, Any]:

@@ -19,6 +19,7 @@ from matgrad.latex_input.names import BOLD, Name
 from matgrad.latex_input.parts import Part, leaf, made, span_of
 from matgrad.latex_input.positions import index, size
 from matgrad.latex_input.tokens import Names, Token
+from matgrad.latex_input.vocabulary import NUMBERED
 
 
 class Tree(NamedTuple):
@@ -332,6 +333,9 @@ class Build:
         name, primes, more = token.value
         if name == "einsum":
             return made("einsum", arguments, more, token.start, stop)
+        if name in NUMBERED.values() and isinstance(more, str):
+            number = Expr("number", (), Fraction(primes), (token.start, token.stop))
+            arguments, primes = [Part(number, token.start, token.stop), *arguments], 0
         entry = card(name) if not primes else None
         if entry is not None and isinstance(more, str):
             self.note(f"{more}(·) is read as {name}")

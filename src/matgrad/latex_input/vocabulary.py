@@ -43,8 +43,10 @@ FUNCTIONS = {
     "Adj": "adj", "atan2": "arctan2",
 }  # fmt: skip
 GREEK_FUNCTIONS = {
-    "sigma": "sigmoid", "Phi": "normcdf", "varphi": "normpdf",
+    "sigma": "sigmoid", "Phi": "normcdf", "varphi": "normpdf", "Gamma": "gamma", "psi": "digamma",
 }  # fmt: skip
+NUMBERED = {"psi": "polygamma"}
+r"""Those whose derivatives have a number: ``\psi'(x)``, ``\psi^{(1)}(x)``, ``\psi_{1}(x)``."""
 REFUSED = {
     "int": "an integral", "prod": "a product over an index", "lim": "a limit", "sup": "a supremum",
     "inf": "an infimum", "infty": "infinity", "cup": "a union", "cap": "an intersection", "in": "membership",

@@ -11,6 +11,7 @@ from matgrad.latex_input.vocabulary import (
     ACCENTS,
     COMMAND,
     GREEK_FUNCTIONS,
+    NUMBERED,
     STYLES,
     TRANSPOSES,
     function_named,
@@ -71,8 +72,10 @@ class Words(Scanner):
             return
         name: Name = self.tokens[place].value
         declared = name.base in self.names.functions and not (name.sub or name.sup or name.accent)
+        letter = name._replace(sub="", sup="")
+        numbered = self._is_unnamed(letter) and name.command in NUMBERED and not self._has(name)
         primes, ahead = 0, self.at
-        while declared and self.peek() in ("'", "′", "’", "^"):
+        while (declared or numbered) and self.peek() in ("'", "′", "’", "^"):
             if self.peek() == "^":
                 self.at += 1
                 inner = plain_script(self.text[slice(*self.argument())]).replace(r"\prime", "'")
@@ -86,13 +89,28 @@ class Words(Scanner):
         if not self.opens_bracket():
             self.at = ahead
             return
-        known = GREEK_FUNCTIONS.get(name.command) if name == Name(name.base, name.style, command=name.command) else None
+        count = primes or name.sup or name.sub
         if declared:
             self.tokens[place] = self.tokens[place]._replace(kind="FCALL", value=(name.base, primes, None))
-        elif known and name.style == PLAIN and name.base not in self.names.variables:
+        elif numbered and str(count).isdigit() and not (name.sup and name.sub):
+            latex = name.latex + "'" * primes
+            self.tokens[place] = self.tokens[place]._replace(
+                kind="FCALL", value=(NUMBERED[name.command], int(count), latex)
+            )
+        elif not primes and self._is_unnamed(name) and name.command in GREEK_FUNCTIONS:
+            known = GREEK_FUNCTIONS[name.command]
             self.tokens[place] = self.tokens[place]._replace(kind="FCALL", value=(known, 0, name.latex))
         else:
             self.at = ahead
+
+    def _has(self, name: Name) -> bool:
+        """Whether a letter with this script is a variable: psi1, psi_1."""
+        return bool({name.base + name.sub, f"{name.base}_{name.sub}"} & self.names.variables)
+
+    def _is_unnamed(self, name: Name) -> bool:
+        """Whether it is a plain Greek letter that is no variable."""
+        plain = name == Name(name.base, PLAIN, command=name.command)
+        return plain and name.base not in self.names.variables
 
     def opens_bracket(self) -> bool:
         char = self.peek()
@@ -106,6 +124,7 @@ class Words(Scanner):
         if name == "einsum":
             self._einsum(at)
             return
+        name = "lgamma" if name == "log" and self._of_gamma() else name
         power = None
         if self.peek() == "^":
             self.at += 1
@@ -123,6 +142,16 @@ class Words(Scanner):
             raise self.unsupported(f"a subscript of {name}", start, self.at, hint)
         called = self.opens_bracket() or self.peek() == "{"
         self.add("FCALL" if called else "FUNC", (name, 0, power), at)
+
+    def _of_gamma(self) -> bool:
+        r"""``\ln\Gamma(x) y`` is lgamma(x)*y: the two letters name one function."""
+        found = re.compile(r"\s*(?:\\[,!]\s*)?\\Gamma(?![A-Za-z])").match(self.text, self.at, self.stop)
+        if found is None or "Gamma" in self.names.variables | self.names.functions:
+            return False
+        before, self.at = self.at, found.end()
+        if not self.opens_bracket():
+            self.at = before
+        return self.at != before
 
     def _einsum(self, at: int) -> None:
         found = re.compile(r"\s*\(\s*([A-Za-z(),\s]*?\\to[A-Za-z()\s]*?);").match(self.text, self.at, self.stop)

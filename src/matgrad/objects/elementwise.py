@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from numbers import Integral
 
+from matgrad.errors import MatgradError
 from matgrad.formula.syntax import SCALAR, Expr, Type
 from matgrad.objects.names import joined
 from matgrad.objects.value import Value, broadcast, called, column, literal, one_axis_each, row
@@ -100,6 +102,15 @@ maximum, minimum = pairwise("max"), pairwise("min")
 exp, log, sqrt, absolute, sign, step, softplus, log1p, normcdf, erf = map(
     applied, ("exp", "log", "sqrt", "abs", "sign", "step", "softplus", "log1p", "normcdf", "erf")
 )
+
+
+def polygamma(order: object, value: Value) -> Value:
+    """A derivative of digamma: which one is a number."""
+    if not isinstance(order, int | Integral) or order < 0:
+        raise MatgradError(
+            f"polygamma takes a whole number from 0 on, then an array, not {order!r}", hint="polygamma(1, x)"
+        )
+    return value.but(called("polygamma", literal(int(order)).expr, value.expr, type=value.expr.type), value.axes)
 
 
 def square(value: Value) -> Value:

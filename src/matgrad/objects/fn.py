@@ -53,6 +53,22 @@ erfc = _elementwise("erfc")
 silu = _elementwise("silu")
 normcdf = _elementwise("normcdf")
 normpdf = _elementwise("normpdf")
+lgamma = _elementwise("lgamma")
+digamma = _elementwise("digamma")
+
+
+def polygamma(k: int, x: Any) -> Any:
+    """The k-th derivative of digamma: scipy.special.polygamma, which cannot be called on objects.
+
+    >>> import matgrad
+    >>> polygamma(1, matgrad.vector("x", "n"))
+    <polygamma(1, x): shape (n,)>
+    """
+    if _is_object(x):
+        return wrapped(elementwise.polygamma(k, as_value(x)))
+    from scipy.special import polygamma as numbers
+
+    return numbers(k, x)
 
 
 def softmax(x: Any, axis: Any = None) -> Any:

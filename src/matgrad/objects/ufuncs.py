@@ -56,6 +56,12 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     "xlogy": lambda x, y: elementwise.multiply(x, elementwise.log(y)),
     "xlog1py": lambda x, y: elementwise.multiply(x, elementwise.log1p(y)),
     "entr": lambda x: elementwise.negative(elementwise.multiply(x, elementwise.log(x))),
+    "gamma": elementwise.applied("gamma"),
+    "gammaln": elementwise.applied("lgamma"),
+    "loggamma": elementwise.applied("lgamma"),
+    "psi": elementwise.applied("digamma"),
+    "betaln": elementwise.pairwise("lbeta"),
+    "beta": lambda x, y: elementwise.exp(elementwise.pairwise("lbeta")(x, y)),
     "rel_entr": lambda x, y: elementwise.multiply(x, elementwise.log(elementwise.divide(x, y))),
 }
 
@@ -70,7 +76,6 @@ INSTEAD = {
     "logical_and": "(x > 0) & (y > 0)", "logical_or": "(x > 0) | (y > 0)", "logical_not": "~(x > 0)",
     "deg2rad": "x*np.pi/180", "radians": "x*np.pi/180", "rad2deg": "x*180/np.pi", "degrees": "x*180/np.pi",
     "copysign": "np.abs(x)*np.sign(y)", "logaddexp2": "np.log(2**x + 2**y)/np.log(2)",
-    "gamma": "it is not in the language", "gammaln": "it is not in the language",
-    "digamma": "it is not in the language",
+    "factorial": "special.gamma(n + 1)", "rgamma": "1/special.gamma(x)", "gammainc": "it is not in the language",
 }  # fmt: skip
 """What to use for those that formulas do not have."""
