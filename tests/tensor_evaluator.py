@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -142,13 +143,16 @@ def _apply(node: Apply, arg: Array) -> Array:
 def _in_code(name: str) -> Callable[..., Array]:
     """A function that only code uses, run from the template on its card."""
     card = CODE_ONLY[name]
-    names = {"#1": "x", "#2": "y", "#axis": "axis", "#series": "series"}
+    names = {"#1": "x", "#2": "y", "#3": "z", "#4": "w", "#5": "v", "#axis": "axis", "#series": "series"}
     body = card.numpy.replace("#series", "series[0], [float(c) for c in series[1]]")
-    for mark in ("#1", "#2", "#axis"):
+    for mark in ("#1", "#2", "#3", "#4", "#5", "#axis"):
         body = body.replace(mark, names[mark])
     arguments = [argument for mark, argument in names.items() if mark in card.numpy]
-    known: dict[str, Any] = {"np": np, "scipy": scipy}
-    exec(f"{card.helper}\ndef run({', '.join(arguments)}): return {body}", known)
+    if card.whole is not None:
+        body = f"[x := int(np.ravel(x)[0]), {body}][1]"
+    called = "\n".join(other.helper for other in CODE_ONLY.values() if f"{other.name}(" in card.helper)
+    known: dict[str, Any] = {"np": np, "scipy": scipy, "math": math}
+    exec(f"{called}\n{card.helper}\ndef run({', '.join(arguments)}): return {body}", known)
     return known["run"]  # type: ignore[no-any-return]
 
 

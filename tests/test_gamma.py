@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
 import pytest
 
 import matgrad
 from matgrad import derive
-
-NUMBERS = "a: scalar; b: scalar; r: positive; y: positive vector(n)"
 
 
 @pytest.mark.parametrize(
@@ -93,3 +96,59 @@ def test_sympy() -> None:
     a = sympy.Symbol("a", real=True, positive=True)
     printed = matgrad.parse(derive(f, "a").text, where=where).to_sympy()
     assert sympy.simplify(sympy.diff(f.to_sympy(), a) - printed) == 0
+
+
+Y = (0.0, 3.0, 5.0)
+
+
+def _counts(k: int) -> Callable[[Any], Any]:
+    """The derivative of the log-likelihood of Y, negative binomial, in r: of order k + 1."""
+    f = mpmath.loggamma if k < 0 else lambda z: mpmath.psi(k, z)
+    return lambda r: sum(f(r + y) - f(r) for y in Y)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_differences_keep_their_digits(backend: str, order: int) -> None:
+    """Where r is large the two values agree in half of their digits, or in all."""
+    if backend == "jax":
+        pytest.importorskip("jax")
+    text, where = "sum(lgamma(r + y)) - length(y)*lgamma(r)", "r: positive; y: vector(n)"
+    formula = matgrad.parse(text, where=where)
+    compiled = matgrad.compile(derive(formula, "r", order=order) if order else formula, backend=backend)
+    for r in (1e-3, 0.7, 30.0, 1e4, 1e8, 1e12):
+        with mpmath.workdps(100):
+            exact = float(_counts(order - 1)(mpmath.mpf(r)))
+        assert float(compiled(r=r, y=np.array(Y))) == pytest.approx(exact, rel=5e-15)
+
+
+def test_the_beta_function_keeps_its_digits() -> None:
+    where = "a: positive; b: positive"
+    value = matgrad.compile(matgrad.parse("lbeta(a, b)", where=where))
+    slope = matgrad.compile(derive("lbeta(a, b)", "a", where=where))
+    choose = matgrad.compile(matgrad.parse("lgamma(a + 1) - lgamma(b + 1) - lgamma(a - b + 1)", where=where))
+    for a, b in ((1e8, 2.5), (2.5, 1e8), (1e8, 3e8), (1e-3, 1e8), (40.0, 13.0), (1e-8, 1e-9)):
+        with mpmath.workdps(60):
+            x, y = mpmath.mpf(a), mpmath.mpf(b)
+            exact = mpmath.loggamma(x) + mpmath.loggamma(y) - mpmath.loggamma(x + y)
+            binomial = mpmath.log(mpmath.binomial(x, y)) if 1 < b < a else None
+            digamma = mpmath.digamma(x) - mpmath.digamma(x + y)
+        assert value(a=a, b=b) == pytest.approx(float(exact), rel=5e-15)
+        assert slope(a=a, b=b) == pytest.approx(float(digamma), rel=5e-15)
+        if binomial is not None:
+            assert choose(a=a, b=b) == pytest.approx(float(binomial), rel=5e-15)
+
+
+def test_code_can_be_differentiated_where_a_count_is_zero() -> None:
+    jax = pytest.importorskip("jax")
+    f = matgrad.parse("lgamma(r + y) - lgamma(r)", where="r: positive; y: scalar")
+    code = matgrad.compile(f, backend="jax")
+    for r, y in ((2.5, 0.0), (3.0, -1.5), (1e6, 4.0)):
+        slopes = jax.grad(lambda r, y: code(r=r, y=y), (0, 1))(r, y)
+        exact = [float(mpmath.psi(0, mpmath.mpf(r) + y) - mpmath.psi(0, r)), float(mpmath.psi(0, r + y))]
+        assert [float(s) for s in slopes] == pytest.approx(exact, rel=1e-9, abs=1e-14)
+
+
+def test_points_without_a_common_term_are_left_alone() -> None:
+    code = matgrad.compile(matgrad.parse("digamma(a) - digamma(b)", where="a: positive; b: positive")).source
+    assert "rise" not in code

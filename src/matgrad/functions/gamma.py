@@ -94,9 +94,9 @@ GAMMA = Card(
 LBETA = Card(
     "lbeta", "defined", {None: ("*,*->*",)}, "the logarithm of the beta function, gamma(x)*gamma(y)/gamma(x + y)",
     lift_pair(
-        lambda np, x, y: np.where(np.minimum(x, y) > 0, -_in_code("lgamma_over", np, x, y, y, x), np.nan),
-        lambda np, x, y: -_in_code("polygamma_rise", np, 0, x, y),
-        lambda np, x, y: -_in_code("polygamma_rise", np, 0, y, x),
+        lambda np, x, y: np.where(np.minimum(x, y) > 0, -_in_code("lgamma_over", np, x + y, x, y, y, x), np.nan),
+        lambda np, x, y: -_in_code("polygamma_rise", np, 0, x, x + y, y),
+        lambda np, x, y: -_in_code("polygamma_rise", np, 0, y, x + y, x),
     ),
     "scipy.special.betaln(#1, #2)", scipy=True, arguments=("x", "y"),
     definition="lgamma(x) + lgamma(y) - lgamma(x + y)", latex=r"\operatorname{lbeta}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from matgrad.stabilising import close_pairs as _close_pairs  # noqa: F401
 from matgrad.stabilising import close_sums as _close_sums  # noqa: F401
 from matgrad.stabilising import differences as _differences  # noqa: F401  (each adds its rules)
+from matgrad.stabilising import gammas as _gammas  # noqa: F401
 from matgrad.stabilising import lengths as _lengths  # noqa: F401
 from matgrad.stabilising import logarithms as _logarithms  # noqa: F401
 from matgrad.stabilising import mixtures as _mixtures  # noqa: F401
