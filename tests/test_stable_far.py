@@ -52,6 +52,18 @@ CASES: list[tuple[str, str, str, list[Point]]] = [
         "a w",
         [{"a": a, "c": a - 10, "v": 0.3, "w": 0.4} for a in (1.0, 800.0, -800.0)],
     ),
+    (  # far apart, the larger is all of the sum
+        "log(exp(-a) + exp(-c))",
+        "a: scalar; c: scalar",
+        "a",
+        [{"a": 1.0, "c": 2.0}, {"a": 1e17, "c": 1.0}, {"a": 1.0, "c": 1e17}],
+    ),
+    (
+        "p = sigmoid(a); -log(p + (1-p)*exp(-exp(c)))",
+        "a: scalar; c: scalar",
+        "a c",
+        [{"a": 0.2, "c": 1.0}, {"a": 0.0, "c": 7.0}, {"a": 1.0, "c": 50.0}],
+    ),
     ("log(1 + w*exp(a))", "a: scalar; w: scalar", "a w", [{"a": a, "w": w} for a, w in [(800.0, 2.0), (-60.0, -3.0)]]),
     *[
         (text, "S: matrix(m, n); Y: matrix(m, n)", "S", FAR_SCORES)
@@ -195,9 +207,10 @@ def test_normal_probabilities_between_two_points(z: float) -> None:
     """In the right tail both are 1: the left tail has their difference."""
     formula = matgrad.parse("log(normcdf(z + 1) - normcdf(z))", where="z: scalar")
     with mp.workdps(60):
-        truth, slope = (float(mp.diff(_log_between, mp.mpf(z), order)) for order in (0, 1))
+        truth, slope, bend = (float(mp.diff(_log_between, mp.mpf(z), order)) for order in (0, 1, 2))
     assert matgrad.compile(formula)(z=z) == pytest.approx(truth, rel=1e-12)
     assert matgrad.compile(matgrad.gradient(formula, "z"))(z=z) == pytest.approx(slope, rel=1e-9)
+    assert matgrad.compile(matgrad.hessian(formula, "z"))(z=z) == pytest.approx(bend, rel=1e-9)
 
 
 def _log_between(z: Any) -> Any:

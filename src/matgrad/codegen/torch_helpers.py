@@ -260,6 +260,7 @@ SPELLED = {
     "step": "(#1 > 0).to(#1.dtype)",
     "relu": "torch.relu(#1)",
     "softplus": "torch.logaddexp(#1, torch.zeros_like(#1))",
+    "log_add": "torch.logaddexp(#1, #2)",
     "sigmoid": "torch.sigmoid(#1)",
     "bounded_exp": "torch.exp(torch.clamp(#1, max=700))",
     "erf": "torch.erf(#1)",

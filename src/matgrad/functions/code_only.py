@@ -148,6 +148,7 @@ CARDS = (
          numpy="np.exp(np.minimum(#1, 700))", facts={"range": "positive"}),
     Card("level", "elementwise", _PAIR, "max(x, y), a number to shift by, of which nothing depends",
          numpy="level(#1, #2)", helper=_LEVEL),
+    Card("log_add", "elementwise", _PAIR, "log(exp(x) + exp(y))", numpy="np.logaddexp(#1, #2)"),
     Card("log1mexp", "elementwise", _EACH, "log(1 - exp(x)), for x < 0", numpy="log1mexp(#1)", helper=_LOG1MEXP),
     Card("log1p_square", "elementwise", _EACH, "log(1 + x.^2)", numpy="log1p_square(#1)", helper=_LOG1P_SQUARE),
     Card("sech2", "elementwise", _EACH, "1 - tanh(x).^2", numpy="sech2(#1)", helper=_SECH2,

@@ -11,8 +11,8 @@ from matgrad.stabilising.logarithms import log_of, quantile, spread
 from matgrad.stabilising.quotients import grows
 from matgrad.stabilising.rule import LAST, RULES
 from matgrad.tensor import builders as b
-from matgrad.tensor.builders import einsum, map_, number, power, scaled
-from matgrad.tensor.laws.shared import power_of
+from matgrad.tensor.builders import Operand, einsum, map_, number, power, scaled
+from matgrad.tensor.laws.shared import is_map, power_of
 from matgrad.tensor.nodes import Einsum, Map, Node, Sum
 
 HALF = Fraction(1, 2)
@@ -99,6 +99,7 @@ def _between(node: Node) -> tuple[Fraction, tuple[Node, Node]] | None:
     examples=(
         ("normpdf(a)/(normcdf(a) - normcdf(c))", "a: scalar; c: scalar"),
         ("x.*exp(-x.^2/2).^2./(normcdf(c) - normcdf(x)).^3", "x: vector(n); c: scalar"),
+        ("normpdf(a)*normpdf(c)/(normcdf(a) - normcdf(c))^2", "a: scalar; c: scalar"),
     ),
 )
 def density_over_probability(node: Node) -> Node | None:
@@ -107,7 +108,7 @@ def density_over_probability(node: Node) -> Node | None:
     for j, (below, labels) in enumerate(pairs):
         base, count = power_of(below)
         found = _between(base) if count <= -1 and count.denominator == 1 else None
-        for i, (above, others) in enumerate(pairs if found is not None else ()):
+        for i, (above, others) in sorted(enumerate(pairs if found is not None else ()), key=_is_divided):
             top, times = power_of(above)
             upper = log_of(top) if times >= 1 and grows(top) else None
             if upper is None or found is None or not set(labels) <= set(others) or len(set(others)) < len(others):
@@ -125,6 +126,14 @@ def density_over_probability(node: Node) -> Node | None:
             rest = [pair for place, pair in enumerate(pairs) if place not in (i, j)]
             return einsum([*rest, *new], node.out, node.coefficient * factor ** -int(used), sizes)
     return None
+
+
+def _is_divided(entry: tuple[int, Operand]) -> bool:
+    """Whether a factor is divided by a probability already: each gets one before any gets two."""
+    exponent = log_of(power_of(entry[1][0])[0])
+    return (
+        any(is_map(term, "log_normcdf_between") for term in b.linear_terms(exponent)) if exponent is not None else False
+    )
 
 
 def _of_exponentials(x: Node, y: Node) -> Node:

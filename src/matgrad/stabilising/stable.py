@@ -11,6 +11,7 @@ from matgrad.stabilising import close_sums as _close_sums  # noqa: F401
 from matgrad.stabilising import differences as _differences  # noqa: F401  (each adds its rules)
 from matgrad.stabilising import gammas as _gammas  # noqa: F401
 from matgrad.stabilising import lengths as _lengths  # noqa: F401
+from matgrad.stabilising import log_sums as _log_sums  # noqa: F401
 from matgrad.stabilising import logarithms as _logarithms  # noqa: F401
 from matgrad.stabilising import mixtures as _mixtures  # noqa: F401
 from matgrad.stabilising import names as _names  # noqa: F401
