@@ -64,6 +64,18 @@ CASES: list[tuple[str, str, str, list[Point]]] = [
         "a c",
         [{"a": 0.2, "c": 1.0}, {"a": 0.0, "c": 7.0}, {"a": 1.0, "c": 50.0}],
     ),
+    (
+        "(sqrt(q^2 - 4*a*c) - q)/(2*a)",
+        "a: positive; q: positive; c: scalar",
+        "a q c",
+        [{"a": 1.0, "q": 5.0, "c": 2.0}, {"a": 1e-9, "q": 1.0, "c": 1e-9}, {"a": 2.0, "q": 1e9, "c": 3.0}],
+    ),
+    (
+        "sqrt(p^2*c^2 + m^2*c^4) - m*c^2",
+        "p: scalar; m: positive; c: positive",
+        "m p",
+        [{"p": 1.0, "m": 2.0, "c": 3.0}, {"p": 1e-9, "m": 1.0, "c": 1.0}],
+    ),
     ("log(1 + w*exp(a))", "a: scalar; w: scalar", "a w", [{"a": a, "w": w} for a, w in [(800.0, 2.0), (-60.0, -3.0)]]),
     *[
         (text, "S: matrix(m, n); Y: matrix(m, n)", "S", FAR_SCORES)

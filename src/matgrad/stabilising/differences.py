@@ -8,7 +8,7 @@ from fractions import Fraction
 from matgrad.stabilising.rule import RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import apply, einsum, map_, number, power, scaled
-from matgrad.tensor.facts import Fact, nonnegative, positive
+from matgrad.tensor.facts import Fact, positive
 from matgrad.tensor.laws.shared import power_of
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum
 
@@ -288,101 +288,3 @@ def _picked(term: Node, total: Apply, kept: Labels) -> int | None:
     along = [x for k, x in enumerate(term.out) if k not in kept]
     fits = own[:rows] == tuple(term.out[k] for k in kept) and picked == sorted(own[rows:])
     return place if picked and fits and not set(along) & set(own) and len(set(own)) == len(own) else None
-
-
-# -- roots ----------------------------------------------------------------------------------------
-
-
-def _square(node: Node) -> Node | None:
-    """The square of a root, of a length, or of a number or node that is certainly positive."""
-    value = b.as_number(node)
-    if value is not None:
-        return number(value**2, node.shape) if value > 0 else None
-    if isinstance(node, Map) and node.function == "power" and node.parameter == Fraction(1, 2):
-        return node.args[0]
-    if isinstance(node, Map) and node.function == "hypot":
-        return b.add([power(arg, 2) for arg in node.args])
-    if isinstance(node, Apply) and node.function == "safe_norm":
-        kept = tuple(range(len(node.shape)))
-        return einsum([(power(node.arg, 2), tuple(range(len(node.arg.shape))))], kept)
-    return power(node, 2) if positive(node) is Fact.YES else None
-
-
-def _is_root(node: Node) -> bool:
-    half = isinstance(node, Map) and node.function == "power" and node.parameter == Fraction(1, 2)
-    return half or (isinstance(node, Map) and node.function == "hypot") or (
-        isinstance(node, Apply) and node.function == "safe_norm"
-    )  # fmt: skip
-
-
-@RULES.add(
-    "difference of roots",
-    "sqrt(u) - sqrt(v) = (u - v)/(sqrt(u) + sqrt(v)), sqrt(1 + x^2) - 1 = x^2/(1 + sqrt(1 + x^2))",
-    because="where terms of u and v cancel",
-    on=(Sum,),
-    examples=(
-        ("sqrt(1 + x.^2) - 1", "x: vector(n)"),
-        ("c^2*(sqrt(1 + (a/c)^2) - 1)", "a: scalar; c: positive"),
-        ("sqrt(c + 1) - sqrt(c)", "c: positive"),
-        ("3 - sqrt(9 + x'*x)", "x: vector(n)"),
-    ),
-)
-def difference_of_roots(node: Node) -> Node | None:
-    assert isinstance(node, Sum)
-    if len(node.terms) > MANY:
-        return None
-    for factor, term in node.terms:
-        for root, common in _roots(term):
-            above = _square(root)
-            if above is None:
-                continue
-            for other_factor, other in node.terms:
-                if other is term or (factor > 0) == (other_factor > 0):
-                    continue
-                found = _rationalised(factor, root, above, common, -other_factor, other)
-                if found is not None:
-                    return without(node, {term, other}, found)
-    return None
-
-
-def _roots(term: Node) -> Iterator[tuple[Node, Node]]:
-    """Each root in a term, with the rest of the term."""
-    if _is_root(term):
-        yield term, number(1, term.shape)
-    if isinstance(term, Einsum) and len(set(term.out)) == len(term.out):
-        pairs = list(zip(term.operands, term.subscripts, strict=True))
-        for place, (operand, labels) in enumerate(pairs):
-            if labels == term.out and _is_root(operand):
-                rest = einsum(
-                    pairs[:place] + pairs[place + 1 :], term.out, term.coefficient, dict(enumerate(term.sizes))
-                )
-                yield operand, rest
-
-
-def _rationalised(factor: Fraction, root: Node, above: Node, common: Node, size: Fraction, other: Node) -> Node | None:
-    """factor·common·root - size·other, where the second root is what is left of ``other`` without ``common``."""
-    second = scaled(b.multiply(other, power(common, -1)), size / factor)
-    below = _square(second)
-    if below is None or nonnegative(second) is not Fact.YES:
-        return None
-    gap = b.subtract(above, below)
-    if len(b.linear_terms(gap)) >= len(b.linear_terms(above)) + len(b.linear_terms(below)) - 1:
-        return None
-    total = b.add([root, second])
-    side = _root_of_square(gap)
-    if side is not None:  # in one piece: the square alone may overflow
-        return scaled(b.multiply(common, side, map_("ratio", (side, total))), factor)
-    return scaled(b.multiply(common, gap, power(total, -1)), factor)
-
-
-def _root_of_square(node: Node) -> Node | None:
-    """x/y for x^2/y^2."""
-    base, count = power_of(node)
-    if count == 2:
-        return base
-    if not isinstance(node, Einsum) or len(node.sizes) > len(set(node.out)) or node.coefficient != 1:
-        return None
-    halves = [(power_of(operand), labels) for operand, labels in zip(node.operands, node.subscripts, strict=True)]
-    if not halves or any(size.denominator > 1 or size.numerator % 2 for (_, size), _ in halves):
-        return None
-    return einsum([(power(n, size / 2), s) for (n, size), s in halves], node.out, 1, dict(enumerate(node.sizes)))

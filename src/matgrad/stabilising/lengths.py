@@ -389,7 +389,7 @@ def _divisors(node: Node) -> set[Node]:
     "1 - (x/hypot(x, y))^2 = (y/hypot(x, y))^2",
     because="Pythagoras",
     on=(Sum,),
-    examples=(("1/sqrt(1 + c^2) - c^2/sqrt(1 + c^2)^3", "c: scalar"),),
+    examples=(("y - y*a^2/(a^2 + c^2)", "a: scalar; c: scalar; y: scalar"),),
 )
 def other_side(node: Node) -> Node | None:
     assert isinstance(node, Sum)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from matgrad.stabilising import close_pairs as _close_pairs  # noqa: F401
 from matgrad.stabilising import close_sums as _close_sums  # noqa: F401
 from matgrad.stabilising import differences as _differences  # noqa: F401  (each adds its rules)
+from matgrad.stabilising import differences_of_roots as _differences_of_roots  # noqa: F401
 from matgrad.stabilising import gammas as _gammas  # noqa: F401
 from matgrad.stabilising import lengths as _lengths  # noqa: F401
 from matgrad.stabilising import log_sums as _log_sums  # noqa: F401
