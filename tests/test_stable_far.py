@@ -70,6 +70,12 @@ CASES: list[tuple[str, str, str, list[Point]]] = [
         "a q c",
         [{"a": 1.0, "q": 5.0, "c": 2.0}, {"a": 1e-9, "q": 1.0, "c": 1e-9}, {"a": 2.0, "q": 1e9, "c": 3.0}],
     ),
+    (  # negative binomial
+        "-k*log(m/(m+r)) - r*log(r/(m+r))",
+        "k: positive; m: positive; r: positive",
+        "r m",
+        [{"k": 3.0, "m": 2.0, "r": r} for r in (3.0, 1e8, 1e12)],
+    ),
     (
         "sqrt(p^2*c^2 + m^2*c^4) - m*c^2",
         "p: scalar; m: positive; c: positive",

@@ -47,6 +47,33 @@ def difference_of_logarithms(node: Node) -> Node | None:
     return None
 
 
+@RULES.add(
+    "logarithm of a share",
+    "log(x/(x + y)) = -log1p(y/x)",
+    because="accurate where the share is nearly 1",
+    on=(Map,),
+    examples=(
+        ("c*log(c/(a + c))", "a: positive; c: positive"),
+        ("log(2*x./(3*x + y)) + log(2./(2 + y))", "x: positive vector(n); y: positive vector(n)"),
+    ),
+)
+def logarithm_of_share(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    ((inner, size),) = b.linear_terms(node.args[0]).items() if len(b.linear_terms(node.args[0])) == 1 else ((node, 0),)
+    pairs = [power_of(operand) for operand in inner.operands] if isinstance(inner, Einsum) else [power_of(inner)]
+    below = next((base for base, count in pairs if count == -1 and isinstance(base, Sum)), None)
+    if node.function != "log" or below is None or len(pairs) > 2 or below.shape != node.shape or size <= 0:
+        return None
+    top = b.multiply(node.args[0], below)
+    for term, factor in b.linear_terms(below).items():
+        rest = b.subtract(below, scaled(term, factor))
+        (own,) = b.linear_terms(top).values() if b.linear_terms(top).keys() == {term} else (Fraction(0),)
+        if own > 0 and factor > 0 and positive(term) is Fact.YES and positive(rest) is Fact.YES:
+            less = map_("log1p", (b.multiply(rest, power(scaled(term, factor), -1)),))
+            return b.subtract(map_("log", (number(own / factor, node.shape),)), less)
+    return None
+
+
 def _inside(part: Part) -> Node | None:
     """u, where the factor is log(u)."""
     assert isinstance(part.factor, Map)

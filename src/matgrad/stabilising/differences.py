@@ -101,32 +101,42 @@ def power_near_one(node: Node) -> Node | None:
 
 
 @RULES.add(
-    "one without a reciprocal",
-    "1 - 1/(1 + x) = x/(1 + x)",
-    because="accurate for small x",
+    "one without a quotient",
+    "1 - 1/(1 + x) = x/(1 + x), x/(x + y) - 1 = -y/(x + y), (x + z)/(x + y)^2 - 1/(x + y) = (z - y)/(x + y)^2",
+    because="accurate where the quotient is nearly 1",
     on=(Sum,),
-    examples=(("1 - 1/(1 + c^2)", "c: scalar"), ("y - 2*y./(2 + x)", "x: positive vector(n); y: vector(n)")),
+    examples=(
+        ("1 - 1/(1 + c^2)", "c: scalar"),
+        ("y - 2*y./(2 + x)", "x: positive vector(n); y: vector(n)"),
+        ("(a + d)/(a + c) - 1", "a: positive; c: positive; d: scalar"),
+        ("(a + d)/(a + c)^2 - 1/(a + c)", "a: positive; c: positive; d: scalar"),
+        ("y.*x./(x + c) - y", "x: positive vector(n); y: vector(n); c: positive"),
+    ),
 )
-def one_without_reciprocal(node: Node) -> Node | None:
+def one_without_quotient(node: Node) -> Node | None:
     assert isinstance(node, Sum)
     factors = {term: factor for factor, term in node.terms}
     for factor, term in node.terms if len(node.terms) <= MANY else ():
         axes = tuple(range(len(term.shape)))
         pairs = list(zip(term.operands, term.subscripts, strict=True)) if isinstance(term, Einsum) else [(term, axes)]
         out, size_of = (term.out, term.sizes) if isinstance(term, Einsum) else (axes, term.shape)
+        sizes = dict(enumerate(size_of))
         for place, (operand, labels) in enumerate(pairs):
             base, count = power_of(operand)
-            if not isinstance(base, Sum) or count != -1:
+            if not isinstance(base, Sum) or count > -1:
                 continue
-            beside = [*pairs[:place], *pairs[place + 1 :]]
-            sizes = dict(enumerate(size_of))
-            rest = b.linear_terms(einsum(beside, out, 1, sizes))
-            one = number(1, base.shape)
-            ratios = {factors.get(other, Fraction(0)) / own for other, own in rest.items()}
-            constant = {inner: own for own, inner in base.terms}.get(one, Fraction(0))
-            if len(ratios) == 1 and constant * max(ratios) == -factor:
-                left = b.add([scaled(base, max(ratios)), scaled(one, factor)])
-                return without(node, {term, *rest}, einsum([*pairs, (left, labels)], out, 1, sizes))
+            above = [k for k, (_, own) in enumerate(pairs) if k != place and own == labels]
+            for k in (None, *above):
+                beside = [pair for other, pair in enumerate(pairs) if other not in (place, k)]
+                top = number(1, base.shape) if k is None else pairs[k][0]
+                rest = b.linear_terms(einsum([*beside, (power(base, count + 1), labels)], out, 1, sizes))
+                ratios = {factors.get(other, Fraction(0)) / own for other, own in rest.items()}
+                if len(ratios) != 1 or not max(ratios):
+                    continue
+                left = b.add([scaled(base, max(ratios)), scaled(top, factor)])
+                if len(b.linear_terms(left)) <= len(base.terms) + len(b.linear_terms(top)) - 2:
+                    new = einsum([*beside, (left, labels), (operand, labels)], out, 1, sizes)
+                    return without(node, {term, *rest}, new)
     return None
 
 
