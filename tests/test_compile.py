@@ -523,6 +523,15 @@ def test_a_factorisation_without_entries_prints_nothing(capfd: pytest.CaptureFix
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("backend", ["numpy", "jax", "torch"])
+def test_an_extreme_of_no_entries_has_no_value(backend: Any) -> None:
+    if backend != "numpy":
+        pytest.importorskip(backend)
+    smallest = matgrad.compile(matgrad.parse("min(x)", where="x: vector(n)"), backend=backend)
+    with pytest.raises(DataError, match="x without entries: this has no value"):
+        smallest(x=np.zeros(0))
+
+
 def test_declared_structure_is_checked() -> None:
     h = matgrad.compile(matgrad.gradient("x'*S*x", "x", where="S: symmetric(n)"))
     for _ in range(2):

@@ -110,10 +110,13 @@ class NumPyBackend:
         except np.linalg.LinAlgError as error:
             raise DataError(f"{SINGULAR} ({error})", hint="a point at which the conditions hold") from None
         except Exception as error:
-            empty = [name for name, value in values.items() if getattr(value, "size", 1) == 0]
-            if not empty:
-                raise
-            raise DataError(f"{', '.join(empty)} without entries: this has no value ({error})") from error
+            raise _without_entries(values, error) or error from None
+
+
+def _without_entries(values: Mapping[str, Any], error: Exception) -> DataError | None:
+    """What to say where a library fails since arrays have no entries."""
+    empty = [name for name, value in values.items() if 0 in getattr(value, "shape", ())]
+    return DataError(f"{', '.join(empty)} without entries: this has no value ({error})") if empty else None
 
 
 def _of_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -186,7 +189,13 @@ class JaxBackend:
     def function(self, source: str, static: Collection[str], opaque: bool, /) -> Callable[[Mapping[str, Any]], Any]:
         function = as_function(source)
         run = function if opaque else self.jax.jit(function, static_argnames=tuple(static))
-        return lambda values: run(**values)
+        return partial(self._value, run)
+
+    def _value(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+        try:
+            return function(**values)
+        except (ValueError, TypeError) as error:
+            raise _without_entries(values, error) or error from None
 
 
 class TorchBackend:
@@ -238,6 +247,8 @@ class TorchBackend:
     def _value(self, function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         try:
             return function(**values)
+        except IndexError as error:
+            raise _without_entries(values, error) or error from None
         except RuntimeError as error:
             if isinstance(error, self.torch.linalg.LinAlgError) or "linalg.lu_factor" in str(error):
                 raise DataError(SINGULAR, hint="a point at which the conditions hold") from None
