@@ -70,6 +70,7 @@ CASES: list[tuple[str, str, str, list[Point]]] = [
         "a q c",
         [{"a": 1.0, "q": 5.0, "c": 2.0}, {"a": 1e-9, "q": 1.0, "c": 1e-9}, {"a": 2.0, "q": 1e9, "c": 3.0}],
     ),
+    ("log(k/(4*pi*sinh(k)))", "k: positive", "k", [{"k": k} for k in (1.3, 1e-8, 1000.0)]),  # von Mises and Fisher
     (  # negative binomial
         "-k*log(m/(m+r)) - r*log(r/(m+r))",
         "k: positive; m: positive; r: positive",

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from matgrad.functions import CARDS, CODE_ONLY
 from matgrad.stabilising.differences import complement_of
-from matgrad.stabilising.logarithms import log_density, log_of, quantile
+from matgrad.stabilising.log_forms import log_density, log_of, quantile
 from matgrad.stabilising.rule import AHEAD
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import einsum, map_, number, power, scaled

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad.stabilising.differences import Part, parts_of, without
-from matgrad.stabilising.logarithms import log_of, quantile, spread
+from matgrad.stabilising.log_forms import log_of, quantile, spread
 from matgrad.stabilising.quotients import grows
 from matgrad.stabilising.rule import LAST, RULES
 from matgrad.tensor import builders as b

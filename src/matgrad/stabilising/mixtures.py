@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import reduce
 from typing import NamedTuple
 
-from matgrad.stabilising.logarithms import log_of, spread
+from matgrad.stabilising.log_forms import log_of, spread
 from matgrad.stabilising.quotients import grows
 from matgrad.stabilising.rule import RULES
 from matgrad.tensor import builders as b

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import prod
 
 from matgrad.dims import Dim
-from matgrad.stabilising.logarithms import log_of, log_of_positive, log_of_sum, quantile
+from matgrad.stabilising.log_forms import log_of, log_of_positive, log_of_sum, quantile
 from matgrad.stabilising.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, map_, number, power, scaled

@@ -12,6 +12,7 @@ from matgrad.stabilising import differences as _differences  # noqa: F401  (each
 from matgrad.stabilising import differences_of_roots as _differences_of_roots  # noqa: F401
 from matgrad.stabilising import gammas as _gammas  # noqa: F401
 from matgrad.stabilising import lengths as _lengths  # noqa: F401
+from matgrad.stabilising import log_products as _log_products  # noqa: F401
 from matgrad.stabilising import log_sums as _log_sums  # noqa: F401
 from matgrad.stabilising import logarithms as _logarithms  # noqa: F401
 from matgrad.stabilising import mixtures as _mixtures  # noqa: F401
