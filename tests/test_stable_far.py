@@ -71,6 +71,12 @@ CASES: list[tuple[str, str, str, list[Point]]] = [
         [{"a": 1.0, "q": 5.0, "c": 2.0}, {"a": 1e-9, "q": 1.0, "c": 1e-9}, {"a": 2.0, "q": 1e9, "c": 3.0}],
     ),
     ("log(k/(4*pi*sinh(k)))", "k: positive", "k", [{"k": k} for k in (1.3, 1e-8, 1000.0)]),  # von Mises and Fisher
+    (  # binary response with a complementary log-log link
+        "(1-y)*exp(z) - y*log(1 - exp(-exp(z)))",
+        "z: scalar; y: scalar",
+        "z",
+        [{"z": z, "y": y} for z, y in [(0.2, 1.0), (-20.0, 1.0), (-300.0, 1.0), (-20.0, 0.5), (3.0, 0.0)]],
+    ),
     (  # negative binomial
         "-k*log(m/(m+r)) - r*log(r/(m+r))",
         "k: positive; m: positive; r: positive",

@@ -9,7 +9,7 @@ from fractions import Fraction
 from matgrad.stabilising.differences import MANY
 from matgrad.stabilising.series import FUNCTIONS, Series
 from matgrad.tensor import builders as b
-from matgrad.tensor.builders import einsum, map_, power
+from matgrad.tensor.builders import einsum, map_, power, scaled
 from matgrad.tensor.facts import Fact, positive
 from matgrad.tensor.laws.shared import is_apply, is_map, power_of
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
@@ -154,6 +154,9 @@ def depends(node: Node, x: Variable, deep: int = NESTED) -> bool:
         if len(node.sizes) > len(node.out) or any(labels != node.out for labels in node.subscripts):
             return False
     elif isinstance(node, Map):
+        whole = _power_beside(node, x)
+        if whole is not None:
+            return b.as_number(whole[1]) == 0 or depends(map_("exp", (whole[1],)), x, deep)
         if node.function == "pow":
             argument = _argument(node)
             return argument is not None and x.times(argument) is not None
@@ -209,7 +212,23 @@ def multiplied(factors: list[Series | None], coefficient: Fraction) -> Series | 
     return None if total is None else total.scaled(coefficient)
 
 
+def _power_beside(node: Node, x: Variable) -> tuple[int, Node] | None:
+    """k and y, where the node is exp(y)*x^k for an exponential x."""
+    terms = b.linear_terms(x.node.children[0]) if is_map(node, "exp") and is_map(x.node, "exp") else {}
+    own = b.linear_terms(node.children[0]) if terms else {}
+    ratios = {own.get(term, Fraction(0)) / size for term, size in terms.items()}
+    count = max(ratios, default=Fraction(0))
+    if len(ratios) != 1 or not count or count.denominator != 1:
+        return None
+    return int(count), b.subtract(node.children[0], scaled(x.node.children[0], count))
+
+
 def _of_map(node: Map, x: Variable, count: int, deep: int) -> Series | None:
+    whole = _power_beside(node, x)
+    if whole is not None:
+        rest = expanded(whole[1], x, count, deep - 1)
+        rest = None if rest is None else rest.inside("exp")
+        return None if rest is None else rest * Series(whole[0], constant(1, count).numbers)
     if node.function == "near_zero":
         return expanded(node.args[1], x, count, deep - 1)
     if node.function == "pow":

@@ -174,6 +174,7 @@ def _splits(factor: Fraction, term: Node, x: Variable) -> Iterator[_Split]:
         ("y.*(x - sin(x))", "x: vector(n); y: vector(n)"),
         ("1./x - 1./(exp(x) - 1)", "x: vector(n)"),
         ("a*exp(a*c)/c - (exp(a*c) - 1)/c^2", "a: scalar; c: scalar"),
+        ("y.*(exp(x).*exp(-exp(x))./(1 - exp(-exp(x))) - 1) + exp(x)", "x: vector(n); y: vector(n)"),
         ("cos(sqrt(c))/c - sin(sqrt(c))/sqrt(c)^3", "c: positive"),
     ),
 )
@@ -254,7 +255,8 @@ def _of_group(all_terms: Terms, x: Variable, mark: Node, beside: Node, entries: 
         return None
     if _stays(x, entries) or _total(x, entries, LOOK) is None:
         return None
-    if len(gone) < len(all_terms) and all(part.first(x) >= 0 for _, _, part in entries):
+    rest = [(factor, term) for factor, term in all_terms if term not in gone]
+    if all(part.first(x) >= 0 for _, _, part in entries) and not all(_vanishes(term, x) for _, term in rest):
         return None  # nothing is large, and the rest is not small
     series = _total(x, entries, LONG)
     chosen = near(series.numbers) if series is not None else None
@@ -265,8 +267,12 @@ def _of_group(all_terms: Terms, x: Variable, mark: Node, beside: Node, entries: 
     closed = b.add([scaled(part.node(x, -below), factor) for factor, _, part in entries])
     numbers = (*[Fraction(0)] * (first - below), *numbers)
     new = b.multiply(power(x.node, below), map_("near_zero", (x.node, closed), (radius, numbers)))
-    rest = [scaled(term, factor) for factor, term in all_terms if term not in gone]
-    return b.add([*rest, _in_place(beside, mark, new)])
+    return b.add([*(scaled(term, factor) for factor, term in rest), _in_place(beside, mark, new)])
+
+
+def _vanishes(term: Node, x: Variable) -> bool:
+    """Whether it is 0 where x is."""
+    return any(split.part.first(x) > 0 for split in _splits(Fraction(1), term, x))
 
 
 def _stays(x: Variable, entries: Entries) -> bool:
