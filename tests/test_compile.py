@@ -665,3 +665,10 @@ def test_a_matrix_that_is_not_square_is_told(trait: str, shape: tuple[int, int])
     value = matgrad.compile(matgrad.parse("norm2(S*b)^2", where=f"S: {trait}(n)"))
     with pytest.raises(DataError, match="S has shape"):
         value(S=np.ones(shape), b=np.ones(shape[1]))
+
+
+def test_what_is_made_of_symmetric_intermediates_is_symmetric() -> None:
+    """The signal of S is not computed a second time for its transpose."""
+    derivative = matgrad.gradient("S = B + R; logdet(S) + y'*inv(S)*y", "R", where="R: spd(k); B: spd(k)")
+    source = derivative.code()
+    assert (source.count("cholesky(S)"), source.count(".inverse()"), source.count('np.einsum("i,j->ij"')) == (1, 1, 1)

@@ -22,7 +22,7 @@ from matgrad.tensor import builders as b
 from matgrad.tensor.components import columns_and_rows
 from matgrad.tensor.facts import Fact, spd
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol, topological
-from matgrad.tensor.rebuild import rebuild
+from matgrad.tensor.rebuild import rebuilt
 
 
 class Planner:
@@ -325,12 +325,13 @@ def _turned_back(value: Value) -> Value:
 
 
 def _known_symmetric(root: Node) -> Node:
-    """Named intermediates that are symmetric by their values, replaced by these, so that it is seen."""
-    found: dict[Node, Node] = {}
+    """Named intermediates that are symmetric by their values, replaced by these, so that it is seen; then those that are
+    made of them."""
+    done: dict[Node, Node] = {}
     for node in topological(root):
-        if isinstance(node, Named) and b.is_symmetric(node.value):
-            found[node] = node.value
-    return rebuild(root, found) if found else root
+        made = rebuilt(node, done, False)
+        done[node] = made.value if isinstance(made, Named) and b.is_symmetric(made.value) else made
+    return done[root]
 
 
 def _flattened(
