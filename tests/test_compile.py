@@ -672,3 +672,20 @@ def test_what_is_made_of_symmetric_intermediates_is_symmetric() -> None:
     derivative = matgrad.gradient("S = B + R; logdet(S) + y'*inv(S)*y", "R", where="R: spd(k); B: spd(k)")
     source = derivative.code()
     assert (source.count("cholesky(S)"), source.count(".inverse()"), source.count('np.einsum("i,j->ij"')) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_the_logarithm_of_a_negative_determinant_is_no_number(backend: Any) -> None:
+    """The normal form has log(abs(det(X))) for it, as for logdet(X)."""
+    if backend == "jax":
+        pytest.importorskip("jax")
+    swapped = np.array([[0.0, 2.0], [3.0, 0.0]])
+    typed, log_abs = (
+        matgrad.compile(matgrad.parse(text, where="X: matrix(n, n)"), backend=backend)
+        for text in ("log(det(2*X + 1)) + tr(X)", "logdet(2*X + 1) + tr(X)")
+    )
+    assert float(log_abs(X=swapped)) == pytest.approx(np.log(34))
+    assert np.isnan(float(typed(X=swapped)))
+    assert float(typed(X=swapped[::-1])) == pytest.approx(np.log(34) + 5)
+    outside = matgrad.objective("normF(X)^2 - log(det(X))", "X", {}, start={"X": np.eye(2)})
+    assert outside.fun(swapped.ravel()) == np.inf

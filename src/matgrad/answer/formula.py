@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from matgrad.answer.compiled import Root
+from matgrad.answer.domain import on_domain
 from matgrad.errors import DataError, MatgradError
 from matgrad.formula.declarations import FUNCTION, Declaration, Where
 from matgrad.formula.infer import read
@@ -204,7 +205,8 @@ class Formula:
     def root(self) -> Root:
         """What generated code computes."""
         typed = self.typed
-        return Root(self.node, "value", typed.variables, typed.functions, self.sizes_needed(), named=self.intermediates,
+        node = on_domain(self.node, self.program, self.node_of)
+        return Root(node, "value", typed.variables, typed.functions, self.sizes_needed(), named=self.intermediates,
                     ranges=self.ranges)  # fmt: skip
 
     @cached_property

@@ -325,8 +325,8 @@ def _turned_back(value: Value) -> Value:
 
 
 def _known_symmetric(root: Node) -> Node:
-    """Named intermediates that are symmetric by their values, replaced by these, so that it is seen; then those that are
-    made of them."""
+    """Named intermediates that are symmetric by their values, replaced by these, so that it is seen; then those
+    that are made of them."""
     done: dict[Node, Node] = {}
     for node in topological(root):
         made = rebuilt(node, done, False)
