@@ -32,6 +32,7 @@ CASES = [
     ("r = A*x - b; h = tanh(r); h'*h/length(b)", None, "x", 2),
     ("sum(exp(tril(ones(n,n))).*B) + sum(diag(triu(B)).^2)", "B: matrix(n,n)", "B", 2),
     ("c*sum(log(1 + exp(X*w)))", "c: scalar; X: matrix(m,n); w: vector(n)", "w", 2),
+    ("logsumexp(B) - 2*B[1,2] + B[2,1]", "B: matrix(m,n)", "B", 1),
 ]
 SIZES = {"m": 5, "n": 3, "p": 4, "h": 2}
 
@@ -188,3 +189,11 @@ def test_torch_functions_are_differentiated_and_mapped() -> None:
     xs = torch.as_tensor(rng.normal(size=(7, 3)))
     many = torch.func.vmap(lambda x: gradient(A=a, x=x, b=b))(xs)
     assert many[2].numpy() == pytest.approx(gradient(A=a, x=xs[2], b=b).numpy())
+
+
+def test_numbers_that_stand_among_zeros_are_tensors() -> None:
+    """Of ``1[None, None]`` Python warns when it reads the source."""
+    source = matgrad.gradient("logsumexp(B) - B[1,2]", "B", where="B: matrix(m,n)").code("torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compile(source, "<source>", "exec")

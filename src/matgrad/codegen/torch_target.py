@@ -73,7 +73,7 @@ class Torch(Functional):
         return self._subscripted(step.param, args)
 
     def _place(self, step: Step, args: list[Code], body: Body) -> Code:
-        return self._padded(args[0], step, step.param, body)
+        return self._padded(self._tensors(step, args, body)[0], step, step.param, body)
 
     def _padded(self, code: Code, step: Step, parts: Sequence[Dim | tuple[Dim, Dim] | None], body: Body) -> Code:
         """Zeros around an array, without writing into one: the last axis comes first."""
@@ -88,6 +88,7 @@ class Torch(Functional):
     def _assemble(self, step: Step, args: list[Code], body: Body) -> Code:
         factors, parts = step.param
         based = len(args) > len(parts)
+        args = self._tensors(step, args, body)
         terms = [(Fraction(1), args[0])] if based else []
         for factor, part, code in zip(factors, parts, args[based:], strict=True):
             terms.append((factor, self._padded(code, step, part, body)))
