@@ -6,13 +6,20 @@ import pytest
 
 import matgrad
 from matgrad.formula.text import to_text
-from matgrad.translate.groupings import _entrywise, _entrywise_factors
+from matgrad.translate.entrywise import cancelled, entrywise, entrywise_factors
 
 
 @pytest.mark.parametrize("text", ["10./x", "y.*x./y.^2", "1./(x.*y)", "x.^3./2", "0.5.*x", "x.^2.*y./(x + y)"])
 def test_the_factors_make_the_product(text: str) -> None:
     where = {name: "vector(n)" for name in "xy" if name in text}
     formula = matgrad.parse(text, where=where)
-    again = to_text(_entrywise(_entrywise_factors(formula.program.body)))
+    again = to_text(entrywise(entrywise_factors(formula.program.body)))
     at = {name: [1.5, -0.7, 2.0] if name == "x" else [0.3, 1.1, 4.0] for name in where}
     assert matgrad.parse(again, where=where)(**at) == pytest.approx(formula(**at), rel=1e-14), again
+
+
+def test_what_is_on_both_sides_of_a_fraction_bar_cancels() -> None:
+    parts = [matgrad.parse(text, where="x: vector(n); y: vector(n)").program.body for text in ("y.*(x - y)", "x.*y.^3")]
+    above, below = cancelled([parts[0]], [parts[1]])
+    assert ([to_text(e) for e in above], [to_text(e) for e in below]) == (["x - y"], ["x", "y", "y"])
+    assert cancelled([parts[0]], [parts[0]]) == ([parts[0]], [parts[0]])  # a vector of ones has no shorter name

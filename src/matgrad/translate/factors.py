@@ -23,7 +23,8 @@ from matgrad.translate.algebra import (
     transposed,
 )
 from matgrad.translate.groupings import Grouping, groupings
-from matgrad.translate.terms import Ordering, Term, counted, flattened, powers, runs, split_power
+from matgrad.translate.splitting import counted, powers, split_power
+from matgrad.translate.terms import Ordering, Term, flattened, runs
 
 
 def joined(term: Term, order: Ordering, type_: Type) -> Expr:

@@ -12,12 +12,12 @@ from matgrad.translate.algebra import (
     call,
     is_ones,
     negated,
-    number,
     of_order,
-    product,
     transposed,
 )
-from matgrad.translate.terms import Term, flattened, powers, shared_by_all, without
+from matgrad.translate.entrywise import entrywise, entrywise_factors
+from matgrad.translate.splitting import shared_by_all, without
+from matgrad.translate.terms import Term, flattened
 
 Grouping = tuple[list[Term], Callable[[Expr, Fraction], Term], list[Term], Type]
 """Terms with something in common: the group, how to put it back around what is left, what is left, its type."""
@@ -219,7 +219,7 @@ def _diagonals(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
 
 def _common_hadamard(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
     """u.*a + u.*b = u.*(a + b), for terms whose chain is one elementwise product; u.^2 counts as u.*u."""
-    split = [(t, _entrywise_factors(t.chain[0]) if len(t.chain) == 1 else []) for t in terms]
+    split = [(t, entrywise_factors(t.chain[0]) if len(t.chain) == 1 else []) for t in terms]
     seen: dict[Expr, list[tuple[Term, list[Expr]]]] = {}
     for term, pieces in split:
         for piece in dict.fromkeys(pieces):
@@ -230,48 +230,12 @@ def _common_hadamard(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
         inner = []
         for term, pieces in members:
             rest = without(pieces, [piece])
-            left = term._replace(chain=(_entrywise(rest),) if rest else ())
+            left = term._replace(chain=(entrywise(rest),) if rest else ())
             inner.append(flattened(left) if len(rest) == 1 else left)
 
         def back(inside: Expr, sign: Fraction, piece: Expr = piece) -> Term:
             if inside.kind == SCALAR:
-                return flattened(Term(sign, (inside,), (), (_entrywise([piece]),)))
-            return Term(sign, (), (), (_entrywise([piece, *_entrywise_factors(inside)]),))
+                return flattened(Term(sign, (inside,), (), (entrywise([piece]),)))
+            return Term(sign, (), (), (entrywise([piece, *entrywise_factors(inside)]),))
 
         yield [t for t, _ in members], back, inner, type_
-
-
-_MOST = 4
-"""Exponents up to which an entrywise power is taken apart into equal factors."""
-
-
-def _entrywise_factors(expr: Expr) -> list[Expr]:
-    """The factors of an elementwise product; what it is divided by is marked as a divisor."""
-    if expr.op == "product" and set(expr.value) <= {".*", "./"}:
-        first = expr.args[0]
-        found = [] if first.op == "number" and first.value == 1 else _entrywise_factors(first)
-        for operator, factor in zip(expr.value, expr.args[1:], strict=True):
-            more = _entrywise_factors(factor)
-            found += more if operator == ".*" else [_divisor(e) for e in more]
-        return found
-    if expr.op == "power" and expr.value == ".^" and expr.args[1].op == "number":
-        count = expr.args[1].value
-        if count.denominator == 1 and 0 < count <= _MOST:
-            return [expr.args[0]] * int(count)
-    return [expr]
-
-
-def _divisor(expr: Expr) -> Expr:
-    return Expr("divisor", (expr,), type=expr.type)
-
-
-def _is_divisor(expr: Expr) -> bool:
-    return expr.op == "divisor"
-
-
-def _entrywise(factors: Sequence[Expr]) -> Expr:
-    """The elementwise product of factors and of what ``_entrywise_factors`` says of divisors."""
-    above = powers([e for e in factors if not _is_divisor(e)])
-    below = powers([e.args[0] for e in factors if _is_divisor(e)])
-    divisor = [("./", product([(".*", e) for e in below]))] if below else []
-    return product([*((".*", e) for e in above or [number(1)]), *divisor])

@@ -8,7 +8,7 @@ from fractions import Fraction
 from matgrad.formula.syntax import Expr
 from matgrad.tensor.nodes import Einsum, Node, Sum
 from matgrad.translate.algebra import cost, number
-from matgrad.translate.terms import counted
+from matgrad.translate.splitting import counted
 
 
 class Multiples:

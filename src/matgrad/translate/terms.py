@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from matgrad.formula.syntax import SCALAR, Expr, Type
+from matgrad.formula.syntax import MATRIX, SCALAR, Expr, Type
 from matgrad.tensor import builders as b
 from matgrad.translate.algebra import (
     cost,
     names,
     negative,
     number,
-    power,
     product,
     transposed,
 )
-from matgrad.translate.splitting import split_scalar
-
-T = TypeVar("T")
+from matgrad.translate.entrywise import entrywise, entrywise_factors
+from matgrad.translate.splitting import scalars_in_front, shared_by_all, split_power, split_scalar, without
 
 
 class Term(NamedTuple):
@@ -76,15 +74,6 @@ def _minus_degree(term: Term) -> Fraction:
     return -exponent if base.op == "name" else _ZERO
 
 
-def split_power(expr: Expr) -> tuple[Expr, Fraction]:
-    """x and 3 for x^3, q and 1/2 for sqrt(q)."""
-    if expr.op == "power" and expr.value == "^" and expr.args[1].op == "number":
-        return expr.args[0], expr.args[1].value
-    if expr.op == "call" and expr.value.name == "sqrt" and expr.kind == SCALAR:
-        return expr.args[0], Fraction(1, 2)
-    return expr, b.ONE
-
-
 def chained(factors: Sequence[Expr]) -> Expr:
     """The matrix product of factors, equal neighbours as powers."""
     return product([("*", e) for e in runs(factors)])
@@ -120,23 +109,6 @@ def _repeated(chain: Sequence[Expr]) -> Sequence[Expr]:
     return chain
 
 
-def powers(scalars: Sequence[Expr]) -> list[Expr]:
-    """Equal scalars as powers: tr(A)*tr(A) is tr(A)^2, and q*sqrt(q) is q^(3/2)."""
-    counts: dict[Expr, Fraction] = {}
-    for scalar in scalars:
-        base, exponent = split_power(scalar) if scalar.op == "call" else (scalar, b.ONE)
-        counts[base] = counts[base] + exponent if base in counts else exponent
-    return [power(e, count) for e, count in counts.items()]
-
-
-def counted(items: Sequence[T]) -> dict[T, int]:
-    """How often each item occurs: a Counter, without what makes one slow for a few items."""
-    counts: dict[T, int] = {}
-    for item in items:
-        counts[item] = counts.get(item, 0) + 1
-    return counts
-
-
 def flattened(term: Term) -> Term:
     """Products among the factors of a chain joined to it: what is associative is kept flat, so that ends compare."""
     coefficient, scalars, below, chain = term.coefficient, list[Expr](), list(term.below), list[Expr]()
@@ -145,6 +117,9 @@ def flattened(term: Term) -> Term:
     for factor in term.chain:
         if factor.op == "neg":
             coefficient, factor = -coefficient, factor.args[0]
+        if factor.op == "product" and not set(factor.value) <= {"*", "/"}:
+            front, factor = scalars_in_front(factor)
+            scalars += front
         if factor.op != "product" or not set(factor.value) <= {"*", "/"}:
             chain.append(factor)
             continue
@@ -164,7 +139,25 @@ def flattened(term: Term) -> Term:
         mirrored = _mirrored(chain[0], chain[-1])
         if mirrored:
             coefficient, chain = coefficient * mirrored, [*chain[:-1], transposed(chain[0])]
-    return Term(coefficient, tuple(scalars), tuple(below), _without_identities(chain))
+    return Term(coefficient, tuple(scalars), tuple(below), _without_identities(_one_diagonal(chain)))
+
+
+def _one_diagonal(chain: list[Expr]) -> list[Expr]:
+    """diag(u)*diag(v) as diag(u.*v)."""
+    found: list[Expr] = []
+    for factor in chain:
+        last = found[-1] if found else factor
+        if found and _is_diagonal(last) and _is_diagonal(factor):
+            found[-1] = last.replace(
+                args=(entrywise([f for e in (last, factor) for f in entrywise_factors(e.args[0])]),)
+            )
+        else:
+            found.append(factor)
+    return found
+
+
+def _is_diagonal(expr: Expr) -> bool:
+    return expr.op == "call" and expr.value.name == "diag" and expr.kind == MATRIX
 
 
 def _mirrored(first: Expr, last: Expr) -> int:
@@ -190,23 +183,3 @@ def _cancelled(above: list[Expr], below: list[Expr]) -> tuple[list[Expr], list[E
     """Without the factors that stand on both sides of the fraction bar."""
     common = shared_by_all([above, below]) if above and below else []
     return (list(without(above, common)), list(without(below, common))) if common else (above, below)
-
-
-def shared_by_all(lists: Sequence[Sequence[Expr]]) -> list[Expr]:
-    """What all lists have, as often as all have it."""
-    if not all(lists):
-        return []
-    common = counted(lists[0])
-    for items in lists[1:]:
-        if not common:
-            return []
-        counts = counted(items)
-        common = {item: min(count, counts[item]) for item, count in common.items() if item in counts}
-    return [item for item, count in common.items() for _ in range(count)]
-
-
-def without(items: Sequence[Expr], gone: Sequence[Expr]) -> tuple[Expr, ...]:
-    left = list(items)
-    for item in gone:
-        left.remove(item)
-    return tuple(left)
