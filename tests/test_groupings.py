@@ -9,7 +9,9 @@ from matgrad.formula.text import to_text
 from matgrad.translate.entrywise import cancelled, entrywise, entrywise_factors
 
 
-@pytest.mark.parametrize("text", ["10./x", "y.*x./y.^2", "1./(x.*y)", "x.^3./2", "0.5.*x", "x.^2.*y./(x + y)"])
+@pytest.mark.parametrize(
+    "text", ["10./x", "y.*x./y.^2", "1./(x.*y)", "x./(y./x)", "x.^3./2", "0.5.*x", "x.^2.*y./(x + y)"]
+)
 def test_the_factors_make_the_product(text: str) -> None:
     where = {name: "vector(n)" for name in "xy" if name in text}
     formula = matgrad.parse(text, where=where)

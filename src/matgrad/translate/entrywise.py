@@ -19,7 +19,7 @@ def entrywise_factors(expr: Expr) -> list[Expr]:
         found = [] if first.op == "number" and first.value == 1 else entrywise_factors(first)
         for operator, factor in zip(expr.value, expr.args[1:], strict=True):
             more = entrywise_factors(factor)
-            found += more if operator == ".*" else [_divisor(e) for e in more]
+            found += more if operator == ".*" else [divisor(e) for e in more]
         return found
     if expr.op == "power" and expr.value == ".^" and expr.args[1].op == "number":
         count = expr.args[1].value
@@ -28,19 +28,19 @@ def entrywise_factors(expr: Expr) -> list[Expr]:
     return [expr]
 
 
-def _divisor(expr: Expr) -> Expr:
-    return Expr("divisor", (expr,), type=expr.type)
+def divisor(expr: Expr) -> Expr:
+    return expr.args[0] if is_divisor(expr) else Expr("divisor", (expr,), type=expr.type)
 
 
-def _is_divisor(expr: Expr) -> bool:
+def is_divisor(expr: Expr) -> bool:
     return expr.op == "divisor"
 
 
 def entrywise(factors: Sequence[Expr]) -> Expr:
     """The elementwise product of factors and of what ``entrywise_factors`` says of divisors."""
     above, below = (powers(side) for side in _cancelled(factors))
-    divisor = [("./", product([(".*", e) for e in below]))] if below else []
-    return product([*((".*", e) for e in above or [number(1)]), *divisor])
+    over = [("./", product([(".*", e) for e in below]))] if below else []
+    return product([*((".*", e) for e in above or [number(1)]), *over])
 
 
 def cancelled(above: list[Expr], below: list[Expr]) -> tuple[list[Expr], list[Expr]]:
@@ -48,14 +48,14 @@ def cancelled(above: list[Expr], below: list[Expr]) -> tuple[list[Expr], list[Ex
     if not above or not below:
         return above, below
     factors = [e for side in above for e in entrywise_factors(side)]
-    factors += [_divisor(e) for side in below for e in entrywise_factors(side)]
+    factors += [divisor(e) for side in below for e in entrywise_factors(side)]
     over, under = _cancelled(factors)
     return (over, under) if len(over) + len(under) < len(factors) else (above, below)
 
 
 def _cancelled(factors: Sequence[Expr]) -> tuple[list[Expr], list[Expr]]:
     """What stands above the fraction bar and below it, without what is on both sides, unless nothing were left."""
-    above, below = [e for e in factors if not _is_divisor(e)], [e.args[0] for e in factors if _is_divisor(e)]
+    above, below = [e for e in factors if not is_divisor(e)], [e.args[0] for e in factors if is_divisor(e)]
     common = shared_by_all([above, below])
     if not common or len(common) == len(above) == len(below):
         return above, below

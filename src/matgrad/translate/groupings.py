@@ -15,7 +15,7 @@ from matgrad.translate.algebra import (
     of_order,
     transposed,
 )
-from matgrad.translate.entrywise import entrywise, entrywise_factors
+from matgrad.translate.entrywise import entrywise, entrywise_factors, is_divisor
 from matgrad.translate.splitting import shared_by_all, without
 from matgrad.translate.terms import Term, flattened
 
@@ -47,6 +47,7 @@ def groupings(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
         yield from _common_ends(terms, left, type_)
     yield from _common_both(terms)
     yield from _common_hadamard(terms, type_)
+    yield from _common_denominator(terms, type_)
     if 2 < len(terms) <= FEW:
         yield from _some_with_scalars(terms, type_)
 
@@ -239,3 +240,24 @@ def _common_hadamard(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
             return Term(sign, (), (), (entrywise([piece, *entrywise_factors(inside)]),))
 
         yield [t for t, _ in members], back, inner, type_
+
+
+def _common_denominator(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
+    """u./q.^3 + v./q.^2 = (u + v.*q)./q.^3, for terms whose chain is one elementwise quotient."""
+    split = [(t, entrywise_factors(t.chain[0])) for t in terms if len(t.chain) == 1]
+    for below in dict.fromkeys(e for _, pieces in split for e in pieces if is_divisor(e)):
+        members = [(t, pieces, pieces.count(below)) for t, pieces in split if below in pieces]
+        most = max(count for _, _, count in members)
+        if len(members) < 2 or all(count == most for _, _, count in members):
+            continue
+        inner = []
+        for term, pieces, count in members:
+            above = [e for e in pieces if e != below] + [below.args[0]] * (most - count)
+            inner.append(flattened(term._replace(chain=(entrywise(above),) if above else ())))
+
+        def back(inside: Expr, sign: Fraction, over: tuple[Expr, ...] = (below,) * most) -> Term:
+            if inside.kind == SCALAR:
+                return flattened(Term(sign, (inside,), (), (entrywise(over),)))
+            return Term(sign, (), (), (entrywise([*entrywise_factors(inside), *over]),))
+
+        yield [t for t, _, _ in members], back, inner, type_

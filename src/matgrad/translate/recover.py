@@ -46,7 +46,7 @@ from matgrad.translate.multiples import Multiples
 from matgrad.translate.norms import is_total, norm, squared
 from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
-from matgrad.translate.spreading import divided_sum, is_outer, is_sum, spread_sums, worth_spreading
+from matgrad.translate.spreading import arranged_sums, is_outer, is_sum, spread_sums, worth_spreading
 from matgrad.translate.terms import Ordering, Term, flattened
 
 SIZED = "sizes of the constants, as in zeros(m, n)"
@@ -226,10 +226,7 @@ class Recovery:
         spread = self._spread(node, square)
         if spread is not None and dressed_cost(spread) <= dressed_cost(found):
             return spread
-        divided = divided_sum(node)
-        if divided is not None:
-            found = min(found, self.plain(divided), key=dressed_cost)
-        return found
+        return min([found, *map(self.plain, arranged_sums(node))], key=dressed_cost)
 
     def _spread(self, node: Einsum, square: bool) -> Expr | None:
         """The same with a sum among its factors multiplied out and factored anew.

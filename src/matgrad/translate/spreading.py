@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
 from matgrad.tensor import builders as b
+from matgrad.tensor.builders import Operand, map_
 from matgrad.tensor.components import components
-from matgrad.tensor.laws.shared import power_of
+from matgrad.tensor.laws.shared import is_map, power_of
 from matgrad.tensor.nodes import Apply, Einsum, Node, Sum
 
 
@@ -49,26 +53,62 @@ def spread_sums(node: Einsum) -> Node | None:
     return None
 
 
-def divided_sum(node: Einsum) -> Node | None:
-    """A sum divided by one of its terms and by nothing else, or multiplied by what a term is divided by, term by term:
-    1 - y./x for (x - y)./x, x - 1./x for x.*(1 - 1./x.^2)."""
+def arranged_sums(node: Einsum) -> Iterator[Node]:
+    """A sum times a factor that it meets, or with all its terms over what it is divided by.
+
+    1 - y./x for (x - y)./x, x - 1./x for x.*(1 - 1./x.^2), x - y.*sign(x) for sign(x).*(abs(x) - y); and
+    (x - y)./x.^2 for (1 - y./x)./x.
+    """
     pairs = list(zip(node.operands, node.subscripts, strict=True))
-    below = [power_of(n)[1].numerator < 0 for n, _ in pairs]
+    divisors = sum(power_of(n)[1].numerator < 0 for n, _ in pairs)
     for j, (factor, labels) in enumerate(pairs):
-        if below.count(True) != below[j]:
-            continue
-        for k, (total, others) in enumerate(pairs):
-            if k == j or others != labels or not isinstance(total, Sum) or len(total.terms) > MOST:
+        for k, (total, axes) in enumerate(pairs):
+            if k == j or {*axes} != {*labels} or not isinstance(total, Sum) or len(total.terms) > MOST:
                 continue
-            base, count = power_of(factor)
-            parts = [power_of(term) for _, term in total.terms]
-            if (base, -count) in parts or (not below[j] and any(own == base and size < 0 for own, size in parts)):
-                axes = tuple(range(len(labels)))
-                spread = b.add([b.einsum([(t, axes), (factor, axes)], axes, f) for f, t in total.terms])
+            powers = list(_powers(total, axes))
+            times = factor if _meets(factor, labels, powers, divisors) else _denominator(factor, labels, powers)
+            if times is not None:
+                terms = [b.einsum([(term, axes), (times, labels)], labels, count) for count, term in total.terms]
                 rest = [pair for i, pair in enumerate(pairs) if i not in (j, k)]
-                return b.einsum([(spread, labels), *rest], node.out, node.coefficient, dict(enumerate(node.sizes)))
-    return None
+                rest += [(factor, labels), (b.power(times, -1), labels)] if times is not factor else []
+                sizes = dict(enumerate(node.sizes))
+                yield b.einsum([(b.add(terms), labels), *rest], node.out, node.coefficient, sizes)
 
 
+Powers = Sequence[tuple[Operand, Fraction]]
+"""Factors of terms: what stands on which axes, and to which power."""
+
+
+def _powers(total: Sum, axes: tuple[int, ...]) -> Iterator[tuple[Operand, Fraction]]:
+    """The factors of the terms that stand on the axes of the sum."""
+    for _, term in total.terms:
+        if isinstance(term, Einsum):
+            for node, labels in zip(term.operands, term.subscripts, strict=True):
+                if {*labels} == {*term.out}:
+                    base, count = power_of(node)
+                    yield (base, tuple([axes[term.out.index(x)] for x in labels])), count
+        else:
+            base, count = power_of(term)
+            yield (base, axes), count
+
+
+def _meets(factor: Node, labels: tuple[int, ...], powers: Powers, divisors: int) -> bool:
+    """Whether the product of the factor with one of the terms is simpler; ``divisors`` is how many there are in all."""
+    if is_map(factor, "sign"):
+        return ((map_("abs", factor.children), labels), b.ONE) in powers
+    base, count = power_of(factor)
+    if count < 0:
+        return divisors == 1 and ((base, labels), -count) in powers
+    return any(own == (base, labels) and power < 0 for own, power in powers)
+
+
+def _denominator(factor: Node, labels: tuple[int, ...], powers: Powers) -> Node | None:
+    """The power of what it is divided by that stands below terms of the sum, too."""
+    base, count = power_of(factor)
+    least = min([power for own, power in powers if own == (base, labels)], default=ZERO) if count < 0 else ZERO
+    return b.power(base, -least) if least < 0 and least.denominator == 1 else None
+
+
+ZERO = Fraction(0)
 MOST = 4
 """Terms up to which a sum is multiplied term by term."""

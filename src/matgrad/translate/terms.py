@@ -135,10 +135,11 @@ def flattened(term: Term) -> Term:
             else:
                 chain.append(arg)
     scalars, below = _cancelled(scalars, below)
-    if len(chain) > 1 and chain[0].op == "add":
-        mirrored = _mirrored(chain[0], chain[-1])
+    for k in range(len(chain) // 2):
+        mirrored = _mirrored(chain[k], chain[-1 - k]) if chain[k].op == "add" else 0
         if mirrored:
-            coefficient, chain = coefficient * mirrored, [*chain[:-1], transposed(chain[0])]
+            coefficient *= mirrored
+            chain[-1 - k] = transposed(chain[k])
     return Term(coefficient, tuple(scalars), tuple(below), _without_identities(_one_diagonal(chain)))
 
 
@@ -170,7 +171,7 @@ def _mirrored(first: Expr, last: Expr) -> int:
     terms = set(first.args)
     if terms == {negative(a) for a in other}:
         return -1
-    return 1 if terms == set(other) and cost(transposed(first)) < cost(last) else 0
+    return 1 if terms == set(other) and cost(transposed(first)) <= cost(last) else 0
 
 
 def _without_identities(chain: list[Expr]) -> tuple[Expr, ...]:

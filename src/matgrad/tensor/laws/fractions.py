@@ -315,31 +315,3 @@ def quotient_in_denominator(net: Network) -> Network | None:
                 if weight(found) < weight(total):
                     return net.replaced([i, j], [(power(found, count), labels)])
     return None
-
-
-@b.NETWORK_LAWS.add(
-    "rectifier",
-    "step(z)*relu(z) = relu(z), z*step(z) = relu(z)",
-    on=("step",),
-    because="both are 0 where z <= 0",
-    examples=(
-        ("2*relu(x).*step(x)", "x: vector(n)"),
-        ("c*step(c)", "c: scalar"),
-    ),
-)
-def rectifier(net: Network) -> Network | None:
-    """step(z)·relu(z)^k = relu(z)^k for k > 0, and z·step(z) = relu(z)."""
-    for i, (step, labels) in enumerate(net.operands):
-        if not is_map(step, "step"):
-            continue
-        assert isinstance(step, Map)
-        for j, (other, others) in enumerate(net.operands):
-            base, exponent = power_of(other)
-            if i == j or labels != others or exponent.numerator <= 0:
-                continue
-            if is_map(base, "relu") and base.args == step.args:  # type: ignore[attr-defined]
-                return net.replaced([i])
-            if base is step.args[0] and exponent >= 1:
-                left = power(map_("relu", step.args), 1)
-                return net.replaced([i, j], [(left, labels), (power(base, exponent - 1), labels)])
-    return None
