@@ -40,6 +40,7 @@ SHOWN = [
     ("-x - -y", "-x - (-y)", "−x − (−y)", r"-\mathbf{x} - (-\mathbf{y})"),
     ("a - (b[1] - c)", "a - (b[1] - c)", "a − (b[1] − c)", r"a - ([\mathbf{b}]_{1} - c)"),
     ("x*2", "x*2", "x · 2", r"\mathbf{x} \cdot 2"),
+    ("inv(X)^2*x", "inv(X)^2*x", "X⁻² x", r"\mathbf{X}^{-2} \mathbf{x}"),
     ("lambda*mu + W1'*b", "lambda*mu + W1'*b", "λ μ + W₁ᵀ b",
      r"\lambda \boldsymbol{\mu} + \mathbf{W}_{1}^{\top} \mathbf{b}"),
     ("[2*x[1],1;x[2],x[1]]", "[2*x[1], 1; x[2], x[1]]", "[2 x[1], 1; x[2], x[1]]",

@@ -241,7 +241,11 @@ class Formula:
     @cached_property
     def recovery(self) -> Recovery:
         """How graphs are read back in this formula's words."""
-        order = list(dict.fromkeys([*self._reading_order(), *self.symbols]))
+        return self.reading_with(())
+
+    def reading_with(self, names: Sequence[str]) -> Recovery:
+        """The same where these names occur, too, which stand in front."""
+        order = list(dict.fromkeys([*names, *self._reading_order(), *self.symbols]))
         return Recovery(order, self._size_names(), self._written)
 
     def _reading_order(self) -> list[str]:

@@ -8,18 +8,19 @@ from matgrad.answer.action import Action
 from matgrad.answer.differentiation import chain, one_pass, variable_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.layout import laid_out
+from matgrad.answer.quotients import quotient_rule
 from matgrad.answer.reading import bounded, readable
 from matgrad.answer.riemannian import RIEMANNIAN
 from matgrad.answer.signals import LONG, Signals, in_words, signals_of
 from matgrad.errors import NotSupported
-from matgrad.formula.syntax import Expr, Program
+from matgrad.formula.syntax import SCALAR_TYPE, Expr, Program
 from matgrad.functions import CARDS
 from matgrad.stabilising.ahead import ahead
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
-from matgrad.translate.algebra import names
+from matgrad.translate.algebra import names, of_order
 from matgrad.translate.kronecker import kronecker
-from matgrad.translate.naming import with_names
+from matgrad.translate.naming import fresh, length_of, with_names
 
 Definitions = list[tuple[str, Expr]]
 
@@ -123,7 +124,27 @@ class Printed:
         known = {**formula.symbols, **formula.intermediates}
         body, signals = self.worded
         taken = {*known, *typed.functions, *typed.dimensions, *CARDS}
-        return Program((), body) if signals else with_names(body, known, taken)
+        if signals:
+            return Program((), body)
+        found, other = with_names(body, known, taken), self._by_quotient_rule(taken)
+        # the quotient itself stands before the reader's eyes
+        return other if other is not None and length_of(other, known=1) < length_of(found) else found
+
+    def _by_quotient_rule(self, taken: set[str]) -> Program | None:
+        """The Hessian of a quotient, in terms of the quotient and its gradient."""
+        formula = self.formula
+        x = formula.symbols.get(self.wrt[0])
+        if len(self.wrt) != 2 or self.wrt[1] != self.wrt[0] or not isinstance(x, Symbol) or formula.intermediates:
+            return None
+        names = fresh("rqs", {*taken}), fresh("gh", {*taken})
+        found = quotient_rule(formula.node, x, names)
+        if found is None:
+            return None
+        recovery = formula.reading_with(names)
+        types = dict(zip(names, (SCALAR_TYPE, of_order(x.shape)), strict=True))
+        gradient, hessian = (readable(formula, recovery.formula(bounded(node)), **types) for node in found)
+        value = recovery.formula(formula.node)
+        return Program(((names[0], value), (names[1], gradient)), hessian)
 
     @property
     def definitions(self) -> Definitions:

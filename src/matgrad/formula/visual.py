@@ -167,6 +167,9 @@ class Visual(Printer):
         base_node = node.args[0]
         array = self.marks_exponents and kind_of(node.args[1]) in (VECTOR, ROW, MATRIX)
         entrywise = node.value == ".^" and (array or kind_of(base_node) != SCALAR)
+        inverse = base.script is not None and base.script[1] == self.marks.inverse and not base.negative
+        if node.value == "^" and inverse and node.args[1].op == "number" and base.script is not None:  # X^-2
+            return self.superscript(base.script[0], replace(exponent, negative=True), entrywise)
         return self.superscript(self.at_least(base, ATOM), exponent, entrywise)
 
     def visit_transpose(self, node: Expr, pieces: list[Piece]) -> Piece:

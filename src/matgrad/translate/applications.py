@@ -50,6 +50,9 @@ def of_entries(reader: Reader, node: Map) -> Expr:
     parity = known.facts.get("parity") if known is not None else None
     if parity is None:
         arg = _argument(reader, node.args[0])
+    else:
+        typed = reader.written.get(b.scaled(node.args[0], sign))
+        arg = typed if typed is not None and cost(typed) <= cost(arg) else arg
     whole = call(node.function, arg, type=type_)
     return negative(whole) if parity == "odd" and sign < 0 else whole
 

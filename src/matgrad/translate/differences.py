@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from matgrad.formula.syntax import Expr
 from matgrad.translate.algebra import negated
-from matgrad.translate.terms import Term
+from matgrad.translate.terms import Term, together
 
 
 class Differences:
@@ -19,13 +19,16 @@ class Differences:
         """Whether it is a difference that the formula does not have itself."""
         if expr.op != "add" or all(a.op != "neg" for a in expr.args):
             return False
-        return expr not in self._typed and negated(expr) not in self._typed
+        terms = {*expr.args}
+        return negated(expr) not in self._typed and not any(terms.issuperset(typed.args) for typed in self._typed)
 
     def negated(self, product: Expr) -> Expr:
         """-product, with the sign taken into the sum that factoring left behind."""
         for k, arg in enumerate(product.args):
             if self._turns(arg):
-                return product.replace(args=_with(product.args, k, self._all_positive(negated(arg))))
+                turned = negated(arg)
+                turned = turned.replace(args=tuple(together(turned.args, self._typed)))
+                return product.replace(args=_with(product.args, k, self._all_positive(turned)))
         return negated(product)
 
     def _all_positive(self, expr: Expr) -> Expr:
@@ -51,9 +54,28 @@ class Differences:
         return term
 
     def _one_turned(self, factors: tuple[Expr, ...]) -> tuple[Expr, ...] | None:
-        """The factors with the first difference among them turned; None where there is none."""
+        """The factors with the first difference among them turned, or in one of them; None where there is none."""
         place = next((k for k, factor in enumerate(factors) if self._turns(factor)), None)
-        return None if place is None else _with(factors, place, negated(factors[place]))
+        if place is not None:
+            return _with(factors, place, negated(factors[place]))
+        for k, factor in enumerate(factors):
+            turned = self._turned_inside(factor)
+            if turned is not None:
+                return _with(factors, k, turned)
+        return None
+
+    def _turned_inside(self, expr: Expr) -> Expr | None:
+        """-expr, with the sign in a difference within: diag(u.*(1 - v)) for -diag(u.*(v - 1)); not 1 - p as p - 1."""
+        if self._turns(expr):
+            return None if expr.args[0].op == "number" else negated(expr)
+        linear = expr.op == "call" and expr.value.name in ("diag", "sum") and expr.value.dim is None
+        above = expr.args[:1] if linear or expr.op == "transpose" else expr.args if expr.op == "product" else ()
+        for k, arg in enumerate(above):
+            if expr.op != "product" or k == 0 or expr.value[k - 1] in ("*", ".*"):
+                turned = self._turned_inside(arg)
+                if turned is not None:
+                    return expr.replace(args=_with(expr.args, k, turned))
+        return None
 
 
 def _with(args: tuple[Expr, ...], place: int, arg: Expr) -> tuple[Expr, ...]:

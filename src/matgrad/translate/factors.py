@@ -24,7 +24,7 @@ from matgrad.translate.algebra import (
 )
 from matgrad.translate.groupings import Grouping, groupings
 from matgrad.translate.splitting import counted, powers, split_power
-from matgrad.translate.terms import Ordering, Term, flattened, runs
+from matgrad.translate.terms import Ordering, Term, flattened, runs, together
 
 
 def joined(term: Term, order: Ordering, type_: Type) -> Expr:
@@ -133,7 +133,7 @@ def _plain(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
     if not shaped and type_.kind != SCALAR:
         return _filled(_plain(terms, order, SCALAR_TYPE), type_)
     pieces = [joined(t, order, type_ if t.chain or not shaped else Type(SCALAR, ())) for t in ordered]
-    return addition(pieces)
+    return addition(together(pieces, order.sums) if len(pieces) > 2 else pieces)
 
 
 def _numbers_last(terms: list[Term]) -> list[Term]:
@@ -159,6 +159,8 @@ def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | Non
         sign = Fraction(1)
         if inside.op == "neg" or (inside.op == "add" and inside.args[0].op == "neg"):
             inside, sign = negated(inside), Fraction(-1)
+            if len(inside.args) > 2:
+                inside = inside.replace(args=tuple(together(inside.args, order.sums)))
         merged = outer(inside, sign)
         rest = [t for t in terms if t not in group]
         candidates.append(total([*rest, merged], order, type_) if rest else joined(merged, order, type_))

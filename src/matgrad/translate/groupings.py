@@ -7,12 +7,13 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from matgrad.formula.printing import is_short
-from matgrad.formula.syntax import SCALAR, Expr, Type
+from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Type
 from matgrad.translate.algebra import (
     call,
     is_ones,
     negated,
     of_order,
+    times,
     transposed,
 )
 from matgrad.translate.entrywise import entrywise, entrywise_factors, is_divisor
@@ -46,6 +47,8 @@ def groupings(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
     for left in (True, False):
         yield from _common_ends(terms, left, type_)
     yield from _common_both(terms)
+    if type_.kind == SCALAR:
+        yield from _common_inner(terms)
     yield from _common_hadamard(terms, type_)
     yield from _common_denominator(terms, type_)
     if 2 < len(terms) <= FEW:
@@ -240,6 +243,39 @@ def _common_hadamard(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
             return Term(sign, (), (), (entrywise([piece, *entrywise_factors(inside)]),))
 
         yield [t for t, _ in members], back, inner, type_
+
+
+def _common_inner(terms: Sequence[Term]) -> Iterator[Grouping]:
+    """u'*x - u'*y = u'*(x - y), but not where u is on both sides of one of them: x'*A*x + x'*b stays."""
+    rows: dict[Expr, dict[int, tuple[Expr, tuple[Expr, ...]]]] = {}
+    for k, term in enumerate(terms):
+        for scalar in term.scalars:
+            for row, *rest in _inner_product(scalar):
+                rows.setdefault(row, {}).setdefault(k, (scalar, tuple(rest)))
+    for row, found in rows.items():
+        column = transposed(row)
+        if len(found) < 2 or len({rest[-1] == column for _, rest in found.values()}) > 1:
+            continue
+        group = [terms[k] for k in found]
+        content = content_of(group)
+        inner = [
+            flattened(Term(t.coefficient / content, without(t.scalars, [scalar]), t.below, rest))
+            for t, (scalar, rest) in zip(group, found.values(), strict=True)
+        ]
+
+        def back(inside: Expr, sign: Fraction, row: Expr = row, content: Fraction = content) -> Term:
+            own = flattened(Term(sign * content, (), (), (inside,)))
+            return own._replace(scalars=(*own.scalars, times(row, *own.chain)), chain=())
+
+        yield group, back, inner, of_order(column.dims)
+
+
+def _inner_product(scalar: Expr) -> Iterator[tuple[Expr, ...]]:
+    """The factors of u'*A*v, and of v'*A'*u."""
+    if scalar.op == "product" and set(scalar.value) == {"*"} and scalar.args[0].kind == ROW:
+        if scalar.args[-1].kind == VECTOR and all(a.kind == MATRIX for a in scalar.args[1:-1]):
+            yield scalar.args
+            yield tuple([transposed(a) for a in reversed(scalar.args)])
 
 
 def _common_denominator(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:

@@ -42,6 +42,7 @@ class _Naming:
         self.nodes = dict(nodes)
         self.taken = set(taken)
         self.parts: dict[Expr, Part | None] = {}
+        self.sums: set[Expr] = set()
 
     def run(self, body: Expr) -> Program:
         definitions: list[tuple[str, Expr]] = []
@@ -49,7 +50,7 @@ class _Naming:
             best = self._best([value for _, value in definitions] + [body])
             if best is None:
                 break
-            name = Expr("name", value=_fresh(_letters(best.expr), self.taken), type=best.expr.type)
+            name = Expr("name", value=fresh(_letters(best.expr), self.taken), type=best.expr.type)
             self.nodes[name.value] = b.transpose(best.node) if best.turned else best.node
             definitions = [(n, self._replaced(value, best, name)) for n, value in definitions]
             body = self._replaced(body, best, name)
@@ -59,6 +60,7 @@ class _Naming:
     def _best(self, roots: list[Expr]) -> Part | None:
         """The part whose name saves most."""
         found: dict[Node, list[Part]] = {}
+        self.sums = {e for root in roots for e in walk(root) if e.op == "add"}
         for root in roots:
             for part in self._parts_of(root):
                 found.setdefault(part.node, []).append(part)
@@ -78,6 +80,10 @@ class _Naming:
         for expr in walk(root):
             if expr.op in ("add", "call", "power", "product"):
                 part = self._part(expr)
+                if part is not None:
+                    yield part
+            for start, stop in _partial_sums(expr, self.sums):
+                part = self._part(expr.replace(args=expr.args[start:stop]))
                 if part is not None:
                     yield part
             ends: dict[Node, int] = {}
@@ -126,6 +132,9 @@ class _Naming:
                 return whole
             if expr.op == "product":
                 return _product(expr, args, there)
+            for start, stop in _partial_sums(expr, {part.expr}):
+                args[start:stop] = [name]
+                return expr.replace(args=tuple(args))
             if expr.op == "transpose":
                 return transposed(args[0])
             return expr.replace(args=tuple(args)) if args else expr
@@ -160,6 +169,15 @@ def _inlined(root: Expr, name: str, value: Expr) -> Expr:
 
 def _is_negative(node: Node) -> bool:
     return isinstance(node, Einsum) and node.coefficient < 0
+
+
+def _partial_sums(expr: Expr, sums: Collection[Expr]) -> Iterator[tuple[int, int]]:
+    """Where some of the terms of a sum, side by side, are one of these sums."""
+    for whole in sums if expr.op == "add" and len(expr.args) > 2 else ():
+        size = len(whole.args)
+        for start in range(len(expr.args) - size + 1 if size < len(expr.args) and whole.op == "add" else 0):
+            if expr.args[start : start + size] == whole.args and whole.type == expr.type:
+                yield start, start + size
 
 
 def _run(expr: Expr, start: int, stop: int) -> Expr:
@@ -235,7 +253,13 @@ def _letters(expr: Expr) -> str:
     return letters.upper() if expr.kind == MATRIX else letters
 
 
-def _fresh(letters: str, taken: set[str]) -> str:
+def length_of(program: Program, known: int = 0) -> int:
+    """What a formula costs to print, its definitions counted but for the first that are ``known``."""
+    return cost(program.body) + sum(cost(value) + 4 for _, value in program.definitions[known:])
+
+
+def fresh(letters: str, taken: set[str]) -> str:
+    """The first of these letters that is free, with a number where none is; it is taken from now on."""
     free = next((letter for letter in letters if letter not in taken), None)
     count = 1
     while free is None:

@@ -64,6 +64,7 @@ class Recovery:
         self.sizes = sizes
         self.written = written
         self.typed = frozenset(e for e in written.values() if e.op == "add")
+        self.order.sums = self.typed
         self.order.typed = frozenset(e for e in written.values() if e.op in ("call", "product"))
         self._done: dict[Node, tuple[int, Expr]] = {}
         self._turned: dict[Node, Expr] = {}
@@ -226,7 +227,8 @@ class Recovery:
         spread = self._spread(node, square)
         if spread is not None and dressed_cost(spread) <= dressed_cost(found):
             return spread
-        return min([found, *map(self.plain, arranged_sums(node))], key=dressed_cost)
+        others = [self.plain(other) for other in arranged_sums(node)]
+        return min([found, *others], key=dressed_cost) if others else found
 
     def _spread(self, node: Einsum, square: bool) -> Expr | None:
         """The same with a sum among its factors multiplied out and factored anew.

@@ -60,12 +60,14 @@ def arranged_sums(node: Einsum) -> Iterator[Node]:
     (x - y)./x.^2 for (1 - y./x)./x.
     """
     pairs = list(zip(node.operands, node.subscripts, strict=True))
-    divisors = sum(power_of(n)[1].numerator < 0 for n, _ in pairs)
-    for j, (factor, labels) in enumerate(pairs):
-        for k, (total, axes) in enumerate(pairs):
-            if k == j or {*axes} != {*labels} or not isinstance(total, Sum) or len(total.terms) > MOST:
+    for k, (total, axes) in enumerate(pairs):
+        if not isinstance(total, Sum) or len(total.terms) > MOST:
+            continue
+        powers = list(_powers(total, axes))
+        divisors = sum(power_of(n)[1].numerator < 0 for n, _ in pairs)
+        for j, (factor, labels) in enumerate(pairs):
+            if k == j or {*axes} != {*labels}:
                 continue
-            powers = list(_powers(total, axes))
             times = factor if _meets(factor, labels, powers, divisors) else _denominator(factor, labels, powers)
             if times is not None:
                 terms = [b.einsum([(term, axes), (times, labels)], labels, count) for count, term in total.terms]

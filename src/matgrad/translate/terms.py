@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from matgrad.tensor import builders as b
 from matgrad.translate.algebra import (
     cost,
     names,
+    negated,
     negative,
     number,
     product,
@@ -38,6 +39,7 @@ class Ordering:
     def __init__(self, order: Sequence[str]) -> None:
         self._place = {name: i for i, name in enumerate(order)}
         self.typed: frozenset[Expr] = frozenset()
+        self.sums: frozenset[Expr] = frozenset()
         self.totals: dict[tuple[tuple[Term, ...], Type], Expr] = {}
         self.lengths: dict[tuple[Term, Type], int] = {}
 
@@ -72,6 +74,18 @@ def _minus_degree(term: Term) -> Fraction:
         return _ZERO
     base, exponent = split_power(term.scalars[0])
     return -exponent if base.op == "name" else _ZERO
+
+
+def together(pieces: Sequence[Expr], sums: Collection[Expr]) -> Sequence[Expr]:
+    """The terms of a sum of the formula, or of its negative, side by side: z - mean(z) - u for z - u - mean(z)."""
+    for whole in sums:
+        for terms in (whole.args, negated(whole).args) if len(whole.args) < len(pieces) else ():
+            if {*pieces}.issuperset(terms):
+                place = min(map(pieces.index, terms))
+                if place or terms[0].op != "neg":
+                    rest = [e for e in pieces if e not in terms]
+                    pieces = [*rest[:place], *terms, *rest[place:]]
+    return pieces
 
 
 def chained(factors: Sequence[Expr]) -> Expr:

@@ -110,10 +110,10 @@ def _of_sign(node: Node, known: dict[Node, int]) -> Node:
 def rectifier_as_product(terms: dict[Node, Fraction]) -> Node | None:
     """relu(x - y) - x.*step(x - y) = -y.*step(x - y)."""
     for term, times in terms.items():
-        rest = [scaled(other, count) for other, count in terms.items() if other is not term]
         for node in term.operands if isinstance(term, Einsum) else (term,):
             factor = _factor(node)
-            if factor is not None and any(factor in other.children for other in rest):
+            if factor is not None and any(factor in other.children for other in terms if other is not term):
+                rest = [scaled(other, count) for other, count in terms.items() if other is not term]
                 whole = b.add([*rest, *(scaled(part, times) for part in _spread(term, node, factor))])
                 if weight(whole) < sum(map(weight, terms)):
                     return whole
