@@ -7,6 +7,7 @@ import pytest
 import matgrad
 from matgrad.formula.text import to_text
 from matgrad.translate.entrywise import cancelled, entrywise, entrywise_factors
+from matgrad.translate.terms import together
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,19 @@ def test_what_is_on_both_sides_of_a_fraction_bar_cancels() -> None:
     above, below = cancelled([parts[0]], [parts[1]])
     assert ([to_text(e) for e in above], [to_text(e) for e in below]) == (["x - y"], ["x", "y", "y"])
     assert cancelled([parts[0]], [parts[0]]) == ([parts[0]], [parts[0]])  # a vector of ones has no shorter name
+
+
+def test_terms_of_a_typed_sum_stand_together() -> None:
+    where = "x: vector(n); y: vector(n); w: vector(n)"
+    parse = lambda text: matgrad.parse(text, where={n: "vector(n)" for n in "xyw" if n in text}).program.body  # noqa: E731
+    whole, typed = matgrad.parse("x - w.^2 - y", where=where).program.body, parse("x - y")
+    assert [to_text(e) for e in together(whole.args, [typed])] == ["x", "-y", "-w.^2"]
+    assert together(whole.args, [parse("y + y"), parse("x + w"), whole]) == whole.args
+    twice = parse("w + w")
+    assert together((twice.args[0], *whole.args), [twice]) == (twice.args[0], *whole.args)
+
+
+def test_a_negative_product_is_no_sum_to_be_sorted() -> None:
+    formula = "sum(abs(x - y).^2./(w + w))/(1 + sum(max(min(x - y, d), -d).^2))"
+    where = "x: vector(n); y: vector(n); w: positive vector(n); d: positive"
+    assert matgrad.derive(formula, "y", where=where, order=2).verify(points=2).passed

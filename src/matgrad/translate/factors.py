@@ -159,7 +159,7 @@ def _factored(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr | Non
         sign = Fraction(1)
         if inside.op == "neg" or (inside.op == "add" and inside.args[0].op == "neg"):
             inside, sign = negated(inside), Fraction(-1)
-            if len(inside.args) > 2:
+            if inside.op == "add" and len(inside.args) > 2:
                 inside = inside.replace(args=tuple(together(inside.args, order.sums)))
         merged = outer(inside, sign)
         rest = [t for t in terms if t not in group]

@@ -80,10 +80,10 @@ def together(pieces: Sequence[Expr], sums: Collection[Expr]) -> Sequence[Expr]:
     """The terms of a sum of the formula, or of its negative, side by side: z - mean(z) - u for z - u - mean(z)."""
     for whole in sums:
         for terms in (whole.args, negated(whole).args) if len(whole.args) < len(pieces) else ():
-            if {*pieces}.issuperset(terms):
+            if {*pieces}.issuperset(terms) and len({*terms}) == len(terms):
                 place = min(map(pieces.index, terms))
                 if place or terms[0].op != "neg":
-                    rest = [e for e in pieces if e not in terms]
+                    rest = list(without(pieces, terms))
                     pieces = [*rest[:place], *terms, *rest[place:]]
     return pieces
 
