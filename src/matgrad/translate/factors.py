@@ -15,6 +15,7 @@ from matgrad.tensor import builders as b
 from matgrad.translate.algebra import (
     addition,
     call,
+    coefficient,
     cost,
     negated,
     negative,
@@ -101,8 +102,25 @@ def total(terms: Sequence[Term], order: Ordering, type_: Type) -> Expr:
         factored = _factored(ordered, order, type_)
         if factored is not None and dressed_cost(factored) <= dressed_cost(found):
             found = factored
+    opened = _opened(ordered)
+    if opened is not None:
+        other = total(opened, order, type_)
+        found = other if dressed_cost(other) < dressed_cost(found) else found
     order.totals[ordered, type_] = found
     return found
+
+
+def _opened(terms: Sequence[Term]) -> list[Term] | None:
+    """(x + y) - 1/2*(x - y) term by term, where terms of two sums are alike; None where none are."""
+    sums = [t for t in terms if len(t.chain) == 1 and t.chain[0].op == "add" and not (t.scalars or t.below)]
+    if len(sums) < 2:
+        return None
+    parts = [(t.coefficient, *coefficient(arg)) for t in sums for arg in t.chain[0].args]
+    if len({rest for _, _, rest in parts}) == len(parts):
+        return None
+    inner = [flattened(Term(size * factor, (), (), (rest,))) for size, factor, rest in parts if rest.kind != SCALAR]
+    inner += [flattened(Term(size * factor, (rest,), (), ())) for size, factor, rest in parts if rest.kind == SCALAR]
+    return [*(t for t in terms if t not in sums), *inner]
 
 
 def _merged(terms: Sequence[Term]) -> list[Term]:
