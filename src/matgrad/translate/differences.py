@@ -26,10 +26,13 @@ class Differences:
         """-product, with the sign taken into the sum that factoring left behind."""
         for k, arg in enumerate(product.args):
             if self._turns(arg):
-                turned = negated(arg)
-                turned = turned.replace(args=tuple(together(turned.args, self._typed)))
-                return product.replace(args=_with(product.args, k, self._all_positive(turned)))
+                return product.replace(args=_with(product.args, k, self._all_positive(self._turned(arg))))
         return negated(product)
+
+    def _turned(self, total: Expr) -> Expr:
+        """-total, with the terms of a sum of the formula side by side."""
+        turned = negated(total)
+        return turned.replace(args=tuple(together(turned.args, self._typed))) if turned.op == "add" else turned
 
     def _all_positive(self, expr: Expr) -> Expr:
         """A - (C - B)*S as A + (B - C)*S."""
@@ -57,7 +60,7 @@ class Differences:
         """The factors with the first difference among them turned, or in one of them; None where there is none."""
         place = next((k for k, factor in enumerate(factors) if self._turns(factor)), None)
         if place is not None:
-            return _with(factors, place, negated(factors[place]))
+            return _with(factors, place, self._turned(factors[place]))
         for k, factor in enumerate(factors):
             turned = self._turned_inside(factor)
             if turned is not None:

@@ -137,6 +137,8 @@ class _Naming:
                 return expr.replace(args=tuple(args))
             if expr.op == "transpose":
                 return transposed(args[0])
+            if expr.op == "add" and any(a.op == "neg" and a.args[0].op == "add" for a in args):
+                return addition(args)  # q - 1 + p for q - (1 - p)
             return expr.replace(args=tuple(args)) if args else expr
 
         found: Expr = fold(root, visit)
