@@ -13,6 +13,7 @@ from typing import NamedTuple
 from matgrad.dims import Dim
 from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, VECTOR, Expr, Type
 from matgrad.translate.algebra import call, cost, number, power, times, transposed
+from matgrad.translate.entrywise import sum_over
 from matgrad.translate.hadamard import TRIANGLES, elementwise
 from matgrad.translate.terms import Ordering, chained
 
@@ -185,7 +186,9 @@ def _inner(c: Contraction) -> bool:
                 chained([f.straight for f in (*a.flip().factors, *b.factors)])
                 for a, b in ((first, second), (second, first))
             ]
-            c.scalars.append(c.order.best(candidates))
+            columns = [(first.expr(), second.expr()), (second.expr(), first.expr())]
+            sums = [e for above, below in columns if (e := sum_over(above, below)) is not None]
+            c.scalars.append(c.order.best([*sums, *candidates]))
             return True
     return False
 

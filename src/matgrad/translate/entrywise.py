@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matgrad.formula.syntax import Expr
-from matgrad.translate.algebra import number, product
+from matgrad.formula.syntax import SCALAR_TYPE, Expr
+from matgrad.translate.algebra import call, number, product
 from matgrad.translate.splitting import powers, shared_by_all, without
 
 _MOST = 4
@@ -60,3 +60,10 @@ def _cancelled(factors: Sequence[Expr]) -> tuple[list[Expr], list[Expr]]:
     if not common or len(common) == len(above) == len(below):
         return above, below
     return list(without(above, common)), list(without(below, common))
+
+
+def sum_over(above: Expr, below: Expr) -> Expr | None:
+    """sum(u./v) for u'*(1./v), where ``below`` is the column 1./v."""
+    if below.op != "product" or below.value != ("./",) or below.args[0] != number(1):
+        return None
+    return call("sum", product([("*", above), ("./", below.args[1])]), type=SCALAR_TYPE)

@@ -16,7 +16,7 @@ from matgrad.translate.algebra import (
     times,
     transposed,
 )
-from matgrad.translate.entrywise import entrywise, entrywise_factors, is_divisor
+from matgrad.translate.entrywise import entrywise, entrywise_factors, is_divisor, sum_over
 from matgrad.translate.splitting import shared_by_all, without
 from matgrad.translate.terms import Term, flattened
 
@@ -265,13 +265,20 @@ def _common_inner(terms: Sequence[Term]) -> Iterator[Grouping]:
 
         def back(inside: Expr, sign: Fraction, row: Expr = row, content: Fraction = content) -> Term:
             own = flattened(Term(sign * content, (), (), (inside,)))
-            return own._replace(scalars=(*own.scalars, times(row, *own.chain)), chain=())
+            whole = sum_over(times(*own.chain), transposed(row)) or times(row, *own.chain)
+            return own._replace(scalars=(*own.scalars, whole), chain=())
 
         yield group, back, inner, of_order(column.dims)
 
 
 def _inner_product(scalar: Expr) -> Iterator[tuple[Expr, ...]]:
-    """The factors of u'*A*v, and of v'*A'*u."""
+    """The factors of u'*A*v, and of v'*A'*u; those of sum(u./v) as (1./v)'*u."""
+    if scalar.op == "call" and scalar.value.name == "sum" and scalar.args[0].kind == VECTOR:
+        factors = entrywise_factors(scalar.args[0])
+        below = [e for e in factors if is_divisor(e)]
+        above = [e for e in factors if not is_divisor(e)]
+        if above and below:
+            yield transposed(entrywise(below)), entrywise(above)
     if scalar.op == "product" and set(scalar.value) == {"*"} and scalar.args[0].kind == ROW:
         if scalar.args[-1].kind == VECTOR and all(a.kind == MATRIX for a in scalar.args[1:-1]):
             yield scalar.args
