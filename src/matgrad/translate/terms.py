@@ -159,6 +159,8 @@ def flattened(term: Term) -> Term:
 
 def _one_diagonal(chain: list[Expr]) -> list[Expr]:
     """diag(u)*diag(v) as diag(u.*v)."""
+    if len(chain) < 2 or sum(map(_is_diagonal, chain)) < 2:
+        return chain
     found: list[Expr] = []
     for factor in chain:
         last = found[-1] if found else factor
