@@ -140,6 +140,31 @@ VALUES = [
     ("eye - 2*X*inv(X'*X)*X'", "", "psd", NO),
     ("eye - X*inv(X'*X + eye)*X'", "", "spd", UNKNOWN),
     ("eye - x*x'", "", "psd", NO),
+    # a projection and a reflection, whatever the order in which their terms are written
+    ("eye - A*inv(A'*A)*A'", "", "psd", YES),
+    ("eye - x*x'/(x'*x)", "x: vector(n)", "psd", YES),
+    ("eye - ones(n)*ones(n)'/n", "", "psd", YES),
+    ("eye - 2*x*x'/(x'*x)", "x: vector(n)", "orthogonal", YES),
+    ("2*x*x'/(x'*x) - eye", "x: vector(n)", "invertible", YES),
+    ("eye - 3*x*x'/(x'*x)", "x: vector(n)", "orthogonal", NO),
+    ("O*U", "O: orthogonal(n); U: orthogonal(n)", "invertible", YES),
+    ("-2*S*O'*inv(X)", "S: spd(n); O: orthogonal(n)", "invertible", YES),
+    ("S*P", "S: spd(n); P: psd(n)", "invertible", UNKNOWN),
+    # positive, where nonnegative would say too little
+    ("tr(S)", "S: spd(n)", "positive", YES),
+    ("tr(S)", "S: psd(n)", "positive", NO),
+    ("diag(inv(S))", "S: spd(n)", "positive", YES),
+    ("S[1,1]", "S: spd(n)", "positive", YES),
+    ("x'*S*x", "S: spd(n); x: positive vector(n)", "positive", YES),
+    ("x'*S*x", "S: spd(n); x: nonnegative vector(n)", "positive", NO),
+    ("x'*S*y", "S: spd(n); x: positive vector(n); y: positive vector(n)", "positive", NO),
+    ("2 + sin(x)", "x: vector(n)", "positive", YES),
+    ("3 - cos(x) - sin(x)", "x: vector(n)", "positive", YES),
+    ("1.9 + sin(x) + cos(x)", "x: vector(n)", "positive", UNKNOWN),
+    ("log(1 + w)", "w: positive vector(n)", "positive", YES),
+    ("tanh(w)", "w: positive vector(n)", "positive", YES),
+    ("exp(w) - 1", "w: nonnegative vector(n)", "nonnegative", YES),
+    ("exp(w) - 1.5", "w: nonnegative vector(n)", "nonnegative", NO),
 ]
 
 

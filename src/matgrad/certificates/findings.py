@@ -11,7 +11,7 @@ from matgrad.certificates.judge import CONCAVE, CONVEX, Judge, fact
 from matgrad.certificates.proof import SAID, Proof
 from matgrad.certificates.refute import Search, Witness, against, against_convexity
 from matgrad.certificates.setting import Region, Setting, Traits, reduced, region, setting
-from matgrad.certificates.structure import orthogonal, symmetric
+from matgrad.certificates.structure import STRUCTURES
 from matgrad.certificates.suppose import suppositions
 from matgrad.checking.sampling import Subject, exponents_in
 from matgrad.errors import MatgradError, NotSupported
@@ -19,6 +19,7 @@ from matgrad.formula.syntax import MATRIX, Expr, Program, walk
 from matgrad.formula.typed import Typed
 from matgrad.formula.unicode import to_unicode
 from matgrad.tensor.facts import Fact
+from matgrad.tensor.facts.reasons import RULES
 from matgrad.tensor.nodes import Node, Symbol, topological
 from matgrad.translate.recover import Recovery
 
@@ -259,8 +260,8 @@ class Inquiry:
 
     def value(self, property: str) -> Finding:
         root = self.setting.root
-        proof = symmetric(root) if property == "symmetric" else orthogonal(root) if property == "orthogonal" else None
-        proof = proof or (fact(root, property) if property in (*SIGNS, "psd", "spd", "invertible") else None)
+        proof = fact(root, property) if property in RULES else None
+        proof = proof or (STRUCTURES[property](root) if property in STRUCTURES else None)
         witness = self._refuted(lambda search: against(search, property), proof)
         supposing: tuple[str, ...] = ()
         if proof is None and property not in ("symmetric", "orthogonal"):

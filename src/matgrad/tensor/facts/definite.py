@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from matgrad.tensor.builders import add, einsum, identity, matmul, scaled, transpose
 from matgrad.tensor.facts.dominance import dominated
 from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
@@ -27,7 +29,7 @@ def psd(node: Node) -> Why | None:
     if isinstance(node, Sum):
         if all(factor > 0 and holds(term, "psd") for factor, term in node.terms):
             return Why("a sum of positive semidefinite matrices", tuple(("psd", term) for _, term in node.terms))
-        return dominated(node, "psd") or _complement_of_projection(node)
+        return dominated(node, "psd") or complement_of_projection(node)
     if isinstance(node, Map):
         return _entrywise_power(node, "psd")
     if not isinstance(node, Einsum):
@@ -35,7 +37,7 @@ def psd(node: Node) -> Why | None:
     if node.coefficient == 0:
         return Why("zero")
     if node.coefficient < 0:
-        return dominated(node, "psd")
+        return dominated(node, "psd") or complement_of_projection(node)
     if node.out == (0, 0):
         return _diagonal(node, "nonnegative")
     for found_mirror in _mirrors(node):
@@ -80,6 +82,8 @@ def invertible(node: Node) -> Why | None:
         return Why("positive definite matrices are invertible", (("spd", node),))
     if isinstance(node, Apply) and node.function == "inv":
         return Why("an inverse has an inverse")
+    if isinstance(node, Einsum):
+        return _invertible_product(node)
     if isinstance(node, MatrixPower):
         return _of_power(node, "invertible")
     if isinstance(node, Symbol):
@@ -89,14 +93,42 @@ def invertible(node: Node) -> Why | None:
     return None
 
 
-def _complement_of_projection(node: Sum) -> Why | None:
+def _invertible_product(node: Einsum) -> Why | None:
+    """A*B'*C, each factor as it is or transposed, and a number that is not 0."""
+    if node.coefficient == 0 or not is_chain(node) or not all(holds(factor, "invertible") for factor in node.operands):
+        return None
+    return Why("a product of invertible matrices", tuple(("invertible", n) for n in dict.fromkeys(node.operands)))
+
+
+def is_chain(node: Einsum) -> bool:
+    """A product of matrices from one axis to the other, each taken as it is or transposed."""
+    if len(node.out) != 2 or not node.operands:
+        return False
+    waiting, at = list(node.subscripts), node.out[0]
+    while waiting:
+        here = [s for s in waiting if at in s]
+        if len(here) != 1 or len(set(here[0])) != 2:
+            return False
+        waiting.remove(here[0])
+        (at,) = set(here[0]) - {at}
+    return at == node.out[1] and len(set(node.out)) == 2
+
+
+def complement_of_projection(node: Node) -> Why | None:
     """I - P for a symmetric P with P*P = P, whose eigenvalues are 0 and 1."""
     projection = add([identity(node.shape[:1]), scaled(node, -1)])
-    if not isinstance(projection, Einsum) or transpose(projection) is not projection:
-        return None
-    if matmul(projection, projection) is not projection:
-        return None
-    return Why("eye - P with P = P' = P*P, a projection")
+    return Why("eye - P with P = P' = P*P, a projection") if _is_projection(projection) else None
+
+
+def is_reflection(node: Node) -> bool:
+    """I - 2P for a projection P, such as a Householder matrix: it is symmetric, and its own inverse."""
+    return _is_square(node) and _is_projection(
+        scaled(add([identity(node.shape[:1]), scaled(node, -1)]), Fraction(1, 2))
+    )
+
+
+def _is_projection(node: Node) -> bool:
+    return isinstance(node, Einsum) and transpose(node) is node and matmul(node, node) is node
 
 
 def _is_square(node: Node) -> bool:

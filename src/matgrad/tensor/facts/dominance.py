@@ -21,11 +21,13 @@ Premises = list[tuple[str, Node]]
 
 
 def dominated(node: Node, property: str) -> Why | None:
-    """``psd`` or ``nonnegative`` of a sum with negative terms; of a product with a negative number and such a sum."""
+    """``psd``, ``nonnegative`` or ``positive`` of a sum with negative terms, or of a product of a negative number and
+    such a sum."""
     terms = linear_terms(node)
     if len(terms) > 1:
-        found = bounded(terms) if property == "nonnegative" else None
-        return found or (covariance(terms, property) if property == "psd" or not node.shape else None)
+        found = None if property == "psd" else bounded(terms, property)
+        weighed = property == "psd" or (property == "nonnegative" and not node.shape)
+        return found or (covariance(terms, property) if weighed else None)
     return _turned(node, property) if isinstance(node, Einsum) and node.coefficient < 0 else None
 
 
@@ -117,8 +119,8 @@ def _weights(
     return None
 
 
-def bounded(terms: dict[Node, Fraction]) -> Why | None:
-    """A number that is as large as all that may be taken from it: 1 − tanh(z)²."""
+def bounded(terms: dict[Node, Fraction], property: str) -> Why | None:
+    """A number that is as large as all that may be taken from it: 1 − tanh(z)²; larger, for ``positive``: 2 + sin(z)."""
     least, told = Fraction(0), []
     for term, factor in terms.items():
         low, high = _range(term)
@@ -128,9 +130,9 @@ def bounded(terms: dict[Node, Fraction]) -> Why | None:
         least += factor * end
         if not (isinstance(term, Einsum) and not term.operands):
             told.append(term)
-    if not told or least < 0:
+    if not told or least < 0 or (property == "positive" and least == 0):
         return None
-    lows = {t.function: least_at_zero(t.function) for t in told if isinstance(t, Map)}
+    lows = {t.function: _lowest(t) for t in told if isinstance(t, Map)}
     lows = {f: low for f, low in lows.items() if low is not None}
     said = "; ".join(f"{f} is least at 0, where it is {low}" for f, low in lows.items())
     return Why(said or "functions that are bounded by 1 are taken from at least as much")
@@ -143,6 +145,15 @@ def least_at_zero(function: str) -> Fraction | None:
     return Fraction(value) if value is not None and (falls, rises) == ("nonpositive", "nonnegative") else None
 
 
+def _lowest(node: Map) -> Fraction | None:
+    """f(0), where that is the least value: of cosh(u) for all u, of exp(u) for u ≥ 0."""
+    least = least_at_zero(node.function)
+    if least is not None or of_function(node.function, "increasing on") not in ("all", "nonnegative"):
+        return least
+    value = of_function(node.function, "at 0")
+    return Fraction(value) if value is not None and holds(node.args[0], "nonnegative") else None
+
+
 def _range(node: Node) -> tuple[Fraction | None, Fraction | None]:
     """Bounds of the entries, where they are known: numbers, bounded functions, their powers and entrywise products."""
     if isinstance(node, Einsum):
@@ -151,8 +162,8 @@ def _range(node: Node) -> tuple[Fraction | None, Fraction | None]:
         if all(_is_bounded(n) for n in node.operands):
             low = Fraction(0) if holds(node, "nonnegative") else Fraction(-1)
             return (low if node.operands else Fraction(1)) * node.coefficient, node.coefficient
-    if isinstance(node, Map) and (lowest := least_at_zero(node.function)) is not None:
-        return lowest, None
+    if isinstance(node, Map) and (lowest := _lowest(node)) is not None:
+        return lowest, Fraction(1) if _is_bounded(node) else None
     if _is_bounded(node):
         return Fraction(0) if holds(node, "nonnegative") else Fraction(-1), Fraction(1)
     return (Fraction(0), None) if holds(node, "nonnegative") else (None, None)

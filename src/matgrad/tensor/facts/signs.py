@@ -11,6 +11,8 @@ from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
 from matgrad.tensor.facts.reasons import Why, facts_of, holds, of_function, rule_for, why
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol
 
+SEMI = {"psd": "semidefinite", "spd": "definite"}
+
 
 @rule_for("positive")
 def positive(node: Node) -> Why | None:
@@ -30,8 +32,10 @@ def positive(node: Node) -> Why | None:
     if isinstance(node, MatrixPower):
         return None
     assert isinstance(node, Einsum)
+    if node.coefficient < 0:
+        return dominated(node, "positive")
     if node.coefficient > 0 and len(set(node.out)) == len(node.out):
-        return _product(node, "positive")
+        return _product(node, "positive") or _diagonal(node, "spd") or _definite_form(node)
     return None
 
 
@@ -62,7 +66,7 @@ def nonnegative(node: Node) -> Why | None:
         return Why("zero")
     if node.coefficient < 0:
         return dominated(node, "nonnegative")
-    return _product(node, "nonnegative") or _diagonal(node) or _gram(node)
+    return _product(node, "nonnegative") or _diagonal(node, "psd") or _gram(node)
 
 
 def _through(node: Named, property: str) -> Why | None:
@@ -75,25 +79,26 @@ def _positive_map(node: Map) -> Why | None:
         return Why("a power of what is positive", (("positive", base),))
     if node.function == "power" and node.parameter < 0:  # where it is defined, it is not 0
         return nonnegative_power(node)
-    return _by_range(node.function, facts_of(node).get("range"), "positive")
+    return _by_range(node.function, facts_of(node).get("range"), "positive") or _beyond_a_zero(node, "positive")
 
 
 def _nonnegative_map(node: Map) -> Why | None:
     if node.function == "power":
         return nonnegative_power(node)
-    return _by_range(node.function, facts_of(node).get("range"), "nonnegative") or _beyond_a_zero(node)
+    found = _by_range(node.function, facts_of(node).get("range"), "nonnegative")
+    return found or _beyond_a_zero(node, "nonnegative")
 
 
-def _beyond_a_zero(node: Map) -> Why | None:
-    """f(u) ≥ f(a) = 0 for u ≥ a, where f is increasing: log(u) for u ≥ 1, tanh(u) for u ≥ 0."""
+def _beyond_a_zero(node: Map, property: str) -> Why | None:
+    """f(u) ≥ f(a) = 0 for u ≥ a, where f is increasing, and > for >: log(u) for u ≥ 1, tanh(u) for u ≥ 0."""
     if of_function(node.function, "increasing on") not in ("all", "nonnegative", "positive"):
         return None
     for at in (0, 1):
         if of_function(node.function, f"at {at}") != "0":
             continue
         beyond = add([node.args[0], number(-at, node.shape)]) if at else node.args[0]
-        if holds(beyond, "nonnegative"):
-            return Why(f"{node.function} increases from {node.function}({at}) = 0", (("nonnegative", beyond),))
+        if holds(beyond, property):
+            return Why(f"{node.function} increases from {node.function}({at}) = 0", ((property, beyond),))
     return None
 
 
@@ -113,9 +118,9 @@ def _by_range(function: str, range: str | None, property: str) -> Why | None:
 
 def _of_apply(node: Apply, property: str, of_matrix: str) -> Why | None:
     if node.function == "det":
-        said = {"spd": "positive definite", "psd": "positive semidefinite"}[of_matrix]
+        known = holds(node.arg, of_matrix)
         return (
-            Why(f"the determinant of a {said} matrix", ((of_matrix, node.arg),)) if holds(node.arg, of_matrix) else None
+            Why(f"the determinant of a positive {SEMI[of_matrix]} matrix", ((of_matrix, node.arg),)) if known else None
         )
     if node.function == "logdet" and property == "nonnegative":
         beyond = add([node.arg, scaled(identity(node.arg.shape[:1]), -1)])
@@ -127,7 +132,7 @@ def _of_apply(node: Apply, property: str, of_matrix: str) -> Why | None:
 
 def _positive_sum(node: Sum) -> Why | None:
     if not all(factor > 0 and holds(term, "nonnegative") for factor, term in node.terms):
-        return None
+        return dominated(node, "positive")
     if not any(holds(term, "positive") for _, term in node.terms):
         return None
     told = tuple(("positive" if holds(term, "positive") else "nonnegative", term) for _, term in node.terms)
@@ -169,14 +174,29 @@ def _is_summed(node: Einsum) -> bool:
     return len(node.sizes) > len(set(node.out))
 
 
-def _diagonal(node: Einsum) -> Why | None:
-    """The diagonal, or the trace, of a positive semidefinite matrix."""
+def _diagonal(node: Einsum, of_matrix: str) -> Why | None:
+    """The diagonal, or the trace, of a positive (semi)definite matrix."""
     if len(node.operands) == 1 and len(set(node.subscripts[0])) == 1 and len(node.subscripts[0]) == 2:
         matrix = node.operands[0]
-        if holds(matrix, "psd"):
+        if holds(matrix, of_matrix):
             said = "the diagonal" if node.out else "the trace"
-            return Why(f"{said} of a positive semidefinite matrix", (("psd", matrix),))
+            return Why(f"{said} of a positive {SEMI[of_matrix]} matrix", ((of_matrix, matrix),))
     return None
+
+
+def _definite_form(node: Einsum) -> Why | None:
+    """v'·P·v with P positive definite and a v that is not 0: one of positive entries, or a unit vector."""
+    if node.out or len(node.operands) != 3:
+        return None
+    found = mirrored(list(zip(node.operands, node.subscripts, strict=True)), set())
+    if found is None or len(found.bridges) != 1 or len(found.side) != 1 or found.fixed:
+        return None
+    (matrix, _), ((vector, labels),) = found.bridges[0], found.side
+    is_unit = isinstance(vector, Constant) and vector.name == "unit"
+    if len(labels) != 1 or not holds(matrix, "spd") or not (is_unit or holds(vector, "positive")):
+        return None
+    told = () if is_unit else (("positive", vector),)
+    return Why("a quadratic form v'*P*v with P positive definite and v ≠ 0", (("spd", matrix), *told))
 
 
 def _gram(node: Einsum) -> Why | None:
