@@ -14,6 +14,7 @@ from matgrad.certificates.setting import Region, Setting, Traits, reduced, regio
 from matgrad.certificates.structure import STRUCTURES
 from matgrad.certificates.suppose import suppositions
 from matgrad.checking.sampling import Subject, exponents_in
+from matgrad.differentiate.conditions import Condition
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.syntax import MATRIX, Expr, Program, walk
 from matgrad.formula.typed import Typed
@@ -292,8 +293,15 @@ class Inquiry:
         supposing: tuple[str, ...] = ()
         depends = False
 
+        supposed: list[set[Condition]] = []
+
         def shows(traits: Traits) -> bool:
-            return self._judged(names, sign, traits)[0] is not None
+            """Weaker suppositions must not ask for more of the domain than the strongest, which come first."""
+            shown, there = self._judged(names, sign, traits)
+            if shown is None:
+                return False
+            supposed.append(set(there.conditions))
+            return supposed[-1] <= supposed[0]
 
         if proof is None:
             constants = [n for n in self.names if n not in names]

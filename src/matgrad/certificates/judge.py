@@ -126,6 +126,9 @@ class Judge:
     def fact(self, node: Node, property: str) -> Proof | None:
         """A proof that the node is positive, nonnegative, psd, spd or invertible."""
         if (property, node) in self.given or (property == "nonnegative" and ("positive", node) in self.given):
+            if property == "spd":
+                parts = tuple(p for p in (fact(node, "psd"),) if p is not None)
+                return Proof(property, node, "semidefinite, and its determinant is not 0 where there is a value", parts)
             return Proof(property, node, "by its place in the formula")
         return fact(node, property)
 

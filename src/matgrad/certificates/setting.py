@@ -14,7 +14,7 @@ from matgrad.formula.syntax import Expr, Program, walk
 from matgrad.formula.typed import Typed
 from matgrad.tensor import builders as b
 from matgrad.tensor.facts import Fact, positive
-from matgrad.tensor.nodes import Node
+from matgrad.tensor.nodes import Apply, Node
 from matgrad.translate.lower import lower_expression
 
 Traits = Mapping[str, frozenset[str]]
@@ -105,13 +105,28 @@ def region(found: Setting, variables: Collection[Node]) -> Region:
     kept = [c for c in found.supposed if found.symbols[c.expr.value] in variables]
     for condition, node in sorted(found.domain, key=lambda pair: sum(1 for _ in walk(pair[0].expr))):
         judge = Judge(variables, given)
+        definite = _definite(judge, condition, node)
         if judge.varies(node):
-            if not _is_convex(judge, condition, node):
+            if definite is None and not _is_convex(judge, condition, node):
                 return Region(given, (*kept, condition), condition)
             kept.append(condition)
-        if condition.bound == "0" and condition.sign in STRONGER:
+        if definite is not None:
+            given |= {("spd", definite), ("positive", b.apply("det", definite))}
+        elif condition.bound == "0" and condition.sign in STRONGER:
             given |= {("positive" if condition.sign == ">" else "nonnegative", node)}
     return Region(given, tuple(kept))
+
+
+def _definite(judge: Judge, condition: Condition, node: Node) -> Node | None:
+    """U, where det(U) ≠ 0 or det(U) > 0 is asked of a positive semidefinite U: then it is definite.
+
+    Where U is concave in the order of matrices, it is so on a convex set.
+    """
+    if not isinstance(node, Apply) or node.function != "det" or condition.bound != "0" or condition.sign not in "≠>":
+        return None
+    if condition.words or judge.fact(node.arg, "psd") is None:
+        return None
+    return node.arg if judge.matrix_bent(node.arg, CONCAVE) is not None else None
 
 
 def _is_convex(judge: Judge, condition: Condition, node: Node) -> bool:

@@ -120,7 +120,7 @@ def _weights(
 
 
 def bounded(terms: dict[Node, Fraction], property: str) -> Why | None:
-    """A number that is as large as all that may be taken from it: 1 − tanh(z)²; larger, for ``positive``: 2 + sin(z)."""
+    """A number that is as large as all that may be taken from it, 1 − tanh(z)²; for ``positive`` larger, 2 + sin(z)."""
     least, told = Fraction(0), []
     for term, factor in terms.items():
         low, high = _range(term)
