@@ -165,6 +165,24 @@ VALUES = [
     ("tanh(w)", "w: positive vector(n)", "positive", YES),
     ("exp(w) - 1", "w: nonnegative vector(n)", "nonnegative", YES),
     ("exp(w) - 1.5", "w: nonnegative vector(n)", "nonnegative", NO),
+    # zeros that are computed without rounding
+    ("x'*inv(S)*x/c", "S: spd(n); x: vector(n); c: positive", "positive", NO),
+    ("sum(log(cosh(x)))", "x: vector(n)", "positive", NO),
+    ("1 - cos(x)", "x: vector(n)", "positive", NO),
+    ("exp(-1000 - 1000*x.^2)", "x: vector(n)", "positive", YES),
+    ("sinh(c)*exp(-999)*1e-200*exp(-c^2) + exp(-999)", "c: scalar", "positive", UNKNOWN),
+    # numbers
+    ("[2, 1; 1, 2]", "", "spd", YES),
+    ("[2, 1; 1, 2]", "", "positive", YES),
+    ("[1, 2; 2, 1]", "", "psd", NO),
+    ("[1, 2; 2, 4]", "", "psd", YES),
+    ("[1, 2; 2, 4]", "", "spd", NO),
+    ("[1, 2; 2, 4]", "", "invertible", NO),
+    ("[0, 1; 1, 0]", "", "psd", NO),
+    ("[0, 0; 0, 1]", "", "psd", YES),
+    ("[3, 4; -4, 3]/5", "", "orthogonal", YES),
+    ("sqrt(4)*eye(3) - [0, 1, 0; 1, 0, 1; 0, 1, 0]", "", "spd", YES),
+    ("[2, 1; 1, sqrt(2)]", "", "spd", UNKNOWN),
 ]
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from matgrad.analysis.local import Local
 from matgrad.answer.deriving import derivative_of
 from matgrad.answer.formula import Formula
-from matgrad.certificates.findings import Finding, Inquiry, shown_values
+from matgrad.certificates.findings import Finding, Inquiry
 from matgrad.certificates.hessian import by_hessian
 from matgrad.certificates.proof import Proof
+from matgrad.certificates.refute import shown_values
 from matgrad.certificates.setting import region, setting
 from matgrad.differentiate.conditions import smooth
 from matgrad.errors import MatgradError

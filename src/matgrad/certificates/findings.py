@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
+from matgrad.certificates.exactly import of_numbers, value_in_fractions
 from matgrad.certificates.hessian import by_hessian
 from matgrad.certificates.judge import CONCAVE, CONVEX, Judge, fact
 from matgrad.certificates.proof import SAID, Proof
-from matgrad.certificates.refute import Search, Witness, against, against_convexity
+from matgrad.certificates.refute import Search, Witness, against, against_convexity, plain, told
 from matgrad.certificates.setting import Region, Setting, Traits, reduced, region, setting
 from matgrad.certificates.structure import STRUCTURES
 from matgrad.certificates.suppose import suppositions
-from matgrad.checking.sampling import Subject, exponents_in
+from matgrad.checking.sampling import Point, Subject, exponents_in
 from matgrad.differentiate.conditions import Condition
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.syntax import MATRIX, Expr, Program, walk
@@ -29,6 +31,7 @@ OF_SQUARE = ("symmetric", "psd", "spd", "invertible", "orthogonal")
 CURVATURES = {"affine": 0, "convex": CONVEX, "concave": CONCAVE}
 _JOINTLY = 6
 """Variables up to which all of them together are asked about unasked."""
+_SINGULAR = Witness({}, "it is singular: computed without rounding")
 _RECHECKED = 6
 """Points from which a proof is tried against segments: it must never fail."""
 
@@ -79,33 +82,8 @@ class Finding:
         if self.witness is not None:
             w = self.witness
             parts = {"at": w.arrays, "start": w.start or {}, "end": w.end or {}}
-            data["witness"] = {k: {n: _plain(v) for n, v in part.items()} for k, part in parts.items() if part}
+            data["witness"] = {k: {n: plain(v) for n, v in part.items()} for k, part in parts.items() if part}
         return data
-
-
-def shown_values(arrays: Mapping[str, Any]) -> str:
-    """Arrays by name in one line: x = (1, 2), A = [1, 2; 3, 4]."""
-    return ", ".join(f"{n} = {_shown(v)}" for n, v in arrays.items())
-
-
-def told(witness: Witness) -> list[str]:
-    fixed = shown_values(witness.arrays)
-    if witness.start is None or witness.end is None:
-        return [f"at {fixed}: {witness.says}" if fixed else witness.says]
-    line = " to ".join(shown_values(end) for end in (witness.start, witness.end))
-    return [f"from {line}{f', with {fixed}' if fixed else ''}: {witness.says}"]
-
-
-def _shown(value: Any) -> str:
-    if getattr(value, "ndim", 0) == 0:
-        return f"{float(value):.6g}"
-    if value.ndim == 1:
-        return f"({', '.join(f'{v:.6g}' for v in value)})"
-    return f"[{'; '.join(', '.join(f'{v:.6g}' for v in row) for row in value)}]"
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else value
 
 
 class Facts(Mapping[str, Finding]):
@@ -250,6 +228,13 @@ class Inquiry:
         used = _names_in(self.program)
         self.subjects = [Subject(n, v.type, frozenset(v.traits)) for n, v in typed.variables.items() if n in used]
 
+    @cached_property
+    def numbers(self) -> Mapping[str, bool]:
+        """The facts of a value that does not vary, if it is rational."""
+        search = self.search()
+        found = None if self.subjects or search.dims else value_in_fractions(self.program, Point({}, {}))
+        return {} if found is None else of_numbers(found)
+
     def search(self) -> Search:
         return Search(self.program, self.subjects)
 
@@ -261,6 +246,11 @@ class Inquiry:
 
     def value(self, property: str) -> Finding:
         root = self.setting.root
+        known = self.numbers.get(property)
+        if known is not None:
+            shown = Proof(property, root, "computed without rounding") if known else None
+            missed = None if known else self._refuted(lambda search: against(search, property), None) or _SINGULAR
+            return self._finding(property, shown, missed, (), (), (), "", no=not known)
         proof = fact(root, property) if property in RULES else None
         proof = proof or (STRUCTURES[property](root) if property in STRUCTURES else None)
         witness = self._refuted(lambda search: against(search, property), proof)

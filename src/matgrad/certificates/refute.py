@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from matgrad.certificates.exactly import value_in_fractions
 from matgrad.checking.magnitude import magnitude
 from matgrad.checking.sampling import Point, Subject, inside, inverted_in, least_size, sizes_in
 from matgrad.formula.reference import evaluate
@@ -39,6 +40,31 @@ class Witness:
     end: dict[str, Any] | None = None
 
 
+def shown_values(arrays: Mapping[str, Any]) -> str:
+    """Arrays by name in one line: x = (1, 2), A = [1, 2; 3, 4]."""
+    return ", ".join(f"{n} = {_shown(v)}" for n, v in arrays.items())
+
+
+def told(witness: Witness) -> list[str]:
+    fixed = shown_values(witness.arrays)
+    if witness.start is None or witness.end is None:
+        return [f"at {fixed}: {witness.says}" if fixed else witness.says]
+    line = " to ".join(shown_values(end) for end in (witness.start, witness.end))
+    return [f"from {line}{f', with {fixed}' if fixed else ''}: {witness.says}"]
+
+
+def _shown(value: Any) -> str:
+    if getattr(value, "ndim", 0) == 0:
+        return f"{float(value):.6g}"
+    if value.ndim == 1:
+        return f"({', '.join(f'{v:.6g}' for v in value)})"
+    return f"[{'; '.join(', '.join(f'{v:.6g}' for v in row) for row in value)}]"
+
+
+def plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 class Search:
     """Points of one formula."""
 
@@ -58,6 +84,13 @@ class Search:
 
     def is_inside(self, point: Point) -> bool:
         return inside(self.program, point.arrays, point.sizes, self.inverted)
+
+    def has_zero(self, point: Point, value: Array) -> bool:
+        """Whether an entry that is computed as 0 is 0."""
+        if np.min(value, initial=np.inf) != 0:
+            return False
+        found = value_in_fractions(self.program, point)
+        return found is not None and bool(np.any(found[np.asarray(value) == 0] == 0))
 
     def points(self, count: int) -> Iterator[Point]:
         """Points inside the domain: the origin, small whole numbers, then others; sizes 2, then 3."""
@@ -210,7 +243,8 @@ def against(search: Search, property: str, count: int = 60) -> Witness | None:
     for point in search.points(count) if test is not None else ():
         value = search.value(point)
         assert test is not None
-        said = test(value, search.scale(point), exact and _is_round(point))
+        is_zero = (exact and _is_round(point)) or search.has_zero(point, value)
+        said = test(value, search.scale(point), is_zero)
         if said:
             return Witness(point.arrays, said)
     return None

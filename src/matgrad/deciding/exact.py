@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from matgrad.deciding.fields import Field, NotRational, Residues, Unlucky
+from matgrad.deciding.fields import Digits, Field, NotRational, Unlucky
 from matgrad.deciding.reductions import REDUCTIONS, eliminated, plain_number, whole_number
 from matgrad.errors import NotSupported
 from matgrad.formula.kinds import constant_value
@@ -29,7 +29,7 @@ def exact_value(expr: Expr, arrays: Mapping[str, Array], sizes: Mapping[str, int
     """The value of a typed formula; variables are arrays of the field's numbers.
 
     >>> from matgrad.formula.infer import read
-    >>> from matgrad.deciding.fields import Residue
+    >>> from matgrad.deciding.fields import Residue, Residues
     >>> x = np.array([Residue(2), Residue(5)], dtype=object)
     >>> exact_value(read("x'*x/29").program.body, {"x": x}, {"n": 2}, Residues()) == 1
     True
@@ -107,11 +107,7 @@ class _Walk:
         count = whole_number(exponent, required=False)
         if count is not None:
             return base**count
-        if isinstance(self.field, Residues):
-            raise NotRational
-        if base < 0 or (base == 0 and exponent < 0):
-            raise Unlucky
-        return base**exponent
+        return self.field.power(base, exponent)
 
     def _matrix_power(self, base: Array, count: int | None) -> Array:
         if count is None:
@@ -151,7 +147,7 @@ class _Walk:
 
     def _unspecified(self, call: Call) -> Callable[[Any], Any]:
         """A declared function: a sine of its own, and its derivatives."""
-        if isinstance(self.field, Residues):
+        if not isinstance(self.field, Digits):
             raise NotRational
         mp = self.field.mp
         seed = sum(map(ord, call.name)) % 17

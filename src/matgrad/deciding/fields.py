@@ -1,8 +1,8 @@
-"""The two kinds of numbers in which equality is decided: residues modulo a prime, and fifty digits."""
+"""The numbers of exact evaluation: residues modulo a prime and fractions, without rounding, and fifty digits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -93,6 +93,10 @@ class Residues:
     def positive(self, value: Any) -> bool:
         raise NotRational(value)
 
+    def power(self, base: Any, exponent: Any) -> Any:
+        """A power that is no whole one."""
+        raise NotRational(base, exponent)
+
     def size(self, value: Any) -> float:
         """What pivots are chosen by: any but zero will do."""
         return float(value != 0)
@@ -131,11 +135,73 @@ class Digits:
     def positive(self, value: Any) -> bool:
         return bool(value > 0)
 
+    def power(self, base: Any, exponent: Any) -> Any:
+        if base < 0 or (base == 0 and exponent < 0):
+            raise Unlucky
+        return base**exponent
+
     def size(self, value: Any) -> float:
         return float(abs(value))
 
 
-Field = Residues | Digits
+class Fractions:
+    """Rational arithmetic. Functions have a value where their cards say one, as cosh(0) = 1; roots, where rational.
+
+    >>> Fractions().function("log")(Fraction(1)), Fractions().power(Fraction(4, 9), Fraction(1, 2))
+    (Fraction(0, 1), Fraction(2, 3))
+    """
+
+    def number(self, value: Fraction) -> Fraction:
+        return value
+
+    def constant(self, name: str) -> Any:
+        raise NotRational(name)
+
+    def function(self, name: str) -> Callable[[Any], Any]:
+        known = card(name)
+        facts: Mapping[str, str] = known.facts if known else {}
+
+        def apply(value: Fraction, *others: Fraction) -> Fraction:
+            if not others and name in _OF_FRACTIONS:
+                return Fraction(_OF_FRACTIONS[name](value))
+            found = facts.get(f"at {value}") if not others else None
+            if name == "sqrt":
+                return self.power(value, Fraction(1, 2))
+            if found is None:
+                raise NotRational(name, value)
+            return Fraction(found)
+
+        return apply
+
+    def positive(self, value: Any) -> bool:
+        return bool(value > 0)
+
+    def power(self, base: Fraction, exponent: Fraction) -> Fraction:
+        if base < 0 or (base == 0 and exponent < 0):
+            raise Unlucky
+        root = Fraction(_root(base.numerator, exponent.denominator), _root(base.denominator, exponent.denominator))
+        return root**exponent.numerator
+
+    def size(self, value: Any) -> float:
+        return float(value != 0)
+
+
+def _root(value: int, order: int) -> int:
+    """The whole root of a whole number, if it has one."""
+    guess = round(value ** (1 / order)) if value < 2**50 else -1
+    if guess**order != value:
+        raise NotRational(value)
+    return guess
+
+
+Field = Residues | Digits | Fractions
+
+_OF_FRACTIONS: dict[str, Callable[[Fraction], Any]] = {
+    "abs": abs,
+    "sign": lambda x: (x > 0) - (x < 0),
+    "step": lambda x: x > 0,
+    "relu": lambda x: max(x, 0),
+}
 
 _WITH_DIGITS: dict[str, Callable[[Any, Any], Any]] = {
     "abs": lambda mp, x: abs(x),
