@@ -354,4 +354,22 @@ VALUES = [
     lambda np, A: np.linalg.matrix_norm(A, ord=1) + np.linalg.norm(A, np.inf, axis=(1, 0)),
     lambda np, x: np.fabs(x) / np.absolute(x),
     lambda np, A, B: np.vecdot(A, B) + np.linalg.outer(A[0], B[0]).sum(),
+    lambda np, x, u: x[np.array([0, -1])] @ u[[3, 1]] + np.take(u, [2, 0, 4]).sum() * x.take([1])[0],
+    lambda U: U[[2, 0]][:, [1, -1, 4]] + U[:, [0, 2, 1]][1:],
+    lambda U, u: U[1, [3, 0]] + u[[0, 1]],
+    lambda np, x: np.roll(x, 2) * np.roll(x, -1) + np.roll(x, 0),
+    lambda np, A, u: np.roll(A, 1, axis=1).sum() * np.roll(A, -1, axis=0) * np.roll(u, 7)[1],
+    lambda np, U, u: np.flip(U) @ np.flip(u) + np.flip(U, axis=1)[:, 0],
+    lambda np, x, c: np.tile(x, 2) * np.repeat(c * x, 2),
+    lambda np, X: np.trace(X, offset=1) * np.diag(X, -2) + X.trace(-1) * np.diagonal(X, 2) + X.diagonal(offset=2),
+    lambda np, x: np.diag(x, 1) @ np.diag(x, -1) + np.diag(x, k=-1).T,
+    lambda np, A, x, b: (
+        np.einsum("...j,j->...", A, x) * np.einsum("i...,...", A, x)[0] + np.einsum("...,i", b, x)[:, 1]
+    ),
+    lambda np, A, x: np.einsum("i...,...", A, x),
+    lambda np, X, Y, x: np.einsum("...i,...i", X, Y) * np.einsum("i...->...", X) + np.einsum("i...,i...->...", x, Y),
+    lambda A: A[..., None].T,
+    lambda np, A: np.swapaxes(A[..., None], 0, 1) + np.moveaxis(A[None], 0, 2).transpose(1, 0, 2),
+    lambda np, A: np.transpose(A[None], (2, 0, 1)) * 2 - np.moveaxis(A[None], [0, 1], [1, -1]),
+    lambda A, x: A[None, :, None].T[:, 0, :, 0] @ A[:, None, :].T[2, 0] + x[:, None, None].T[0, 0],
 ]

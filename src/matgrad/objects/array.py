@@ -249,11 +249,14 @@ class Array(Operators, Value):
     def dot(self, other: Any) -> Array:
         return _array("dot", self, other)
 
-    def trace(self) -> Array:
-        return _array("trace", self)
+    def trace(self, offset: int = 0) -> Array:
+        return _array("trace", self, offset)
 
-    def diagonal(self) -> Array:
-        return _array("diagonal", self)
+    def diagonal(self, offset: int = 0) -> Array:
+        return _array("diagonal", self, offset)
+
+    def take(self, indices: Any, axis: int | None = None) -> Array:
+        return _array("take", self, indices, axis)
 
     def var(self, axis: Any = None, *, ddof: int = 0, keepdims: bool = False) -> Array:
         return _array("var", self, axis, ddof=ddof, keepdims=keepdims)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matgrad.dims import ONE, Dim
-from matgrad.errors import NotSupported, ShapeError
+from matgrad.errors import ShapeError
 from matgrad.formula.syntax import Expr
 from matgrad.objects.elementwise import multiply
 from matgrad.objects.names import joined
@@ -19,7 +19,7 @@ def einsum(pattern: str, values: Sequence[Value]) -> Value:
     >>> einsum("ij,j", [_example("A", "m", "n"), _example("x", "n")]).expr.value
     'ij,j->i'
     """
-    inputs, output = _letters(pattern, len(values))
+    inputs, output = _letters(_without_dots(pattern, values), len(values))
     sizes: dict[str, Dim] = {}
     for letters, value in zip(inputs, values, strict=True):
         if len(letters) != len(value.axes):
@@ -59,10 +59,28 @@ def _without_ones(letters: str, value: Value, sizes: dict[str, Dim]) -> tuple[st
     return "".join(letter for _, letter in own), value
 
 
+def _without_dots(pattern: str, values: Sequence[Value]) -> str:
+    """``...`` as letters: those axes that an array has besides, the last ones alike in all arrays.
+
+    >>> _without_dots("...j,j->...", [_example("A", "m", "n"), _example("x", "n")])
+    'Aj,j->A'
+    """
+    left, arrow, output = pattern.replace(" ", "").partition("->")
+    parts = left.split(",")
+    if "..." not in left or len(parts) != len(values):
+        return pattern
+    spare = "".join(letter for letter in "ABCDEFGH" if letter not in pattern)
+    counts = [max(0, len(v.axes) - len(p) + 3) if "..." in p else 0 for p, v in zip(parts, values, strict=True)]
+    parts = [part.replace("...", spare[:count][::-1]) for part, count in zip(parts, counts, strict=True)]
+    whole = spare[: max(counts)][::-1]
+    if not arrow:
+        text = "".join(parts)
+        output = whole + "".join(sorted(a for a in set(text) - set(whole) if text.count(a) == 1))
+    return f"{','.join(parts)}->{output.replace('...', whole)}"
+
+
 def _letters(pattern: str, count: int) -> tuple[list[str], str]:
     text = pattern.replace(" ", "")
-    if "." in text:
-        raise NotSupported("np.einsum with ... is not supported", hint="a letter for each axis")
     left, arrow, output = text.partition("->")
     inputs = left.split(",")
     if not (left + output).replace(",", "").isalpha() and left.replace(",", "") + output:

@@ -12,7 +12,7 @@ from matgrad.objects.comparison import Test
 from matgrad.objects.stacking import stack
 from matgrad.objects.value import Axes, Picked, Place, Value, as_dim, index, shown, squeezed
 
-Item = int | slice | None | EllipsisType
+Item = int | slice | list[int] | None | EllipsisType
 
 
 def pick(value: Value, given: object) -> Value:
@@ -25,8 +25,8 @@ def pick(value: Value, given: object) -> Value:
     """
     items = _complete(value, given if isinstance(given, tuple) else (given,))
     for place, item in enumerate(items):
-        if isinstance(item, slice) and item.step is not None and whole(item.step) != 1:
-            return _stepped(value, items, place)
+        if isinstance(item, list) or (isinstance(item, slice) and item.step is not None and whole(item.step) != 1):
+            return _one_by_one(value, items, place)
     picked: list[Picked] = [None] * value.order
     kept: list[int | None] = []
     position = 0
@@ -34,6 +34,7 @@ def pick(value: Value, given: object) -> Value:
         if item is None:
             kept.append(None)
             continue
+        assert not isinstance(item, list)
         axis, dim = value.axes[position], value.sizes[position]
         choice = _choice(item, dim, value)
         if axis is None:
@@ -47,28 +48,38 @@ def pick(value: Value, given: object) -> Value:
     return _picked(value, picked, kept)
 
 
-def _stepped(value: Value, items: Sequence[Item], place: int) -> Value:
-    """A slice with a step: what it takes, one by one, in a stack."""
-    item = items[place]
+def _one_by_one(value: Value, items: Sequence[Item], place: int) -> Value:
+    """A list of indices, or a slice with a step: what it takes, one by one, in a stack."""
+    positions = _positions(items[place], value.sizes[sum(one is not None for one in items[:place])], value)
+    if not 0 < len(positions) <= MOST:
+        raise NotSupported(
+            f"this index takes 1 to {MOST} entries one by one, not {len(positions)}", details=shown(value)
+        )
+    if any(isinstance(one, list) for one in items[place + 1 :]):
+        raise NotSupported(
+            "two lists of indices at once are not supported",
+            details=shown(value),
+            hint="X[[0, 2]][:, [1, 3]] for rows and columns, np.stack([X[0, 1], X[2, 3]]) for entries",
+        )
+    parts = [pick(value, (*items[:place], k, *items[place + 1 :])) for k in positions]
+    return stack(parts, sum(not isinstance(one, int) for one in items[:place]))
+
+
+def _positions(item: Item, dim: Dim, value: Value) -> Sequence[int]:
+    if isinstance(item, list):
+        return item
     assert isinstance(item, slice)
-    dim = value.sizes[sum(one is not None for one in items[:place])]
     if dim.number is None:
         raise NotSupported(
             f"a slice with a step needs a size that is a number, and this axis has {dim}",
             details=shown(value),
             hint='np.stack([x[0], x[2], x[4]]), or sizes as numbers, such as vector("x", 5)',
         )
-    positions = range(*item.indices(dim.number))
-    if not 0 < len(positions) <= MOST:
-        raise NotSupported(
-            f"a slice with a step takes 1 to {MOST} entries, and this one takes {len(positions)}", details=shown(value)
-        )
-    parts = [pick(value, (*items[:place], k, *items[place + 1 :])) for k in positions]
-    return stack(parts, sum(not isinstance(one, int) for one in items[:place]))
+    return range(*item.indices(dim.number))
 
 
 MOST = 64
-"""Entries that a slice with a step may take: each is written out."""
+"""Entries that a list, or a slice with a step, may take: each is written out."""
 
 
 def _picked(value: Value, picked: Sequence[Picked], kept: Sequence[int | None]) -> Value:
@@ -88,6 +99,9 @@ def _complete(value: Value, given: Sequence[object]) -> list[Item]:
         if one is None or isinstance(one, slice | EllipsisType):
             items.append(one)
             continue
+        if _is_list_of_indices(one):
+            items.append([whole(k) for k in one])  # type: ignore[attr-defined]
+            continue
         if isinstance(one, bool | Value | Test) or not hasattr(one, "__index__"):
             _no_choice(one)
         try:
@@ -105,10 +119,20 @@ def _complete(value: Value, given: Sequence[object]) -> list[Item]:
     return [*items[:place], *[slice(None)] * (len(value.axes) - count), *items[place + 1 :]]
 
 
+def _is_list_of_indices(given: object) -> bool:
+    """[0, 2, -1], as a list or an array; a list of truths is a mask."""
+    if not isinstance(given, list) and getattr(given, "ndim", 0) != 1:
+        return False
+    return not isinstance(given, Value | Test) and all(
+        hasattr(k, "__index__") and not isinstance(k, bool | Value | Test)
+        for k in given  # type: ignore[attr-defined]
+    )
+
+
 def _no_choice(given: object) -> int:
     raise NotSupported(
-        f"an index is a whole number, a slice or None, not {type(given).__name__}",
-        hint="np.where(x > 0, x, 0).sum() for x[x > 0].sum(); np.stack([x[2], x[0]]) for x[[2, 0]]",
+        f"an index is a whole number, a list of them, a slice or None, not {type(given).__name__}",
+        hint="np.where(x > 0, x, 0).sum() for x[x > 0].sum(); X[[0, 2]][:, [1, 3]] for X[np.ix_([0, 2], [1, 3])]",
     )
 
 

@@ -26,13 +26,18 @@ from matgrad.translate.algebra import of_order, product
 
 def transpose(value: Value) -> Value:
     """The axes in reverse order: of a vector, itself."""
+    return permuted(value, range(len(value.axes))[::-1])
+
+
+def permuted(value: Value, order: Sequence[int]) -> Value:
+    """The axes in this order. Those that the formula has stay in theirs, or change places in it."""
+    axes = [value.axes[k] for k in order]
+    own = [axis for axis in axes if axis is not None]
+    if own == sorted(own):
+        return value.but(value.expr, tuple(axes))
     if value.order > 2:
         raise NotSupported("an array of three axes cannot be transposed", hint='np.einsum("ijk->kji", T)')
-    if len(value.axes) < 2:
-        return value
-    if value.axes == (0, 1):
-        return value.but(transposed(value.expr), value.axes)
-    return value.but(value.expr, value.axes[::-1])
+    return value.but(transposed(value.expr), tuple(None if axis is None else 1 - axis for axis in axes))
 
 
 def matmul(left: Value, right: Value) -> Value:

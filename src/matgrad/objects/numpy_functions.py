@@ -10,7 +10,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 from matgrad.errors import NotSupported, ShapeError
-from matgrad.objects import comparison, elementwise, indexing, linear, reductions, shaping, stacking
+from matgrad.objects import comparison, elementwise, indexing, linear, reductions, selecting, shaping, stacking
 from matgrad.objects.contraction import einsum, tensordot
 from matgrad.objects.inputs import as_test, as_value, nested, values
 from matgrad.objects.reductions import Axis
@@ -56,22 +56,24 @@ def several(function: Callable[..., Value]) -> Callable[..., Value]:
     return lambda arrays, **options: function(values(arrays), **options)
 
 
-def on_the_diagonal(function: Callable[[Value], Value], name: str) -> Callable[..., Value]:
-    """Of the main diagonal only."""
+def on_a_diagonal(function: Callable[[Value, int], Value], name: str) -> Callable[..., Value]:
+    """Of the main diagonal, or the one with an offset."""
 
     def of(a: Any, k: int = 0, *, offset: int = 0) -> Value:
-        if k or offset:
-            raise NotSupported(f"np.{name} off the main diagonal is not supported", hint=f"np.{name}(X)")
-        return function(v(a))
+        return function(v(a), _whole(k or offset, name))
 
     return of
 
 
+def _whole(offset: Any, name: str) -> int:
+    if not isinstance(offset, Integral):
+        raise NotSupported(f"np.{name} takes a whole number for the diagonal, not {offset!r}", hint=f"np.{name}(X, 1)")
+    return int(offset)
+
+
 def triangle(name: str) -> Callable[..., Value]:
     def of(m: Any, k: int = 0) -> Value:
-        if not isinstance(k, Integral):
-            raise NotSupported(f"np.{name} takes a whole number for the diagonal, not {k!r}", hint=f"np.{name}(X, 1)")
-        return linear.triangle(name, v(m), int(k))
+        return linear.triangle(name, v(m), _whole(k, name))
 
     return of
 
@@ -167,10 +169,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "outer": two(linear.outer),
     "vdot": lambda a, b: reductions.total(elementwise.multiply(v(a), v(b))),
     "kron": two(linear.kron),
-    "trace": on_the_diagonal(linear.trace, "trace"),
-    "diag": on_the_diagonal(linear.diag, "diag"),
-    "diagflat": on_the_diagonal(linear.diag, "diagflat"),
-    "diagonal": on_the_diagonal(linear.diagonal, "diagonal"),
+    "trace": on_a_diagonal(selecting.trace, "trace"),
+    "diag": on_a_diagonal(selecting.diag, "diag"),
+    "diagflat": on_a_diagonal(selecting.diag, "diagflat"),
+    "diagonal": on_a_diagonal(selecting.diagonal, "diagonal"),
+    "take": lambda a, indices, axis=None: selecting.take(v(a), indices, axis),
+    "roll": lambda a, shift, axis=None: selecting.roll(v(a), _whole(shift, "roll"), axis),
+    "flip": lambda m, axis=None: selecting.flip(v(m), axis),
+    "tile": lambda A, reps: selecting.tile(v(A), reps),
+    "repeat": lambda a, repeats: selecting.repeat(v(a), repeats),
     "tril": triangle("tril"),
     "triu": triangle("triu"),
     "concatenate": lambda arrays, axis=0: stacking.concatenate(values(arrays), axis),
@@ -183,7 +190,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "transpose": lambda a, axes=None: shaping.permuted(v(a), axes),
     "matrix_transpose": one(linear.transpose),
     "swapaxes": lambda a, axis1, axis2: shaping.swapped(v(a), axis1, axis2),
-    "moveaxis": lambda a, source, destination: shaping.swapped(v(a), source, destination),
+    "moveaxis": lambda a, source, destination: shaping.moved(v(a), source, destination),
     "reshape": lambda a, /, shape, order="C": shaping.reshape(v(a), shape, order=order),
     "ravel": lambda a, order="C": linear.ravel(v(a), order),
     "squeeze": squeeze,
@@ -211,8 +218,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "linalg.vector_norm": vector_norm,
     "linalg.matrix_norm": matrix_norm,
     "linalg.solve": two(linear.solve),
-    "linalg.trace": on_the_diagonal(linear.trace, "linalg.trace"),
-    "linalg.diagonal": on_the_diagonal(linear.diagonal, "linalg.diagonal"),
+    "linalg.trace": on_a_diagonal(selecting.trace, "linalg.trace"),
+    "linalg.diagonal": on_a_diagonal(selecting.diagonal, "linalg.diagonal"),
     "linalg.matrix_power": matrix_power,
     "linalg.multi_dot": lambda arrays: linear.multi_dot(values(arrays)),
     "linalg.matmul": two(linear.matmul),
@@ -234,8 +241,7 @@ INSTEAD: dict[str, str] = {
     "cross": "np.stack of x[1]*y[2] - x[2]*y[1] and the like",
     "round": _BEFORE, "around": _BEFORE, "count_nonzero": "(x > 0).sum()",
     "nansum": "np.sum", "nanmean": "np.mean", "nanmax": "np.max", "nanmin": "np.min",
-    "repeat": "np.kron(x, np.ones(3))", "tile": "np.concatenate([x, x, x])", "flip": "np.stack([x[2], x[1], x[0]])",
-    "roll": "np.concatenate([x[2:], x[:2]])", "array_equal": "x == y", "allclose": "x == y", "any": "(x > 0).max()",
+    "array_equal": "x == y", "allclose": "x == y", "any": "(x > 0).max()",
     "all": "(x > 0).min()", "array2string": "str(x)", "array_str": "str(x)", "array_repr": "repr(x)", "imag": "0*x",
     "linalg.pinv": "np.linalg.inv(X.T @ X) @ X.T, for full column rank",
     "linalg.lstsq": "np.linalg.inv(A.T @ A) @ A.T @ b, for full column rank",

@@ -7,6 +7,7 @@ from typing import Any
 
 from matgrad.dims import Dim
 from matgrad.errors import MatgradError, NotSupported, ShapeError
+from matgrad.objects import linear
 from matgrad.objects.elementwise import multiply
 from matgrad.objects.inputs import as_value
 from matgrad.objects.linear import ravel, transpose
@@ -64,12 +65,25 @@ def permuted(value: Value, axes: Sequence[int] | None = None) -> Value:
     order = [axis_numbers(value, axis)[0] for axis in axes]
     if sorted(order) != list(range(len(value.axes))):
         raise ShapeError(f"{tuple(axes)} does not name each axis once", details=shown(value))
-    return value if order == sorted(order) else transpose(value)
+    return linear.permuted(value, order)
 
 
 def swapped(value: Value, first: int, second: int) -> Value:
-    same = axis_numbers(value, first) == axis_numbers(value, second)
-    return value if same else transpose(value)
+    """np.swapaxes."""
+    (a,), (b,) = axis_numbers(value, first), axis_numbers(value, second)
+    return linear.permuted(value, [{a: b, b: a}.get(k, k) for k in range(len(value.axes))])
+
+
+def moved(value: Value, source: int | Sequence[int], destination: int | Sequence[int]) -> Value:
+    """np.moveaxis: the other axes keep their order."""
+    places = [[g] if isinstance(g, int) else list(g) for g in (source, destination)]
+    taken, given = ([axis_numbers(value, k)[0] for k in one] for one in places)
+    if len(set(taken)) != len(places[0]) or len(set(given)) != len(taken) or len(places[1]) != len(taken):
+        raise ShapeError("np.moveaxis takes as many different axes as places for them", details=shown(value))
+    order = [k for k in range(len(value.axes)) if k not in taken]
+    for place, axis in sorted(zip(given, taken, strict=True)):
+        order.insert(place, axis)
+    return linear.permuted(value, order)
 
 
 def expanded(value: Value, axis: int | Sequence[int]) -> Value:
