@@ -199,6 +199,8 @@ REFUSED = [
     (lambda: np.tril(A, 0.5), "whole number"),
     (lambda: x[[True, False]], "a list of them"),
     (lambda: np.roll(A, 1), "needs an axis"),
+    (lambda: np.cumsum(x, 1), "no axis 1"),
+    (lambda: np.vdot(c, x), "as many entries"),
     (lambda: np.moveaxis(A, [0, 0], [0, 1]), "as many different axes"),
     (lambda: np.tile(x, 0), "whole number"),
     (lambda: np.flip(x), "a number"),

@@ -80,8 +80,8 @@ def dot(left: Value, right: Value) -> Value:
 
 
 def inner(left: Value, right: Value) -> Value:
-    """Sums over the last axis of both."""
-    return dot(left, transpose(right))
+    """Sums over the last axis of both; with a number, a product."""
+    return dot(left, transpose(right) if left.axes else right)
 
 
 def outer(left: Value, right: Value) -> Value:

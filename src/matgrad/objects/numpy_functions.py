@@ -14,7 +14,7 @@ from matgrad.objects import comparison, elementwise, indexing, linear, reduction
 from matgrad.objects.contraction import einsum, tensordot
 from matgrad.objects.inputs import as_test, as_value, nested, values
 from matgrad.objects.reductions import Axis
-from matgrad.objects.value import Value
+from matgrad.objects.value import Value, clash
 
 v = as_value
 
@@ -104,6 +104,16 @@ def subscripts(pattern: Any, *operands: Any, optimize: Any = False) -> Value:
     return einsum(pattern, [v(a) for a in operands])
 
 
+def vdot(a: Any, b: Any) -> Value:
+    """The sum of the products of entries; arrays of different shapes are read as vectors, row by row."""
+    one, other = v(a), v(b)
+    if one.sizes != other.sizes:
+        one, other = linear.ravel(one), linear.ravel(other)
+    if one.sizes != other.sizes:
+        raise clash("np.vdot takes arrays of as many entries", v(a), v(b))
+    return reductions.total(elementwise.multiply(one, other))
+
+
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Value:
     return reductions.norm(v(x), ord, axis, keepdims)
 
@@ -167,7 +177,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "dot": two(linear.dot),
     "inner": two(linear.inner),
     "outer": two(linear.outer),
-    "vdot": lambda a, b: reductions.total(elementwise.multiply(v(a), v(b))),
+    "vdot": vdot,
     "kron": two(linear.kron),
     "trace": on_a_diagonal(selecting.trace, "trace"),
     "diag": on_a_diagonal(selecting.diag, "diag"),

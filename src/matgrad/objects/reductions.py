@@ -127,6 +127,8 @@ def average(value: Value, axis: Axis = None, weights: Value | None = None) -> Va
 
 def cumulative_sum(value: Value, axis: int | None = None) -> Value:
     """A triangle of ones times x: down the columns, or along the rows."""
+    if axis is not None:
+        axis_numbers(value, axis)
     if value.order == 1 and len(value.axes) == 1:
         return value.but(matrix_product(_lower(value.expr.dims[0]), column(value.expr)))
     if axis is None:
