@@ -102,6 +102,31 @@ def test_names_of_sizes_without_a_variable_of_that_size(text, wrt, declarations,
     assert matgrad.parse(found.text, context=d).node is d.node
 
 
+def test_sums_over_indices_and_slices_of_sizes():
+    """SymPy makes a Sum of (x.T*x)[0, 0]; slices whose ends are sizes come back as they went."""
+    n = sympy.Symbol("n", integer=True, positive=True)
+    i, j = sympy.symbols("i j", integer=True)
+    x, y, X = sympy.MatrixSymbol("x", n, 1), sympy.MatrixSymbol("y", n, 1), sympy.MatrixSymbol("X", n, n)
+    c = sympy.Symbol("c")
+    points = arrays()
+    for expression in (
+        sympy.sqrt((x.T * x)[0, 0]),
+        (x.T * X * y)[0, 0] * c,
+        sympy.Sum(sympy.sin(x[i, 0] - y[i, 0]) ** 2 * c, (i, 0, n - 1)),
+        sympy.Sum((x[i, 0] * X[j, i] + X[i, 2] * y[j, 0]) * y[j, 0], (i, 0, n - 1), (j, 0, n - 1)),
+        sympy.Sum(X[i, i] / (1 + sympy.exp(x[i, 0])), (i, 0, n - 1)),
+        sympy.sec(c) + sympy.cot(c) + sympy.coth(c),
+    ):
+        formula = matgrad.from_sympy(expression)
+        names = {name: points[name] for name in formula.variables}
+        np.testing.assert_allclose(formula(**names), explicit(expression, points), rtol=1e-10)
+    assert matgrad.gradient(matgrad.from_sympy(sympy.sqrt((x.T * x)[0, 0])), "x").text == "x/norm2(x)"
+    d = matgrad.derive("logdet([A, B; C, D])", "B", where="A: matrix(m,m); D: matrix(n,n)")
+    back = matgrad.from_sympy(d.to_sympy())
+    assert back.text == "inv([A, B; C, D])[m+1:m+n,1:m]'"
+    assert str(matgrad.parse("[c, 1; 2, c]").to_sympy()) == "Matrix([[c, 1], [2, c]])"
+
+
 def test_symbols_keep_their_signs():
     d = sympy.Symbol("d", positive=True)
     assert matgrad.from_sympy(sympy.log(d)).variables == {"d": "positive"}
@@ -126,7 +151,9 @@ def foreign():
     x, A = sympy.MatrixSymbol("x", n, 1), sympy.MatrixSymbol("A", n, n)
     c = sympy.Symbol("c")
     return [
-        (sympy.zeta(c), "zeta"), (sympy.Integral(c, c), "Integral"), (sympy.Sum(x[k, 0], (k, 0, n - 1)), "Sum"),
+        (sympy.zeta(c), "zeta"), (sympy.Integral(c, c), "Integral"), (sympy.Sum(x[k, 0], (k, 1, n - 1)), "Sum"),
+        (sympy.Sum(k * x[k, 0], (k, 0, n - 1)), "Sum"), (sympy.Sum(x[k, 0] + 1, (k, 0, n - 1)), "one of its indices"),
+        (sympy.Sum(A[k, k + 1], (k, 0, n - 1)), "Sum"), (sympy.Product(x[k, 0], (k, 0, n - 1)), "Product"),
         (sympy.besselj(0, c), "besselj"), (x[k, 0], "index k"), (A**sympy.Rational(1, 2), "exponent 1/2"),
         (sympy.I * c, "ImaginaryUnit"),
         (sympy.oo, "Infinity"), (sympy.Piecewise((c, c > 0), (0, True)), "Piecewise"),

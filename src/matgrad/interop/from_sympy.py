@@ -7,14 +7,15 @@ from fractions import Fraction
 from functools import reduce
 from typing import Any
 
-from matgrad.dims import Dim
+from matgrad.dims import ONE, Dim
 from matgrad.errors import NotSupported
 from matgrad.formula.declarations import FUNCTION, Declaration, parse_declarations
 from matgrad.formula.syntax import SCALAR_TYPE, Call, Expr, Type
-from matgrad.interop.sympy_functions import composed, elementary, load
+from matgrad.interop.sympy_functions import composed, elementary, load, reciprocals
+from matgrad.interop.sympy_sums import summed
 from matgrad.objects import elementwise, indexing, linear, stacking
 from matgrad.objects.names import Names, joined, size
-from matgrad.objects.value import Value, as_matrix, eye, literal, ones
+from matgrad.objects.value import Place, Value, as_matrix, eye, literal, ones
 
 
 def from_sympy(expression: Any, declared: Mapping[str, Declaration]) -> Value:
@@ -167,6 +168,8 @@ class _Walk:
         for name, function in elementary().items():
             if node.func == function:
                 return elementwise.applied(name)(self.convert(node.args[0]))
+        if node.func in reciprocals():
+            return elementwise.divide(literal(1), self.convert(reciprocals()[node.func](node.args[0])))
         if not isinstance(node, self.s.core.function.AppliedUndef):
             raise NotSupported(f"{type(node).__name__} of SymPy cannot be converted", details=str(node)[:80])
         value, name = self.convert(node.args[0]), node.func.__name__
@@ -200,10 +203,18 @@ class _Walk:
         for name, function in composed().items():
             if body == function(dummy):
                 return elementwise.applied(name)(value)
-        outer, self.bound = self.bound, {**self.bound, dummy: value}
-        found = self.convert(body)
-        self.bound = outer
+        found = self._with(body, {dummy: value})
         return found if found.axes else elementwise.multiply(found, value.but(ones(*value.expr.dims), value.axes))
+
+    def _Sum(self, node: Any) -> Value:
+        return summed(node, self._with)
+
+    def _with(self, node: Any, values: Mapping[Any, Value]) -> Value:
+        """A node in which some parts have these values."""
+        outer, self.bound = self.bound, {**self.bound, **values}
+        found = self.convert(node)
+        self.bound = outer
+        return found
 
     # -- matrices
 
@@ -255,25 +266,24 @@ class _Walk:
         return stacking.grid([[v.but(v.expr, (None, None)) for v in row] for row in entries])
 
     def _MatrixElement(self, node: Any) -> Value:
-        places = [self._place(i) for i in node.indices]
-        return indexing.pick(self.convert(node.parent), tuple(places))
+        places: list[Place] = [self._place(i) + ONE for i in node.indices]
+        return indexing.ranges(self.convert(node.parent), places)
 
     def _MatrixSlice(self, node: Any) -> Value:
-        parent = self.convert(node.parent)
-        picked: list[int | slice | None] = []
+        ranges: list[tuple[Place, Place] | None] = []
         for (first, last, step), count in zip((node.rowslice, node.colslice), node.parent.shape, strict=True):
-            if first == 0 and last == count:
-                picked.append(slice(None))
-            elif last - first == 1:  # one row or column, which stays one
-                picked += [self._place(first), None]
-            else:
-                picked.append(slice(self._place(first), self._place(last), self._place(step)))
-        return indexing.pick(parent, tuple(picked))
+            if step != 1:
+                raise NotSupported(f"a slice of SymPy with the step {step} cannot be converted")
+            whole = first == 0 and last == count
+            ranges.append(None if whole else (self._place(first) + ONE, self._place(last)))
+        return indexing.ranges(self.convert(node.parent), ranges)
 
-    def _place(self, given: Any) -> int:
-        if not self.s.sympify(given).is_Integer:
-            raise NotSupported(f"the index {given} of SymPy is no number and cannot be converted")
-        return int(given)
+    def _place(self, given: Any) -> Dim:
+        """A number, or a size."""
+        given = self.s.sympify(given)
+        if not all(symbol.name in self.sizes for symbol in given.free_symbols):
+            raise NotSupported(f"the index {given} of SymPy is no number and no size, and cannot be converted")
+        return self._dim(given)
 
 
 def _is_negative(term: Any) -> bool:

@@ -31,6 +31,13 @@ def elementary() -> Mapping[str, Any]:
 
 
 @cache
+def reciprocals() -> Mapping[Any, Any]:
+    """SymPy's functions that are 1 over others."""
+    s = load()
+    return {s.sec: s.cos, s.csc: s.sin, s.cot: s.tan, s.sech: s.cosh, s.csch: s.sinh, s.coth: s.tanh}
+
+
+@cache
 def composed() -> Mapping[str, Callable[[Any], Any]]:
     """Functions that are written with others; from SymPy, they are recognised as they are written here."""
     s = load()

@@ -129,6 +129,8 @@ class _Walk:
             start += count
         if len({len(row) for row in rows}) > 1:
             raise NotSupported("rows of blocks that are divided differently cannot be converted to SymPy")
+        if all(part.kind == SCALAR for part in node.args):
+            return self.s.ImmutableMatrix([[block[0, 0] for block in row] for row in rows])
         return self.s.BlockMatrix(rows)
 
     def _call(self, node: Expr, args: list[Any]) -> Any:

@@ -92,6 +92,27 @@ def _picked(value: Value, picked: Sequence[Picked], kept: Sequence[int | None]) 
     return value.but(index(value.expr, picked), axes)
 
 
+def ranges(value: Value, given: Sequence[Picked]) -> Value:
+    """Places and ranges axis by axis, counted from 1 as in the language; sizes may stand in them."""
+    picked: list[Picked] = [None] * value.order
+    kept: list[int | None] = []
+    for axis, one in zip(value.axes, given, strict=True):
+        first, last = ((_plain(end) for end in one) if isinstance(one, tuple) else (_plain(one), None))  # fmt: skip
+        single = first == last or last is None  # one row or column, which stays one if it is a range
+        if axis is None and one is not None and not (single and first == 1):
+            raise ShapeError("this range is outside of an axis of size 1", details=shown(value))
+        if axis is not None and first is not None:
+            picked[axis] = first if single or last is None else (first, last)
+        if one is None or isinstance(one, tuple):
+            kept.append(None if one is not None and single else axis)
+    return _picked(value, picked, kept)
+
+
+def _plain(place: Picked) -> Place | None:
+    assert not isinstance(place, tuple)
+    return place.number if isinstance(place, Dim) and place.number is not None else place
+
+
 def _complete(value: Value, given: Sequence[object]) -> list[Item]:
     """The items with ``...`` and what is left out at the end as full slices."""
     items: list[Item] = []
@@ -154,8 +175,9 @@ class IndexOutside(ShapeError, IndexError):
 
 def _from_the_end(places: int, dim: Dim) -> Place:
     """n + places: as a number, where it is one."""
-    place = dim + Dim.of(places)
-    return place if place.number is None else place.number
+    place = _plain(dim + Dim.of(places))
+    assert place is not None
+    return place
 
 
 def _range(item: slice, dim: Dim, value: Value) -> tuple[Place, Place] | None:
