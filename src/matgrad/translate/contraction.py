@@ -294,13 +294,13 @@ def _summed(c: Contraction) -> bool:
         (piece,) = found
         if len(piece.legs) == 1:
             c.replace([piece])
-            c.scalars.append(c.order.best([call("sum", piece.expr(), type=SCALAR_TYPE), *_squares(piece.expr())]))
+            c.scalars.append(c.order.best([call("sum", piece.expr(), type=SCALAR_TYPE), *_norms(piece.expr())]))
             return True
         row, col = piece.legs
         if c.count(row) == 1 and c.count(col) == 1 and row not in c.out and col not in c.out:
             c.replace([piece])
             candidates = [call("sum", p.expr(), type=SCALAR_TYPE) for p in (piece, piece.flip())]
-            candidates += _squares(piece.expr())
+            candidates += _norms(piece.expr())
             c.scalars.append(c.order.best(candidates))
             return True
         kept = row if label == col else col
@@ -319,8 +319,10 @@ def _summed(c: Contraction) -> bool:
     return False
 
 
-def _squares(expr: Expr) -> list[Expr]:
-    """sum(x.^2) in other words: norm2(x)^2, and x'*x for a column."""
+def _norms(expr: Expr) -> list[Expr]:
+    """sum(abs(x)) and sum(x.^2) in other words: norm1(x), norm2(x)^2, and x'*x for a column."""
+    if expr.op == "call" and expr.value.name == "abs":
+        return [call("norm1", expr.args[0], type=SCALAR_TYPE)]
     if expr.op != "power" or expr.args[1].op != "number" or expr.args[1].value % 2:
         return []
     base = power(expr.args[0], expr.args[1].value / 2)
