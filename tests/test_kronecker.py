@@ -175,6 +175,16 @@ def test_riemannian_gradient_on_orthogonal_matrices() -> None:
     assert "tr(U'*V)" in d.conditions[0]
 
 
+def test_on_the_manifold_a_matrix_times_its_transpose_is_the_identity() -> None:
+    """Procrustes: min norm2(O*A - B)^2 has a gradient without A*A', since ‖O*A‖ does not vary."""
+    where = "O: orthogonal(n)"
+    for text, expected in (("norm2(O*A - B)^2", "O*A*B'*O - B*A'"), ("norm2(O)^2", "zeros(n, n)")):
+        d = matgrad.gradient(text, "O", where=where, riemannian=True)
+        assert d.text == expected
+        assert d.verify().passed
+    assert matgrad.gradient("tr(O'*A*O)", "O", where=where).text == "(A + A')*O"  # in all entries, free
+
+
 def test_riemannian_gradient_on_positive_definite_matrices() -> None:
     """⟨grad, V⟩ in the affine-invariant metric is the derivative along every symmetric V."""
     d = matgrad.gradient("tr(A*S) - logdet(S)", "S", where="S: spd(n)", riemannian=True)

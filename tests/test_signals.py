@@ -62,3 +62,9 @@ def test_a_short_program_is_written_out() -> None:
     found = matgrad.derive("r = tanh(A*x) - b; r'*r", "A")
     assert "δ" not in found.short
     assert set(found.names) == {"r"}
+
+
+def test_constants_get_no_names() -> None:
+    """zeros(n - 1) stands twice, and says what it is."""
+    d = matgrad.derive("x[1:n-1].*x[2:n]", "x", where="x: vector(n)")
+    assert d.short == "[diag(x[2:n]), zeros(n - 1)] + [zeros(n - 1), diag(x[1:n-1])]"

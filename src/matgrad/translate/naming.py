@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Program, fold, walk
+from matgrad.functions import card
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Einsum, Map, Node
 from matgrad.translate.algebra import addition, cost, is_unsized, negative, number, product, transposed
@@ -21,6 +22,13 @@ SAVED = 3
 """Characters that a name must save, its definition counted."""
 MOST = 8
 """Names given at most."""
+
+
+def _is_constant(expr: Expr) -> bool:
+    """zeros(n - 1), eye(n), ones(m)': they say what they are."""
+    inner = expr.args[0] if expr.op == "transpose" else expr
+    known = card(inner.value.name) if inner.op == "call" else None
+    return known is not None and known.family == "constructor"
 
 
 class Part(NamedTuple):
@@ -101,6 +109,7 @@ class _Naming:
     def _read(self, expr: Expr) -> Part | None:
         plain = expr.kind in (SCALAR, VECTOR, ROW, MATRIX) and not is_unsized(expr)
         simple = expr.op == "call" and expr.value.name == "inv" and expr.args[0].op == "name"
+        simple = simple or _is_constant(expr)
         if not plain or simple or cost(expr) < SHORTEST or all(e.op not in ("name", "index") for e in walk(expr)):
             return None
         if any(e.op == "einsum" or (is_unsized(e) and expr.op != "add") for e in walk(expr)):
