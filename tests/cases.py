@@ -17,9 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-
-jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_platforms", "cpu")
+from jax_truth import derived_at
 
 Case = dict[str, Any]
 Arrays = dict[str, np.ndarray]
@@ -205,14 +203,13 @@ def function(case: Case) -> Callable[..., jax.Array]:
 
 
 def value(case: Case, arrays: Arrays) -> np.ndarray:
-    return np.asarray(function(case)(*map(jnp.asarray, arrays.values())))
+    return np.asarray(jax.jit(function(case))(*arrays.values()))
 
 
 def truth(case: Case, arrays: Arrays) -> np.ndarray:
     """The derivative by JAX in float64: output axes first, then those of the variable, of which none is constrained."""
-    f, at = function(case), list(case["vars"]).index(case["wrt"])
-    derivative = jax.hessian if case["order"] == 2 else jax.jacrev
-    return np.asarray(derivative(f, argnums=at)(*map(jnp.asarray, arrays.values())))
+    how = jax.hessian if case["order"] == 2 else jax.jacrev
+    return derived_at(how, function(case), list(case["vars"]).index(case["wrt"]), list(arrays.values()))
 
 
 def disagreement(got: np.ndarray, expected: np.ndarray, terms: float = 1.0) -> float:

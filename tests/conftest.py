@@ -1,6 +1,7 @@
 """In CI no test may be skipped for want of something: such a skip turns the run into a failure.
 
-A skip that is meant says so: ``pytest.skip("not for CI: …")``.
+A skip that is meant says so: ``pytest.skip("not for CI: …")``. JAX compiles quickly here, and what the tests of the
+command line share is here too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+
+# JAX is here for the truth, at one point each: compiling takes all the time. Read when JAX is imported.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 if TYPE_CHECKING:
     from commands import Outcome

@@ -1,6 +1,7 @@
 """Formula trees in JAX: one case per operation, with nothing shared with the reference evaluator but the tree.
 
-A value that lies at a kink, or too close, raises NearKink: JAX has conventions of its own there.
+JAX has conventions of its own at kinks: beside the value comes how near the point is to one. What this table does not
+have raises NotHere.
 """
 
 from __future__ import annotations
@@ -17,22 +18,25 @@ from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Program, f
 
 jax.config.update("jax_enable_x64", True)
 Array = Any
-NEAR = 1e-6
 
 
-class NearKink(Exception):
-    """The point is at a kink, or JAX has no such function."""
+class NotHere(Exception):
+    """JAX has no such function."""
 
 
-def evaluate(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
-    """The value of a program at arrays, which may be traced."""
+def evaluate(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> tuple[Array, Array]:
+    """The value of a program at arrays, which may be traced, and the distance to the nearest kink."""
     known = {**sizes, **arrays}
+    distances: list[Array] = []
     for name, value in program.definitions:
-        known[name] = fold(value, _visitor(known, sizes))
-    return fold(program.body, _visitor(known, sizes))
+        known[name] = fold(value, _visitor(known, sizes, distances))
+    value = fold(program.body, _visitor(known, sizes, distances))
+    return value, jnp.min(jnp.stack([jnp.asarray(jnp.inf), *[jnp.min(jnp.abs(d)) for d in distances]]))
 
 
-def _visitor(known: Mapping[str, Any], sizes: Mapping[str, int]) -> Callable[[Expr, list[Array]], Array]:
+def _visitor(
+    known: Mapping[str, Any], sizes: Mapping[str, int], kinks: list[Array]
+) -> Callable[[Expr, list[Array]], Array]:
     def visit(node: Expr, values: list[Array]) -> Array:
         match node.op:
             case "number":
@@ -52,32 +56,20 @@ def _visitor(known: Mapping[str, Any], sizes: Mapping[str, int]) -> Callable[[Ex
             case "transpose":
                 return jnp.transpose(values[0])
             case "call":
-                return _call(node, values, known, tuple(d.evaluate(sizes) for d in node.dims), sizes)
+                return _call(node, values, known, sizes, kinks)
             case "index":
                 return jnp.asarray(values[0])[tuple(_item(i) for i in node.value)]
             case "stack":
                 return _stack(node, values)
             case "einsum" if not is_fused(node.value):
                 return jnp.einsum(node.value, *values)
-        raise NearKink(node.op)
+        raise NotHere(node.op)
 
     return visit
 
 
 def _item(item: Any) -> Any:
     return slice(None) if item is None else slice(item[0] - 1, item[1]) if isinstance(item, tuple) else item - 1
-
-
-def _away(*distances: Array) -> None:
-    """Raise where a distance is tiny: a tracer shows its value through ``jax.core``'s primal, when run eagerly."""
-    for distance in distances:
-        while hasattr(distance, "primal"):
-            distance = distance.primal
-        value = jax.lax.stop_gradient(distance)
-        while hasattr(value, "val"):
-            value = value.val
-        if bool(jnp.any(jnp.abs(value) < NEAR)):
-            raise NearKink("near a kink")
 
 
 def _product(node: Expr, values: list[Array]) -> Array:
@@ -126,8 +118,10 @@ def _stack(node: Expr, values: list[Array]) -> Array:
     return result if node.kind == MATRIX else result.reshape(-1) if node.kind != SCALAR else result[0, 0]
 
 
-def _call(node: Expr, values: list[Array], known: Any, shape: tuple[int, ...], sizes: Mapping[str, int]) -> Array:
+def _call(node: Expr, values: list[Array], known: Any, sizes: Mapping[str, int], kinks: list[Array]) -> Array:
+    """``kinks`` takes up what is 0 at a kink."""
     name, axis = node.value.name, None if node.value.dim is None else node.value.dim - 1
+    shape = tuple(d.evaluate(sizes) for d in node.dims)
     if name in known:
         return known[name][node.value.primes](values[0])
     if name in ("rows", "cols", "length"):
@@ -137,42 +131,39 @@ def _call(node: Expr, values: list[Array], known: Any, shape: tuple[int, ...], s
         return _CONSTANTS[name](shape, *values)
     if name in _SMOOTH:
         return _SMOOTH[name](*values)
+    if name in ("norm2", "normF"):
+        kinks.append(jnp.sum(values[0] ** 2, axis=axis))
+        return jnp.sqrt(kinks[-1])
     if name in _ALONG:
         return _ALONG[name](jnp.asarray(values[0]), axis)
     if name in ("abs", "relu", "sign", "step"):
-        _away(values[0])
+        kinks.append(values[0])
         return {"abs": jnp.abs, "relu": jax.nn.relu, "sign": jnp.sign, "step": lambda x: jnp.heaviside(x, 0)}[name](
             values[0]
         )
     if name in ("arctan2", "hypot"):
         first, second = jnp.broadcast_arrays(*map(jnp.asarray, values))
-        _away(jnp.hypot(first, second) if name == "hypot" else jnp.where(second > 0, 1.0, first))
+        kinks.append(jnp.hypot(first, second) if name == "hypot" else jnp.where(second > 0, 1.0, first))
         return {"arctan2": jnp.arctan2, "hypot": jnp.hypot}[name](first, second)
     if name in ("max", "min") and len(values) == 2:
-        _away(jnp.asarray(values[0] - values[1]))
+        kinks.append(values[0] - values[1])
         return (jnp.maximum if name == "max" else jnp.minimum)(*values)
     if name in ("max", "min"):
-        return _extreme(name, jnp.asarray(values[0]), axis)
+        return _extreme(name, jnp.asarray(values[0]), axis, kinks)
     if name == "norm1":
-        _away(values[0])
+        kinks.append(values[0])
         return jnp.sum(jnp.abs(jnp.asarray(values[0])), axis=axis)
     if name == "kron":
         return _kron(node.args[0].kind, values[0], node.args[1].kind, values[1])
-    raise NearKink(f"{name} is not in this table")
+    raise NotHere(f"{name} is not in this table")
 
 
-def _extreme(name: str, x: Array, axis: int | None) -> Array:
+def _extreme(name: str, x: Array, axis: int | None, kinks: list[Array]) -> Array:
     flat = jnp.reshape(x, (-1,)) if axis is None else jnp.moveaxis(x, axis, -1)
     ordered = jnp.sort(flat, axis=-1)
     if flat.shape[-1] > 1:
-        _away(ordered[..., -1] - ordered[..., -2] if name == "max" else ordered[..., 1] - ordered[..., 0])
+        kinks.append(ordered[..., -1] - ordered[..., -2] if name == "max" else ordered[..., 1] - ordered[..., 0])
     return (jnp.max if name == "max" else jnp.min)(x, axis=axis)
-
-
-def _norm(x: Array, axis: int | None) -> Array:
-    total = jnp.sum(x * x, axis=axis)
-    _away(total)
-    return jnp.sqrt(total)
 
 
 _CONSTANTS: dict[str, Callable[..., Array]] = {
@@ -200,6 +191,6 @@ _SMOOTH: dict[str, Callable[..., Array]] = {
 _ALONG: dict[str, Callable[..., Array]] = {
     "sum": lambda x, axis: jnp.sum(x, axis=axis), "mean": lambda x, axis: jnp.mean(x, axis=axis),
     "prod": lambda x, axis: jnp.prod(x, axis=axis),
-    "logsumexp": lambda x, axis: jss.logsumexp(x, axis=axis), "norm2": _norm, "normF": _norm,
+    "logsumexp": lambda x, axis: jss.logsumexp(x, axis=axis),
     "softmax": lambda x, axis: jax.nn.softmax(x, axis=axis if axis is not None else tuple(range(x.ndim))),
 }  # fmt: skip

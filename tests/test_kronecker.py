@@ -8,17 +8,16 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax_truth import derived
 
 import matgrad
 from matgrad.checking.sampling import Subject, draw
 from matgrad.formula.infer import read
 from matgrad.formula.reference import evaluate
-
-jax = pytest.importorskip("jax")
-jnp = jax.numpy
-jax.config.update("jax_enable_x64", True)
 
 SIZES = {"m": 3, "n": 4, "p": 2, "q": 5, "r": 2, "s": 3, "k": 2}
 WHERE = {
@@ -75,17 +74,12 @@ def _point(formula: matgrad.Formula) -> dict[str, np.ndarray]:
     return {s.name: np.asarray(draw(s, SIZES, rng, lambda r, shape: r.uniform(0.3, 1.5, shape))) for s in subjects}
 
 
-def _jacobian(function: Callable[..., Any], wrt: str, at: dict[str, np.ndarray]) -> np.ndarray:
-    names = function.__code__.co_varnames
-    return np.asarray(jax.jacobian(function, names.index(wrt))(*(jnp.asarray(at[name]) for name in names)))
-
-
 @pytest.mark.parametrize(("text", "wrt", "function", "expected"), CASES, ids=[c[0] for c in CASES])
 def test_the_forms_agree_with_jax(text: str, wrt: str, function: Callable[..., Any], expected: str | None) -> None:
     names = function.__code__.co_varnames
     d = matgrad.derive(text, wrt, where={n: WHERE[n] for n in names})
     at = _point(d.formula)
-    wanted = _jacobian(function, wrt, at)
+    wanted = derived(jax.jacobian, function, wrt, at)
     np.testing.assert_allclose(d(**at), wanted, rtol=1e-9, atol=1e-11)
     columns = at[wrt].size
     matrix = wanted.reshape(-1, columns, order="F")
@@ -120,7 +114,7 @@ def test_hessians_in_a_matrix(text: str, wrt: str, function: Callable[..., Any])
     names = function.__code__.co_varnames
     h = matgrad.hessian(text, wrt, where={n: WHERE[n] for n in names})
     at = _point(h.formula)
-    wanted = np.asarray(jax.hessian(function, names.index(wrt))(*(jnp.asarray(at[n]) for n in names)))
+    wanted = derived(jax.hessian, function, wrt, at)
     np.testing.assert_allclose(h(**at), wanted, rtol=1e-8, atol=1e-10)
     assert h.kronecker is not None
     vec = matgrad.derive(text, wrt, where={n: WHERE[n] for n in names}, order=2, layout="vec")
