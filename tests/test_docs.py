@@ -8,15 +8,14 @@ Text that is not to run goes into another kind of block.
 """
 
 import doctest
-import os
 import re
 import shlex
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from commands import Outcome
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -88,18 +87,13 @@ def test_python_examples(page: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: f"{command.where} {command.line[:40]}")
-def test_console_examples(command: Command) -> None:
+def test_console_examples(command: Command, run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
     program, *arguments = shlex.split(command.line)
     assert program == "matgrad", f"{command.where}: only matgrad runs here"
-    run = subprocess.run(
-        [sys.executable, "-c", "import sys; from matgrad.cli import main; sys.exit(main(sys.argv[1:]))", *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"},
-        cwd=ROOT,
-    )
-    printed = tidy(run.stdout + run.stderr)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.chdir(ROOT)
+    found = run(*arguments)
+    printed = tidy(found.out + found.err)
     assert "Traceback" not in printed, printed
     assert pattern(tidy(command.output)).fullmatch(printed), f"{command.where}: printed\n{printed}"
 
