@@ -6,7 +6,8 @@ digits that nothing cancels that matters: exp(-800) is still seen beside 1, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -44,18 +45,24 @@ def derivative(program: Program, arrays: Mapping[str, Any], sizes: Mapping[str, 
         x = point[wrt]
         step = STEP * max([abs(value) for value in x.flat if value] or [mp.mpf(1)])
 
-        def value(moves: tuple[tuple[tuple[int, ...], int], ...]) -> Array:
-            moved = x.copy()
-            for place, sign in moves:
-                moved[place] += sign * step
+        @cache
+        def value_at(steps: tuple[int, ...]) -> Array:
+            moved = x + step * np.asarray(steps, dtype=object).reshape(x.shape)
             return evaluate(program, {**point, wrt: moved}, sizes)
 
         places = list(np.ndindex(*x.shape))
+
+        def value(moves: Iterable[tuple[tuple[int, ...], int]]) -> Array:
+            steps = dict.fromkeys(places, 0)
+            for place, sign in moves:
+                steps[place] += sign
+            return value_at(tuple(steps.values()))
+
         plain = value(())
         found = np.empty((*plain.shape, *x.shape * order), dtype=object)
         for chosen in product(places, repeat=order):
             total = sum(
-                (np.prod(signs, dtype=object) * value(tuple(zip(chosen, signs, strict=True)))
+                (np.prod(signs, dtype=object) * value(zip(chosen, signs, strict=True))
                  for signs in product((1, -1), repeat=order)), 0 * plain)  # fmt: skip
             index = tuple(i for place in chosen for i in place)
             found[(..., *index)] = total / (2 * step) ** order if order else plain
