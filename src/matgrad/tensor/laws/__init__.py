@@ -1,9 +1,11 @@
 """The named laws of the normal form. Importing this package arms them: the modules register their laws."""
 
 from matgrad.tensor.laws import (
+    distribution,
     elementwise,
     exponentials,
     fractions,
+    function_products,
     matrices,
     powers,
     products,
@@ -14,14 +16,6 @@ from matgrad.tensor.laws import (
 )
 
 __all__ = [
-    "elementwise",
-    "exponentials",
-    "fractions",
-    "matrices",
-    "powers",
-    "products",
-    "projections",
-    "selections",
-    "steps",
-    "updates",
-]
+    "distribution", "elementwise", "exponentials", "fractions", "function_products", "matrices", "powers", "products",
+    "projections", "selections", "steps", "updates",
+]  # fmt: skip
