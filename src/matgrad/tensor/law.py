@@ -70,6 +70,13 @@ class Laws:
         return iter(self.all) if seen is None else (_watched(law, seen) for law in self.all)
 
 
+NETWORK_LAWS, MAP_LAWS, APPLY_LAWS, SUM_LAWS, POWER_LAWS = Laws(), Laws(), Laws(), Laws(), Laws()
+"""Laws of contractions, elementwise functions, matrix functions and reductions, sums, powers of matrices."""
+
+READING_LAWS, UPDATE_LAWS = Laws(), Laws()
+"""Laws of sums, and of contractions throughout a graph, that serve the reader only: the graph stays as it is, and
+``recover`` takes what is shorter to print."""
+
 _seen: ContextVar[list[Law] | None] = ContextVar("_seen", default=None)
 
 
