@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from matgrad.codegen.emit import Body
 from matgrad.codegen.functional_target import Functional
 from matgrad.codegen.jax_helpers import HELPERS, SPELLED
-from matgrad.codegen.python_text import ATOM, Code, call, suffixed
-from matgrad.codegen.target import times
+from matgrad.codegen.python_text import ATOM, Code, call, suffixed, times
 from matgrad.functions import card_in_code
 from matgrad.planning.steps import Step
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from matgrad.codegen.emit import MOVED, Body, source_of
 from matgrad.codegen.numpy_helpers import HELPERS
-from matgrad.codegen.python_text import Code, call, suffixed
-from matgrad.codegen.target import Arrays, subscripts, times
+from matgrad.codegen.python_text import Code, call, suffixed, times
+from matgrad.codegen.target import Arrays, subscripts
 from matgrad.planning.steps import Step
 
 NEW = {

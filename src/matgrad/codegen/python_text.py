@@ -6,6 +6,7 @@ import ast
 import keyword
 import re
 from collections.abc import Collection, Iterable
+from fractions import Fraction
 from typing import NamedTuple
 
 ADD, MUL, NEG, POW, ATOM = range(5)
@@ -125,3 +126,31 @@ class Statements:
                 needed |= words(text)
                 kept.append((name, text))
         return kept[::-1]
+
+
+def number(value: Fraction) -> Code:
+    """A rational number in Python."""
+    if value < 0:
+        return Code("-" + number(-value).at_least(NEG), NEG)
+    if value.denominator == 1 and value < 2**53:
+        return Code(str(value.numerator))
+    try:
+        return Code(repr(float(value)))
+    except OverflowError:
+        return Code('float("inf")')
+
+
+def times(factor: Fraction, code: Code) -> Code:
+    if factor == 1:
+        return code
+    if factor == -1:
+        return Code("-" + unsigned(code, NEG), NEG, code.depth + 1)
+    if factor.numerator in (1, -1):
+        return binary(code if factor > 0 else times(Fraction(-1), code), "/", number(Fraction(factor.denominator)))
+    value = Code(f"({code.text})", ATOM, code.depth + 1) if code.matmul else code
+    return binary(number(factor), "*", value, MUL)
+
+
+def unsigned(code: Code, level: int) -> str:
+    """The code at a level, in brackets if it starts with a sign."""
+    return f"({code.text})" if code.text.startswith("-") else code.at_least(level)

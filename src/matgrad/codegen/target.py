@@ -11,15 +11,17 @@ from matgrad.codegen.python_text import (
     ADD,
     ATOM,
     MAX_INLINE,
-    MUL,
     NEG,
     POW,
     Code,
     binary,
     call,
+    number,
     parsed,
     suffixed,
+    times,
     transposed,
+    unsigned,
 )
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
@@ -240,11 +242,11 @@ class Arrays:
             term = times(abs(factor), code)
             sign = "-" if factor < 0 else "+"
             if total is None:
-                total = Code("-" + _unsigned(term, NEG), NEG, term.depth + 1) if factor < 0 else term
+                total = Code("-" + unsigned(term, NEG), NEG, term.depth + 1) if factor < 0 else term
                 continue
             if term.text.startswith("-") and term.level == NEG:
                 term, sign = Code(term.text[1:], NEG, term.depth), {"+": "-", "-": "+"}[sign]
-            total = Code(f"{total.text} {sign} {_unsigned(term, ADD + 1)}", ADD, max(total.depth, term.depth + 1))
+            total = Code(f"{total.text} {sign} {unsigned(term, ADD + 1)}", ADD, max(total.depth, term.depth + 1))
         assert total is not None
         return total
 
@@ -355,18 +357,6 @@ def is_plain(step: Step) -> bool:
     return step.op in ("number", "size") or (step.op in made and all(map(is_plain, step.args)))
 
 
-def number(value: Fraction) -> Code:
-    """A rational number in Python."""
-    if value < 0:
-        return Code("-" + number(-value).at_least(NEG), NEG)
-    if value.denominator == 1 and value < 2**53:
-        return Code(str(value.numerator))
-    try:
-        return Code(repr(float(value)))
-    except OverflowError:
-        return Code('float("inf")')
-
-
 def subscripts(labels: Sequence[Sequence[int]]) -> str:
     """The pattern of an einsum: the last labels are those of the result."""
     letters = {
@@ -383,19 +373,3 @@ def _term(factor: Fraction, step: Step, code: Code) -> tuple[Fraction, Code]:
         return factor, code
     value = factor * step.param
     return Fraction(-1 if value < 0 else 1), number(abs(value))
-
-
-def times(factor: Fraction, code: Code) -> Code:
-    if factor == 1:
-        return code
-    if factor == -1:
-        return Code("-" + _unsigned(code, NEG), NEG, code.depth + 1)
-    if factor.numerator in (1, -1):
-        return binary(code if factor > 0 else times(Fraction(-1), code), "/", number(Fraction(factor.denominator)))
-    value = Code(f"({code.text})", ATOM, code.depth + 1) if code.matmul else code
-    return binary(number(factor), "*", value, MUL)
-
-
-def _unsigned(code: Code, level: int) -> str:
-    """The code at a level, in brackets if it starts with a sign."""
-    return f"({code.text})" if code.text.startswith("-") else code.at_least(level)

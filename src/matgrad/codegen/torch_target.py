@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from matgrad.codegen.emit import Body, source_of
 from matgrad.codegen.functional_target import Functional
-from matgrad.codegen.python_text import ATOM, MUL, NEG, POW, Code, binary, call, suffixed
-from matgrad.codegen.target import is_plain, number
+from matgrad.codegen.python_text import ATOM, MUL, NEG, POW, Code, binary, call, number, suffixed
+from matgrad.codegen.target import is_plain
 from matgrad.codegen.torch_helpers import HELPERS, SPELLED
 from matgrad.dims import ONE, Dim
 from matgrad.functions import card_in_code

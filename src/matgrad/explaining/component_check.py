@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from matgrad.explaining.components import Components
-from matgrad.explaining.indices import Index, reading_order
+from matgrad.explaining.index_trees import Index, reading_order
 from matgrad.explaining.lines import Line
 from matgrad.explaining.truth import STEP, TOLERANCE, World, WrongLine, on_space
 from matgrad.formula.reference import evaluate

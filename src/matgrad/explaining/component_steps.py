@@ -7,9 +7,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad.explaining.card_trees import along
-from matgrad.explaining.indices import (
+from matgrad.explaining.index_trees import (
     Index,
-    Indices,
     bound_in,
     delta,
     divided,
@@ -21,10 +20,10 @@ from matgrad.explaining.indices import (
     reading_order,
     scalar,
     times,
-    too_long,
     total,
     with_indices,
 )
+from matgrad.explaining.indices import Indices, too_long
 from matgrad.explaining.lines import Law
 from matgrad.formula.syntax import Call, Expr, fold, walk
 from matgrad.functions import Card, card

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from matgrad.errors import NotSupported
 from matgrad.explaining.component_steps import SUM, Slopes, inserted, picked, picks
-from matgrad.explaining.indices import Index, Indices, entry, scalar
+from matgrad.explaining.index_trees import Index, entry, scalar
+from matgrad.explaining.indices import Indices
 from matgrad.explaining.lines import ANSWER, GIVEN, LET, STEP, Law, Line, Path
 from matgrad.explaining.setting import Setting
 from matgrad.explaining.trees import named, paths_to, sizes_by_name, varies

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from matgrad.explaining.indices import Index
+from matgrad.explaining.index_trees import Index
 from matgrad.explaining.trees import named
 from matgrad.explaining.words import Word, Words
 from matgrad.formula.latex import LatexPrinter, to_latex

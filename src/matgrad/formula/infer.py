@@ -15,7 +15,8 @@ from typing import NoReturn
 from matgrad.dims import Dim
 from matgrad.errors import MatgradError, ShapeError
 from matgrad.formula.calls import check_names, sized_names
-from matgrad.formula.clash import Scene, explain
+from matgrad.formula.clash import explain
+from matgrad.formula.clash_hints import Scene
 from matgrad.formula.declarations import FUNCTION, Declaration, Where, parse_declarations
 from matgrad.formula.kinds import Kinds, Limit, postorder
 from matgrad.formula.parser import parse_program
