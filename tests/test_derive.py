@@ -11,28 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from random_formulas import projected
+from draws import RNG, arrays_of_size, close, normal, spd
 
 import matgrad
 from matgrad import derive, gradient, hessian, jacobian, parse
 
 jax.config.update("jax_enable_x64", True)
-RNG = np.random.default_rng(7)
-
-
-def normal(*shape: int) -> np.ndarray:
-    return RNG.standard_normal(shape)
-
-
-def spd(n: int) -> np.ndarray:
-    half = normal(n, n)
-    return half @ half.T + np.eye(n)
-
-
-def close(got: Any, expected: Any, tolerance: float = 1e-9) -> None:
-    assert np.shape(got) == np.shape(expected)
-    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
-
 
 NETWORK = "a1 = W1*x; y = W2*a1; 0.5*norm2(y - t)^2"
 PROMISED = [
@@ -89,8 +73,6 @@ def test_the_chain_of_jacobians_in_numbers() -> None:
     expected = jax.jacobian(lambda x: jnp.exp(known["A"] @ jnp.tanh(known["B"] @ x)))(known["x"])
     close(derive("exp(A*tanh(B*x))", "x")(**known), expected)
 
-
-# -- the literature -------------------------------------------------------------------------------
 
 DENSITY = "-logdet(S)/2 - (x - mu)'*inv(S)*(x - mu)/2"
 LITERATURE = [
@@ -161,144 +143,6 @@ def test_the_gradient_of_det_is_right_at_singular_matrices() -> None:
             cofactors[i, j] = (-1) ** (i + j) * np.linalg.det(np.delete(np.delete(x, i, 0), j, 1))
         close(derive("det(X)", "X")(X=x), cofactors)
         close(derive("det(X)^2", "X")(X=x), np.zeros((4, 4)) if rank < 4 else 1)
-
-
-# -- structured variables -------------------------------------------------------------------------
-
-
-def test_the_conventions_for_symmetric_variables() -> None:
-    where, a, s = "S: symmetric(n)", normal(3, 3), spd(3)
-    projection = derive("tr(A*S)", "S", where=where)
-    entries = derive("tr(A*S)", "S", where=where, symmetric="entries")
-    free = derive("tr(A*S)", "S", where=where, symmetric="ignore")
-    close(projection(A=a, S=s), (a + a.T) / 2)
-    close(entries(A=a, S=s), a + a.T - np.diag(np.diag(a)))
-    close(free(A=a, S=s), a.T)
-    assert free.text == "A'"
-    assert all(d.verify().passed for d in (projection, entries, free))
-    with pytest.raises(matgrad.MatgradError, match="gradients only"):
-        derive("tr(S*S)", "S", where=where, symmetric="entries", order=2)
-    with pytest.raises(matgrad.MatgradError, match="convention"):
-        derive("tr(S)", "S", symmetric="other")
-
-
-IGNORED = [
-    "tr(A*S)",
-    "tr(A*S*B*S)",
-    "tr(A*inv(S))",
-    "logdet(S)",
-    "x'*S*A*x",
-    "sum(A.*exp(S))",
-    "det(S)*tr(A*S)",
-    "norm2(S*x)^2",
-    "tr(S'*A*S)",
-]
-
-
-@pytest.mark.parametrize("text", IGNORED)
-@pytest.mark.parametrize("declared", ["symmetric(n)", "spd(n)"])
-def test_a_symmetric_variable_taken_as_free(text: str, declared: str) -> None:
-    """What holds of symmetric matrices alone is used only after differentiating."""
-    constrained = derive(text, "S", where={"S": declared}, symmetric="ignore")
-    assert constrained.verify().passed is True
-    free = derive(text, "S", where={"S": "matrix(n,n)"})
-    at = {"S": spd(3), "A": normal(3, 3), "B": normal(3, 3), "x": normal(3)}
-    at = {name: array for name, array in at.items() if name in re.findall(r"\w+", text)}
-    close(constrained(**at), free(**at))
-    close(derive(text, "S", where={"S": declared})(**at), projected(free(**at), "symmetric"))
-
-
-@pytest.mark.parametrize("declared", ["symmetric", "spd", "diagonal", "lower", "upper"])
-@pytest.mark.parametrize("text", ["x'*T*y", "tr(A*T*B*T')", "x'*inv(T + 2*eye)*y", "sum(A.*sin(T))"])
-def test_structured_variables(text: str, declared: str) -> None:
-    at = {"x": normal(3), "y": normal(3), "A": normal(3, 3), "B": normal(3, 3)}
-    at = {name: array for name, array in at.items() if name in re.findall(r"\w+", text)}
-    shapes = {"lower": np.tril, "upper": np.triu, "diagonal": lambda m: np.diag(np.diag(m))}
-    at["T"] = shapes.get(declared, lambda m: m)(spd(3))
-    where = {name: "vector(n)" if array.ndim == 1 else "matrix(n,n)" for name, array in at.items()}
-    free = derive(text, "T", where=where)(**at)
-    derivative = derive(text, "T", where=where | {"T": f"{declared}(n)"})
-    close(derivative(**at), projected(free, declared))
-    assert derivative.verify().passed is True
-    second = derivative.derive("T")
-    assert second.verify(points=2).passed is True
-
-
-def test_a_symmetric_second_derivative_is_symmetric_in_every_pair() -> None:
-    derivative = derive("tr(A*S*B*S)", "S", where="S: symmetric(n)", order=2)
-    got = derivative(A=normal(3, 3), B=normal(3, 3), S=spd(3))
-    close(got, got.transpose(1, 0, 2, 3))
-    close(got, got.transpose(0, 1, 3, 2))
-    close(got, got.transpose(2, 3, 0, 1))
-
-
-# -- layouts --------------------------------------------------------------------------------------
-
-
-def test_layouts_of_scalars_and_vectors() -> None:
-    a, x = normal(4, 3), normal(3)
-    texts = {k: derive("sin(A*x)", "x", layout=k).text for k in ("mixed", "numerator", "denominator", "vec")}
-    assert texts["numerator"] == texts["mixed"] == texts["vec"] == "diag(cos(A*x))*A"
-    assert texts["denominator"] == "A'*diag(cos(A*x))"
-    close(derive("sin(A*x)", "x", layout="denominator")(A=a, x=x), (np.diag(np.cos(a @ x)) @ a).T)
-    assert derive("a'*x", "x", layout="numerator").text == "a'"
-    assert derive("a'*x", "x", layout="denominator").text == "a"
-    assert derive("c*x", "c", layout="denominator", where="x: vector(n); c: scalar").text == "x'"
-    for layout in texts:
-        assert derive("sin(A*x)", "x", layout=layout).verify().passed is True
-
-
-def test_layouts_are_refused_where_they_are_not_defined() -> None:
-    for layout in ("numerator", "denominator"):
-        for text, wrt in (("tr(X)", "X"), ("A*x*x'", "x"), ("X*x", "X")):
-            with pytest.raises(matgrad.MatgradError, match="vec"):
-                _ = derive(text, wrt, layout=layout).text
-    with pytest.raises(matgrad.MatgradError, match="layout"):
-        derive("tr(X)", "X", layout="columns")
-
-
-def vec_matrix(array: np.ndarray, outputs: int) -> np.ndarray:
-    """An array in mixed layout with its output axes and its variable axes flattened, columns stacked."""
-    axes = [*range(outputs)][::-1] + [*range(outputs, array.ndim)][::-1]
-    rows = int(np.prod(array.shape[:outputs]))
-    return array.transpose(axes).reshape(rows, -1)
-
-
-KRONECKER = [
-    ("A*X*B", "kron(B', A)"), ("X*X", "kron(eye, X) + kron(X', eye)"), ("inv(X)", "-kron(inv(X)', inv(X))"),
-    ("X'", "commutation(m, n)"), ("A*X*B + C*X*D", None), ("X'*A*X", None), ("X*x", None), ("exp(X)", None),
-    ("X.*A", None), ("x*x'", None), ("A*x*b'*x", None), ("diag(x)*A", None), ("tr(X)*X", None), ("det(X)*inv(X)", None),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "expected"), KRONECKER)
-def test_the_vec_form_acts_on_vec(text: str, expected: str | None) -> None:
-    wrt = "X" if "X" in text else "x"
-    where = {"X": "matrix(m,n)"} if text in ("X'", "exp(X)", "X.*A", "X*x") else None
-    derivative = derive(text, wrt, where=where)
-    sizes = dict.fromkeys("mnpqkrst", 3) if where is None else {"m": 4, "n": 3}
-    at = _arrays(derivative.formula, sizes)
-    full = np.asarray(derivative(**at))
-    outputs = full.ndim - at[wrt].ndim
-    if derivative.kronecker is None:
-        assert expected is None
-        return
-    assert expected is None or derivative.kronecker == expected
-    vec = derive(text, wrt, where=where, layout="vec")
-    close(vec(**at), vec_matrix(full, outputs))
-    assert vec.verify(points=3).passed is True
-    direction = normal(*at[wrt].shape)
-    close(vec(**at) @ direction.ravel(order="F"), np.tensordot(full, direction, direction.ndim).ravel(order="F"))
-
-
-def _arrays(formula: matgrad.Formula, sizes: dict[str, int]) -> dict[str, np.ndarray]:
-    found = {}
-    for name, variable in formula.typed.variables.items():
-        found[name] = normal(*(d.evaluate({n: sizes.get(n, 3) for n in d.names}) for d in variable.type.dims))
-    return found
-
-
-# -- several variables, orders, intermediates -----------------------------------------------------
 
 
 def test_several_variables_give_a_mapping() -> None:
@@ -373,56 +217,13 @@ def test_gradient_jacobian_and_hessian_want_their_orders() -> None:
             call()
 
 
-# -- what an answer says --------------------------------------------------------------------------
-
-CONDITIONS = [
-    ("log(det(X))", "X", None, 1, ["det(X) > 0"]),
-    ("logdet(X)", "X", None, 1, ["det(X) ≠ 0"]),
-    ("a/c", "c", None, 1, ["c ≠ 0"]),
-    ("inv(A'*A + eye)", "A", None, 1, []),
-    ("sum(log(x))", "x", "x: positive vector(n)", 1, []),
-    ("sum(log(x))", "x", None, 1, ["x > 0"]),
-    ("sqrt(c)", "c", "c: scalar", 1, ["c > 0"]),
-    ("norm2(x)^2", "x", None, 1, []),
-    ("inv(X)", "X", "X: spd(n)", 1, []),
-]
-
-
-@pytest.mark.parametrize(("text", "wrt", "where", "order", "expected"), CONDITIONS)
-def test_conditions(text: str, wrt: str, where: str | None, order: int, expected: list[str]) -> None:
-    assert list(derive(text, wrt, where=where, order=order).conditions) == expected
-
-
-def test_conditions_name_the_subgradient_that_was_used() -> None:
-    lasso = derive("norm2(X*w - y)^2/2 + lambda*norm1(w)", "w")
-    (said,) = lasso.conditions
-    assert "w ≠ 0" in said
-    assert "sign(0) = 0" in said
-    assert "step(0) = 0" in derive("sum(relu(A*x))", "x").conditions[0]
-    assert "subgradient" in derive("norm2(x)", "x").conditions[0]
-    assert "unique" in derive("max(x)", "x").conditions[0]
-    assert "ties" in derive("max(x)", "x").conditions[0]
-    assert not derive("c + norm1(w)", "c", where="c: scalar").conditions
-    assert "twice" in derive("logsumexp(z)", "z", order=2).conditions[0]
-    assert "almost everywhere" in " ".join(derive("sum(relu(x))", "x", order=2).conditions)
-
-
-def test_conventions_at_kinks() -> None:
-    zero = np.zeros(3)
-    close(derive("norm1(x)", "x")(x=zero), zero)
-    close(derive("norm2(x)", "x")(x=zero), zero)
-    close(derive("sum(relu(x))", "x")(x=zero), zero)
-    close(derive("max(x)", "x")(x=[1, 1, 0]), [0.5, 0.5, 0])
-    close(derive("min(x)", "x")(x=[1, 1, 0]), [0.0, 0, 1])
-
-
 @pytest.mark.parametrize(("formula", "wrt", "where", "order", "_"), [*PROMISED, *LITERATURE])
 def test_text_reads_back_and_the_rest_is_plain_data(
     formula: str, wrt: str, where: str | None, order: int, _: str
 ) -> None:
     derivative = derive(formula, wrt, where=where, order=order)
     back = parse(derivative.text, context=derivative)
-    at: dict[str, Any] = _arrays(derivative.formula, {"m": 4, "n": 3, "p": 5})
+    at: dict[str, Any] = arrays_of_size(derivative.formula, {"m": 4, "n": 3, "p": 5})
     for name, variable in derivative.formula.typed.variables.items():
         at[name] = spd(len(at[name])) if "symmetric" in variable.traits else at[name]
         at[name] = np.abs(at[name]) if "positive" in variable.traits else at[name]
@@ -514,9 +315,6 @@ def test_sizes_that_no_array_shows_are_arguments() -> None:
     close(derive("tr(ones(n,5)*ones(5,n))*a^2", "a", where="a: scalar")(a=3.0, n=4), 120.0)
 
 
-# -- depth and length -----------------------------------------------------------------------------
-
-
 def test_a_hundred_layers() -> None:
     layers = 100
     steps = ["h0 = tanh(W0*x)", *(f"h{i} = tanh(W{i}*h{i - 1})" for i in range(1, layers))]
@@ -571,67 +369,9 @@ def _iterated(depth: int) -> Any:
     return f
 
 
-def test_the_kink_of_a_norm_is_a_convention_of_derivatives_only() -> None:
-    """The gradient of norm2 at 0 is the subgradient 0; the formula x/norm2(x) has no value there."""
-    zero = np.zeros(3)
-    np.testing.assert_array_equal(derive("norm2(x)", "x")(x=zero), zero)
-    assert np.isnan(matgrad.parse("x/norm2(x)")(x=zero)).all()
-
-
-@pytest.mark.parametrize(
-    ("formula", "wrt", "where", "order"),
-    [
-        ("logdet(S)", "S", "S: spd(n)", 2),
-        ("tr(S*A*S)", "S", "S: symmetric(n); A: matrix(n,n)", 2),
-        ("x'*S*S*x", "S", "S: symmetric(n)", 2),
-    ],
-)
-def test_without_the_constraint_the_order_below_is_differentiated_without_it_too(
-    formula: str, wrt: str, where: str, order: int
-) -> None:
-    assert matgrad.derive(formula, wrt, where=where, order=order, symmetric="ignore").verify().passed is True
-
-
-@pytest.mark.parametrize("formula", ["log(0)*x", "sqrt(-1)*x", "arcsin(2)*x", "log(1-1)*x"])
-def test_constants_outside_a_domain_are_refused(formula: str) -> None:
-    with pytest.raises(matgrad.MatgradError, match="has no value"):
-        matgrad.derive(formula, "x")
-
-
 def test_products_of_many_sizes_are_checked_at_small_ones() -> None:
     assert matgrad.derive("kron(kron(A,B),kron(C,D))", "B").verify(points=3).passed is not False
 
 
 def test_lam_is_a_scalar() -> None:
     assert matgrad.parse("sum(x) + 0.5*lam*norm2(w)^2").variables["lam"] == "scalar"
-
-
-@pytest.mark.parametrize(
-    ("formula", "where", "condition"),
-    [
-        ("inv(x*x')*b", "x: vector(n); b: vector(n)", "≠ 0, which does not hold for n > 1: the rank is at most 1"),
-        ("logdet(b*b' + x*b')", "x: vector(n); b: vector(n)", "the rank is at most 2"),
-        ("tr(inv(X*b*b'))", "X: matrix(n,n); b: vector(n)", "the rank is at most 1"),
-        ("inv(X*Y)*b", "X: matrix(3,2); Y: matrix(2,3); b: vector(3)", "which never holds: the rank is at most 2"),
-        ("inv(X*Y)*b", "X: matrix(2,3); Y: matrix(3,2); b: vector(2)", "det(X*Y) ≠ 0"),
-        ("inv((b*b').*X)*b", "X: matrix(n,n); b: vector(n)", "det((b*b').*X) ≠ 0"),
-    ],
-)
-def test_what_is_singular_for_its_rank_is_said(formula: str, where: str, condition: str) -> None:
-    (found,) = matgrad.derive(formula, "b", where=where).conditions[:1]
-    assert found.endswith(condition)
-
-
-@pytest.mark.parametrize(
-    ("formula", "where", "order", "first"),
-    [
-        ("sum(arcsin(x))", "x: vector(n)", 1, "abs(x) < 1"),
-        ("sqrt(x'*A*x)", "x: vector(n); A: matrix(n,n)", 2, "x'*A*x > 0"),
-        ("arccosh(1 + norm2(x)^2/2)", "x: vector(n)", 1, "1 + norm2(x)^2/2 > 1"),
-    ],
-)
-def test_of_conditions_the_strictest_is_named(formula: str, where: str, order: int, first: str) -> None:
-    """E ≥ b and E ≠ b are E > b, which says 2*sqrt(E) ≠ 0, too."""
-    found = matgrad.derive(formula, "x", where=where, order=order).conditions
-    assert found[0] == first
-    assert not any("≥" in c or "≤" in c or "≠" in c for c in found), found
