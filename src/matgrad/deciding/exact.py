@@ -17,8 +17,7 @@ from matgrad.deciding.fields import Digits, Field, NotRational, Unlucky
 from matgrad.deciding.reductions import REDUCTIONS, eliminated, plain_number, whole_number
 from matgrad.errors import NotSupported
 from matgrad.formula.kinds import constant_value
-from matgrad.formula.reference import as_block, indices_of
-from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
+from matgrad.formula.reference import as_block, indices_of, split_and_joined
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, fold, product_kind
 from matgrad.functions import card
 
@@ -119,13 +118,8 @@ class _Walk:
         return result
 
     def _einsum(self, node: Expr, values: list[Array]) -> Array:
-        pattern = node.value
-        if is_fused(pattern):
-            sizes = letter_sizes(pattern, [a.dims for a in node.args], node.dims)
-            shapes = split_shapes(pattern, lambda letter: sizes[letter].evaluate(self.sizes))
-            values = [v if s is None else np.reshape(v, s) for v, s in zip(values, shapes, strict=True)]
-        value = _contracted(plain(pattern), [np.asarray(v, dtype=object) for v in values])
-        return np.reshape(value, [d.evaluate(self.sizes) for d in node.dims]) if is_fused(pattern) else value
+        arrays = [np.asarray(v, dtype=object) for v in values]
+        return split_and_joined(node, arrays, self.sizes, _contracted)
 
     # -- calls
 

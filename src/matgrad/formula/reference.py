@@ -85,18 +85,8 @@ class _Walk:
             case "stack":
                 return _stack(node, values)
             case "einsum":
-                return self._einsum(node, values)
+                return split_and_joined(node, values, self.sizes, _einsum)
         raise NotSupported(f"the reference evaluator has no rule for {node.op!r}")
-
-    def _einsum(self, node: Expr, values: list[Array]) -> Array:
-        """Fused axes are split before, and joined after."""
-        pattern = node.value
-        if is_fused(pattern):
-            sizes = letter_sizes(pattern, [a.dims for a in node.args], node.dims)
-            shapes = split_shapes(pattern, lambda letter: sizes[letter].evaluate(self.sizes))
-            values = [v if s is None else np.reshape(v, s) for v, s in zip(values, shapes, strict=True)]
-        value = _einsum(plain(pattern), values)
-        return np.reshape(value, [d.evaluate(self.sizes) for d in node.dims]) if is_fused(pattern) else value
 
     def _name(self, name: str) -> Array:
         if name in self.arrays:
@@ -158,6 +148,19 @@ class _Walk:
 
 
 _CONSTANTS = {"pi": np.float64(np.pi)}
+
+
+def split_and_joined(
+    node: Expr, values: Sequence[Array], sizes: Mapping[str, int], contract: Callable[[str, list[Array]], Array]
+) -> Array:
+    """An index pattern: fused axes are split before ``contract`` takes the letters, and joined after."""
+    pattern, arrays = node.value, list(values)
+    if not is_fused(pattern):
+        return contract(pattern, arrays)
+    dims = letter_sizes(pattern, [a.dims for a in node.args], node.dims)
+    shapes = split_shapes(pattern, lambda letter: dims[letter].evaluate(sizes))
+    arrays = [v if s is None else np.reshape(v, s) for v, s in zip(arrays, shapes, strict=True)]
+    return np.reshape(contract(plain(pattern), arrays), [d.evaluate(sizes) for d in node.dims])
 
 
 def _einsum(pattern: str, values: list[Array]) -> Array:
