@@ -184,8 +184,13 @@ def _of_component(part: list[Operand], kept: tuple[int, ...], over: tuple[int, .
 
 
 def _of_selection(node: Einsum, pairs: list[Operand]) -> Node | None:
-    """log(x)[i] for log(x[i])."""
+    """log(x)[i] for log(x[i]), and logsumexp(log(x)[1:3]) for log(sum(x[1:3])).
+
+    Constants pick entries, or arrange them, along axes of what they stand beside; over the other axes it is summed.
+    """
     picks = [pair for pair in pairs if isinstance(pair[0], Constant) and pair[1]]
+    picked = {x for constant, labels in picks for x in _source(constant, labels, node.out)}
+    over = tuple(x for x in range(len(node.sizes)) if x not in node.out and x not in picked)
     logs = []
     exponential = False
     for operand, labels in pairs:
@@ -197,13 +202,19 @@ def _of_selection(node: Einsum, pairs: list[Operand]) -> Node | None:
         exponential |= log_of(operand) is not None
         own = [pick for pick in picks if set(pick[1]) & set(labels)]
         used = {x for _, s in [(found, labels), *own] for x in s}
-        sizes = {x: dim for x, dim in enumerate(node.sizes) if x in used or x in node.out}
-        logs.append(einsum([(found, labels), *own], node.out, 1, sizes))
+        axes = node.out + over
+        sizes = {x: dim for x, dim in enumerate(node.sizes) if x in used or x in axes}
+        logs.append(einsum([(found, labels), *own], axes, 1, sizes))
     if not exponential:
         return None
-    if node.coefficient != 1:
-        logs.append(log_of_number(node.coefficient, node))
-    return b.add(logs)
+    total = apply("logsumexp", b.add(logs), len(over)) if over else b.add(logs)
+    return total if node.coefficient == 1 else b.add([total, log_of_number(node.coefficient, node)])
+
+
+def _source(constant: Node, labels: tuple[int, ...], out: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which a constant takes entries: the whole of a part, the fused one or those that are fused."""
+    assert isinstance(constant, Constant)
+    return labels[1:] if constant.name == "fuse" and labels[0] in out else labels[:1]
 
 
 def quantile(node: Node) -> Node | None:

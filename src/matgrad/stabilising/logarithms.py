@@ -28,6 +28,9 @@ from matgrad.tensor.nodes import Apply, Einsum, Map, Node
         ("log1p(exp(c)*exp(x))", "x: vector(n); c: scalar"),
         ("log(tr(exp(X))) + log(sum(diag(exp(X)).*y))", "X: matrix(n, n); y: positive vector(n)"),
         ("log(x.^c + 1)", "x: positive vector(n); c: scalar"),
+        ("log(sum(exp(x)[1:2].*exp(y)))", "x: vector(4); y: vector(2)"),
+        ("log(sum(diag(exp(X)).*(y[1]*y)))", "X: matrix(n, n); y: positive vector(n)"),
+        ("log(sum(exp([x; ones(m)])))", "x: vector(n)"),
     ),
 )
 def logarithm_of_exponentials(node: Node) -> Node | None:

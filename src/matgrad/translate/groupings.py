@@ -17,7 +17,7 @@ from matgrad.translate.algebra import (
     transposed,
 )
 from matgrad.translate.entrywise import entrywise, entrywise_factors, is_divisor, sum_over
-from matgrad.translate.splitting import shared_by_all, without
+from matgrad.translate.splitting import shared_by_all, split_scalar, without
 from matgrad.translate.terms import Term, flattened
 
 Grouping = tuple[list[Term], Callable[[Expr, Fraction], Term], list[Term], Type]
@@ -207,7 +207,7 @@ def _left_over(term: Term, left: bool, type_: Type) -> Type | None:
 
 
 def _diagonals(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
-    """diag(u) + diag(v) = diag(u + v)."""
+    """diag(u) + diag(v) = diag(u + v), and c*eye where of u + v only a number is left."""
     group = [
         t for t in terms
         if len(t.chain) == 1 and t.chain[0].op == "call" and t.chain[0].value.name == "diag" and type_.kind == "matrix"
@@ -216,6 +216,11 @@ def _diagonals(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
         inner = [t._replace(chain=t.chain[0].args) for t in group]
 
         def back(inside: Expr, sign: Fraction) -> Term:
+            if inside.kind == SCALAR:
+                above: list[Expr] = []
+                below: list[Expr] = []
+                size = sign * split_scalar(inside, above, below)
+                return Term(size, tuple(above), tuple(below), (call("eye", type=type_),))
             return Term(sign, (), (), (call("diag", inside, type=type_),))
 
         yield group, back, inner, of_order(type_.dims[:1])

@@ -104,7 +104,7 @@ def _alone(net: Network, place: int, node: Constant, labels: tuple[int, ...]) ->
         return net.replaced([place], drop=labels[:1])
     if node.name == "fuse" and sorted(lonely) == sorted(labels[1:]):
         return net.replaced([place], drop=lonely)
-    if node.name == "shift" and labels[0] in lonely and labels[1] not in lonely:
+    if node.name == "shift" and labels[0] in lonely:
         return net.replaced([place], drop=[labels[0]])
     return None
 
