@@ -107,7 +107,6 @@ class Generator:
 
     seed: int
     names: dict[str, Kind] = field(default_factory=lambda: dict(VARIABLES))
-    later: bool = False
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -115,7 +114,7 @@ class Generator:
     def part(self, kind: Kind, depth: int) -> Part:
         if depth <= 0 or self.random.random() < 0.08:
             return self.leaf(kind)
-        rules = [*_cards_for(kind, self.later), *_rules_for(kind)]
+        rules = [*_cards_for(kind), *_rules_for(kind)]
         weights = [3.0 if isinstance(rule, Rule) else 0.7 for rule in rules]
         (rule,) = self.random.choices(rules, weights)
         return self._ruled(kind, rule, depth - 1) if isinstance(rule, Rule) else self._called(kind, *rule, depth - 1)
@@ -207,19 +206,14 @@ def _fits(where: str, kind: Kind) -> bool:
     return name == kind[0] and all(d in ("i", "j", have) for d, have in zip(dims.split(","), kind[1:], strict=True))
 
 
-LATER = ("lgamma", "digamma", "polygamma", "gamma", "lbeta")
-"""Functions that are drawn on request, so that a seed gives the formula that it gave before they were there."""
-
-
 @cache
-def _cards_for(kind: Kind, later: bool) -> list[tuple[Card, int | None, str]]:
+def _cards_for(kind: Kind) -> list[tuple[Card, int | None, str]]:
     return [
         (known, dim, signature)
         for known in CARDS.values()
         for dim, signatures in known.signatures.items()
         for signature in signatures
         if known.family != "constructor" and known.name != "kron" and signature != "ij,->ij" and _gives(signature, kind)
-        if later or known.name not in LATER
     ]
 
 
@@ -244,9 +238,9 @@ _DOMAINS = {
 _WANTED = [SCALAR] * 6 + [("vector", "n"), ("vector", "m"), ("matrix", "m", "n"), ("matrix", "n", "n"), ("row", "n")]
 
 
-def random_formula(seed: int, depth: int | None = None, later: bool = False) -> Part:
+def random_formula(seed: int, depth: int | None = None) -> Part:
     """A scalar most of the time, else a vector or matrix, with at least one variable; one in ten a program."""
-    g = Generator(seed, later=later)
+    g = Generator(seed)
     while True:
         kind = g.random.choice(_WANTED)
         deep = g.random.choice([1, 2, 2, 2, 2, 3, 3]) if depth is None else depth

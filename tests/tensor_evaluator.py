@@ -117,7 +117,8 @@ _MAPS: dict[str, Callable[..., Array]] = {
 
 def _map(node: Map, args: list[Array], arrays: Mapping[str, Any]) -> Array:
     if node.function == "power":
-        return args[0] ** float(node.parameter)
+        with np.errstate(all="ignore"):  # 1/0 stands where a formula is not defined, or where nothing selects it
+            return args[0] ** float(node.parameter)
     if node.function == "pow":
         return args[0] ** args[1]
     if node.function == "function":

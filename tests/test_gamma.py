@@ -8,8 +8,6 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from formula_properties import outcome_of, trials_of
-from random_formulas import LATER, random_formula
 
 import matgrad
 from matgrad import derive
@@ -154,14 +152,3 @@ def test_code_can_be_differentiated_where_a_count_is_zero() -> None:
 def test_points_without_a_common_term_are_left_alone() -> None:
     code = matgrad.compile(matgrad.parse("digamma(a) - digamma(b)", where="a: positive; b: positive")).source
     assert "rise" not in code
-
-
-def test_random_formulas_with_gamma_functions() -> None:
-    """Graph, text, code, check and reading back agree, as in test_properties."""
-    parts = [(seed, random_formula(seed, later=True)) for seed in range(300)]
-    drawn = [(seed, part) for seed, part in parts if any(f"{name}(" in part.text for name in LATER)]
-    assert len(drawn) > 8
-    for seed, part in drawn:
-        for wrt, order in trials_of(part, seed):
-            found = outcome_of(part.text, wrt, order, seed)
-            assert not isinstance(found, tuple), f"seed {seed}: {part.text} in {wrt}, order {order}: {found}"
