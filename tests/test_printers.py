@@ -167,3 +167,10 @@ def test_numbers_are_read_back_exactly(top, bottom, exponent, decimals):
     value = Fraction(top, bottom) * Fraction(10) ** exponent
     above, below = split_number(value, decimals)
     assert Fraction(above) / Fraction(below or 1) == value
+
+
+def test_a_fraction_that_is_divided_has_one_bar():
+    """It was a fraction over a fraction, beside which no further bar fitted."""
+    d = matgrad.derive("cosh(1/(2*(c^2+1)))", "c", where="c: scalar")
+    assert d.latex == r"-\frac{c \sinh\left(\frac{1}{2 (c^{2} + 1)}\right)}{(c^{2} + 1)^{2}}"
+    assert d.unicode == "−c sinh(1/(2 (c² + 1)))/(c² + 1)²"

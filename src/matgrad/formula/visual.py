@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from itertools import groupby
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from matgrad.formula.printing import (
     flatten,
     leading_joined,
     reads_alone,
+    split_number,
 )
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, product_kind, walk
 from matgrad.functions import card
@@ -71,6 +73,9 @@ class Visual(Printer):
     def show_plainly(self, name: str) -> str:
         return name
 
+    def visit_number(self, node: Expr, pieces: list[Piece]) -> Piece:
+        raise NotImplementedError
+
     def superscript(self, base: Piece, exponent: Piece, entrywise: bool) -> Piece:
         raise NotImplementedError
 
@@ -91,6 +96,7 @@ class Visual(Printer):
         return Piece(ATOM, (self.names[node.value],))
 
     def visit_product(self, node: Expr, pieces: list[Piece]) -> Piece:
+        node, pieces = self._fraction_apart(node, pieces)
         left, kind = pieces[0], kind_of(node.args[0])
         if kind == SCALAR and not reads_alone(node.args[0], zip(node.value, node.args[1:], strict=True)):
             left = self.fence(left)
@@ -102,6 +108,18 @@ class Visual(Printer):
             left = replace(self.combine(replace(left, negative=False), shown, right), negative=negative)
             kind = product_kind(kind, operator, other) if kind and other else None
         return left
+
+    def _fraction_apart(self, node: Expr, pieces: list[Piece]) -> tuple[Expr, list[Piece]]:
+        """1/2/(c^2 + 1) as 1/2/(c^2 + 1) was typed, with 2 a divisor like the next one: 1/(2 (c^2 + 1))."""
+        first = node.args[0]
+        if first.op != "number" or node.value[0] != "/" or pieces[0].level == ATOM:
+            return node, pieces
+        top, bottom = (
+            Expr("number", value=Fraction(part), type=first.type) for part in split_number(first.value, False)
+        )
+        shown = [replace(self.visit_number(top, []), negative=pieces[0].negative), self.visit_number(bottom, [])]
+        apart = node.replace(args=(top, bottom, *node.args[1:]), value=("/", *node.value))
+        return apart, [*shown, *pieces[1:]]
 
     def _divisors_joined(self, node: Expr, pieces: list[Piece]) -> Iterator[tuple[str, Piece, str | None]]:
         """Operator, right side and its kind; what is divided by one after the other is divided by at once: x/(q s²)."""
