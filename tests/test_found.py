@@ -56,6 +56,7 @@ def test_a_triangle_filled_with_a_number_is_no_triangle_of_ones() -> None:
         ("log(abs(1 + w*exp(a) - 2*exp(c)*(w*x)[1]))", "w: scalar; a: scalar; c: scalar; x: vector(n)"),
         ("exp(x)./(1 + exp(x)*(exp(x)'*y.^3)) - exp(x)./(2 + exp(x)).^2", "x: vector(n); y: vector(n)"),
         ("log(exp(x + y) - x[1]*x[2]*exp(x))", "x: vector(n); y: positive vector(n)"),
+        ("log((exp(2*exp(2*c^2))/(exp(c^2) - 1))^2 + 1)", "c: positive"),
     ],
 )
 def test_rules_for_code_come_to_an_end(text: str, where: str) -> None:

@@ -242,7 +242,8 @@ def _of_map(node: Map, x: Variable, count: int, deep: int) -> Series | None:
     if node.function == "power":
         return first.power(node.parameter)
     if node.function == "log":
-        return None if first.at(0) != 1 else (first + constant(-1, count)).inside("log1p")
+        known = first.first + len(first.numbers) > 0
+        return (first + constant(-1, count)).inside("log1p") if known and first.at(0) == 1 else None
     if node.function == "ratio":
         below = args[1].power(Fraction(-1)) if args[1] is not None else None
         return None if below is None else first * below
