@@ -332,8 +332,8 @@ def test_a_matrix_that_is_not_square_is_told(trait: str, shape: tuple[int, int])
 
 @pytest.mark.parametrize("backend", ["numpy", "jax", "torch"])
 def test_an_extreme_of_no_entries_has_no_value(backend: Any) -> None:
-    if backend != "numpy":
-        pytest.importorskip(backend)
+    if backend == "torch":
+        pytest.importorskip("torch", reason="not for CI: torch is large")
     smallest = matgrad.compile(matgrad.parse("min(x)", where="x: vector(n)"), backend=backend)
     with pytest.raises(DataError, match="x without entries: this has no value"):
         smallest(x=np.zeros(0))
