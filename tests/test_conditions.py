@@ -92,3 +92,11 @@ def test_of_conditions_the_strictest_is_named(formula: str, where: str, order: i
     found = matgrad.derive(formula, "x", where=where, order=order).conditions
     assert found[0] == first
     assert not any("≥" in c or "≤" in c or "≠" in c for c in found), found
+
+
+@pytest.mark.parametrize("text", ["max(hypot(L', U), dim=1)", "arctan2(U, L')"])
+def test_where_no_point_meets_the_conditions_nothing_is_decided(text: str) -> None:
+    """Below the diagonal both arguments are 0 by declaration: hypot and arctan2 have no derivative there."""
+    checked = matgrad.derive(text, "L", where="L: lower(n); U: upper(n)").verify()
+    assert checked.passed is None
+    assert "its conditions do not hold at the points that were tried" in str(checked)

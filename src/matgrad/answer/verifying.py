@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from matgrad.answer.differentiation import variable_of
 from matgrad.answer.layout import to_mixed, to_vec
 from matgrad.answer.printed import Printed
 from matgrad.answer.riemannian import RIEMANNIAN
-from matgrad.checking.sampling import Subject
+from matgrad.checking.sampling import Point, Subject
 from matgrad.checking.verify import Check, Claim, Form, verify
+from matgrad.differentiate.conditions import needed
+from matgrad.formula.reference import evaluate
 from matgrad.formula.syntax import Program
 from matgrad.tensor.nodes import Symbol
 from matgrad.translate.algebra import of_order
@@ -30,8 +34,22 @@ def check(printed: Printed, points: int, seed: int, forms: bool = True) -> Check
         printed.convention,
         to_mixed(printed.layout, printed.outputs),
         _other_forms(printed) if forms else [],
+        _holds(printed),
     )
     return verify(claim, points, seed)
+
+
+def _holds(printed: Printed) -> Callable[[Point], bool]:
+    """Whether the conditions of the derivative hold at a point, by the reference evaluator."""
+    program = printed.formula.program
+
+    def holds(point: Point) -> bool:
+        found = needed(program, printed.wrt, printed.formula.node_of)
+        return all(
+            c.holds(lambda e: evaluate(Program(program.definitions, e), point.arrays, point.sizes)) for c in found
+        )
+
+    return holds
 
 
 def _other_forms(printed: Printed) -> list[Form]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from operator import ge, gt, le, lt, ne
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,13 @@ class Condition:
             return bool(np.any((found > 0) & (found < 1)))
         return self.sign == "≠" and bool(np.any(np.asarray(value(self.expr)) == float(self.bound)))
 
+    def holds(self, value: Callable[[Expr], Any]) -> bool:
+        """Whether the derivative has a value by this condition, where ``value`` gives the values of formulas."""
+        if self.words or self.otherwise:
+            return True
+        found = bool(np.all(_COMPARED[self.sign](np.asarray(value(self.expr)), float(self.bound))))
+        return found or (self.instead is not None and self.instead.holds(value))
+
     def at_kink(self, text: Callable[[Expr], str]) -> str:
         """What is said where the condition fails."""
         if self.words:
@@ -90,6 +98,8 @@ def _base(expr: Expr) -> Expr:
     return expr.args[0] if known else expr
 
 
+_COMPARED: dict[str, Callable[..., Any]] = {">": gt, "≥": ge, "<": lt, "≤": le, "≠": ne}
+
 _WEAKER = {">": "≥≠", "<": "≤≠"}
 """What a sign says besides."""
 
@@ -101,13 +111,7 @@ def conditions(
 
     ``below`` are the printed derivatives of lower order.
     """
-    varying = _varying(program, set(wrt))
-    found: list[Condition] = []
-    for part in (*(value for _, value in program.definitions), program.body):
-        for expr, parent in _with_parents(part):
-            found += _domains(expr, node_of, len(wrt))
-            found += _exponents(expr, varying, node_of)
-            found += _kinks(expr, parent, varying, node_of)
+    found = needed(program, wrt, node_of)
     kinks = any(c.otherwise for c in found)
     for part in below:
         for expr, _ in _with_parents(part):
@@ -119,6 +123,18 @@ def conditions(
         smooth = f"the formula is {TIMES[len(wrt)]} continuously differentiable"
         lines.append("holds almost everywhere: higher derivatives do not exist at kinks" if kinks else smooth)
     return tuple(dict.fromkeys(lines))
+
+
+def needed(program: Program, wrt: Sequence[str], node_of: NodeOf) -> list[Condition]:
+    """What the derivative of a typed program needs, one condition for each part."""
+    varying = _varying(program, set(wrt))
+    found: list[Condition] = []
+    for part in (*(value for _, value in program.definitions), program.body):
+        for expr, parent in _with_parents(part):
+            found += _domains(expr, node_of, len(wrt))
+            found += _exponents(expr, varying, node_of)
+            found += _kinks(expr, parent, varying, node_of)
+    return found
 
 
 def kinks(program: Program, wrt: Sequence[str], node_of: NodeOf) -> list[Condition]:
