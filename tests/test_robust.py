@@ -20,8 +20,9 @@ CHUNKS, EACH = 20, 5000
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_any_input_gives_an_answer_or_an_error_of_ours(chunk: int) -> None:
-    """Random and mutated inputs. ``tools/fuzz.py`` tries any number of them, and reports what takes over a second; here,
-    on a machine that may be slow or busy, only what runs away fails.
+    """Random and mutated inputs. ``tools/fuzz.py`` tries any number of them, and tells what takes over a second.
+
+    Here, on a machine that may be slow or busy, only what runs away fails.
     """
     assert fuzz.run(chunk * EACH, (chunk + 1) * EACH, patience=5 * fuzz.SECOND) == []
 
