@@ -337,3 +337,10 @@ def test_an_extreme_of_no_entries_has_no_value(backend: Any) -> None:
     smallest = matgrad.compile(matgrad.parse("min(x)", where="x: vector(n)"), backend=backend)
     with pytest.raises(DataError, match="x without entries: this has no value"):
         smallest(x=np.zeros(0))
+
+
+def test_a_constant_that_is_divided_by_zero_is_told() -> None:
+    """The root of what is 0 for all arguments has no derivative anywhere."""
+    derivative = matgrad.compile(matgrad.derive("sqrt(a^2*c/sqrt(a^2*c^2) - a)", "a", where="a: positive; c: positive"))
+    with pytest.raises(DataError, match="there is no value at this point"):
+        derivative(a=2.0, c=3.0)

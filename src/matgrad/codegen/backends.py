@@ -109,6 +109,10 @@ class NumPyBackend:
             return tuple(map(_number, found)) if type(found) is tuple else _number(found)
         except np.linalg.LinAlgError as error:
             raise DataError(f"{SINGULAR} ({error})", hint="a point at which the conditions hold") from None
+        except ArithmeticError as error:  # a constant of the formula is 1/0
+            raise DataError(
+                f"there is no value at this point ({error})", hint="a point at which the conditions hold"
+            ) from None
         except Exception as error:
             raise _without_entries(values, error) or error from None
 
