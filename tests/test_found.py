@@ -25,6 +25,7 @@ import matgrad
         ("(vector(logsumexp(u)) - (u)[2]*unit(3))", "u", 1),
         ("log((exp(Y) + 3*y*exp(Y)[1,1]*y').*(exp(Y) + 3*y*exp(Y)[1,1]*y')')", "Y", 1),
         ("((u)./unit(2))[2]", "u", 1),
+        ("sum(step(Y).*(diag(diag(relu(Y))) - X))", "Y", 1),
         ("inv((sum(vec(B).^3))^2 + 1)", "B", 2),
         ("(((min(u, 0.1)) + unit(2)))./(1 + abs(((min(u, 0.1)) + unit(2))))", "u", 1),
     ],

@@ -151,7 +151,7 @@ def depends(node: Node, x: Variable, deep: int = NESTED) -> bool:
     if node is x.one or x.times(node) is not None or b.as_number(node) is not None:
         return True
     if isinstance(node, Einsum):
-        if len(node.sizes) > len(node.out) or any(labels != node.out for labels in node.subscripts):
+        if len(node.sizes) != len(node.out) or any(labels != node.out for labels in node.subscripts):
             return False
     elif isinstance(node, Map):
         whole = _power_beside(node, x)
@@ -193,7 +193,7 @@ def expanded(node: Node, x: Variable, count: int, deep: int = NESTED) -> Series 
             total = own.scaled(factor) if total is None else total + own.scaled(factor)
         return total
     if isinstance(node, Einsum):
-        if len(node.sizes) > len(node.out) or any(labels != node.out for labels in node.subscripts):
+        if len(node.sizes) != len(node.out) or any(labels != node.out for labels in node.subscripts):
             return None
         return multiplied([expanded(operand, x, count, deep - 1) for operand in node.operands], node.coefficient)
     return _of_map(node, x, count, deep) if isinstance(node, Map) else None

@@ -105,7 +105,7 @@ def logarithm_of_quotient(node: Node) -> Node | None:
     inner = node.args[0]
     if node.function != "log" or not isinstance(inner, Einsum) or len(inner.operands) != 2:
         return None
-    if any(labels != inner.out for labels in inner.subscripts):
+    if len(inner.sizes) != len(inner.out) or any(labels != inner.out for labels in inner.subscripts):
         return None
     (above, first), (below, second) = sorted(map(power_of, inner.operands), key=lambda pair: -pair[1])
     if first != 1 or second != -1 or abs(inner.coefficient) != 1:

@@ -76,7 +76,8 @@ def _of_sign(node: Node, known: dict[Node, int]) -> Node:
     """The node where the signs of these arguments are known, entry by entry."""
     if isinstance(node, Sum):
         return b.add([scaled(_of_sign(term, known), factor) for factor, term in node.terms])
-    if isinstance(node, Einsum) and all(labels == node.out for labels in node.subscripts):
+    plain = isinstance(node, Einsum) and len(set(node.out)) == len(node.out)  # no array on a diagonal
+    if isinstance(node, Einsum) and plain and all(labels == node.out for labels in node.subscripts):
         factors = [_of_sign(operand, known) for operand in node.operands]
         return scaled(multiply(*factors), node.coefficient) if factors else node
     if not isinstance(node, Map):
