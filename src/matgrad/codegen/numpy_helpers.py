@@ -9,6 +9,11 @@ def lapack(a, *names):
         raise ValueError("a matrix without entries has no factorisation")
     return [getattr(scipy.linalg.lapack, ("s" if a.dtype == np.float32 else "d") + name) for name in names]
 '''
+_BLAS = '''\
+def blas(a, *names):
+    """Functions of BLAS for the type of the entries."""
+    return [getattr(scipy.linalg.blas, ("s" if a.dtype == np.float32 else "d") + name) for name in names]
+'''
 _LU = '''\
 class lu:
     """One LU factorisation for systems, the inverse and the determinant of a matrix."""
@@ -41,6 +46,51 @@ class lu:
         with np.errstate(divide="ignore"):
             return np.sum(np.log(np.abs(np.diagonal(self._lu))))
 '''
+_HALVES = '''\
+def invert_lower(x):
+    """A lower triangle becomes its inverse, by halves, so that nearly all of the work is products of matrices."""
+    half = len(x) // 2
+    trtri, trmm = lapack(x, "trtri") + blas(x, "trmm")
+    if half < 32:
+        x[...] = trtri(x, lower=True)[0]
+    else:
+        first, below, last = x[:half, :half], x[half:, :half], x[half:, half:]
+        invert_lower(first)
+        invert_lower(last)
+        below[...] = trmm(-1, first, trmm(1, last, below, lower=True), side=True, lower=True, overwrite_b=True)
+'''
+_MIRRORED = '''\
+def mirrored(x):
+    """The symmetric matrix of a lower triangle, zeros above it; of a large one by blocks, which stay in the cache."""
+    if len(x) <= 128:
+        x = x + x.T
+    else:
+        for i in range(0, len(x), 128):
+            x[i : i + 128, i : i + 128] += x[i : i + 128, i : i + 128].T
+            x[i : i + 128, i + 128 :] = x[i + 128 :, i : i + 128].T
+    np.einsum("ii->i", x)[...] /= 2
+    return x.T
+'''
+_RANK_ONE = '''\
+def rank_one(a, s, x, y):
+    """a + s*x*y' in the place of a."""
+    (ger,) = blas(a, "ger")
+    if a.flags.f_contiguous:
+        return ger(s, x, y, a=a, overwrite_a=True)
+    return ger(s, y, x, a=a.T, overwrite_a=True).T
+'''
+_PLUS_TRANSPOSE = '''\
+def plus_transpose(a):
+    """a + a', of a large matrix by blocks of rows, which stay in the cache."""
+    if len(a) < 256:
+        return a + a.T
+    total = np.empty_like(a)
+    for i in range(0, len(a), 64):
+        rows = total[i : i + 64]
+        rows[...] = a[:, i : i + 64].T
+        rows += a[i : i + 64]
+    return total
+'''
 _DEFINITE = '''\
 class _cholesky:
     """One Cholesky factorisation for systems, the inverse and the determinant."""
@@ -52,10 +102,12 @@ class _cholesky:
         return self._potrs(self._c, b, lower=True)[0]
 
     def inverse(self):
-        x = self._potri(self._c, lower=True)[0]
-        x = x + x.T
-        np.einsum("ii->i", x)[...] /= 2
-        return x
+        if len(self._c) < 96:
+            return mirrored(self._potri(self._c, lower=True)[0])
+        (lauum,) = lapack(self._c, "lauum")
+        x = self._c.copy(order="F")
+        invert_lower(x)
+        return mirrored(lauum(x, lower=True, overwrite_c=True)[0])
 
     def det(self):
         return product(np.diagonal(self._c)) ** 2
@@ -123,11 +175,10 @@ def over(x, norm):
 _SMOOTH = '''\
 def smooth(x, p, s, c):
     """p @ x for p = inv(s*x + c*eye): (eye - c*p)/s loses no digits where c is at most as large as s*x."""
-    if not abs(c) <= abs(s) * np.max(np.abs(x)):
+    if not abs(c) <= abs(s) * np.max(np.abs(np.diagonal(x))) and not abs(c) <= abs(s) * np.max(np.abs(x)):
         return p @ x
-    found = p * -c
-    np.einsum("ii->i", found)[...] += 1
-    found /= s
+    found = p * (-c / s)
+    np.einsum("ii->i", found)[...] += 1 / s
     return found
 '''
 
@@ -145,6 +196,11 @@ def product(d):
 HELPERS = {
     "product": _PRODUCT,
     "lapack": _LAPACK,
+    "blas": _BLAS,
+    "invert_lower": _HALVES,
+    "mirrored": _MIRRORED,
+    "rank_one": _RANK_ONE,
+    "plus_transpose": _PLUS_TRANSPOSE,
     "lu": _LU,
     "_cholesky": _DEFINITE,
     "symmetric": _SYMMETRIC,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from matgrad.codegen.emit import MOVED, Body, source_of
 from matgrad.codegen.numpy_helpers import HELPERS
-from matgrad.codegen.python_text import Code, call, suffixed, times
-from matgrad.codegen.target import Arrays, subscripts
-from matgrad.planning.steps import Step
+from matgrad.codegen.python_text import Code, call, number, suffixed, times
+from matgrad.codegen.target import Arrays, rank_one_term, subscripts
+from matgrad.functions import card_in_code
+from matgrad.planning.steps import Step, are_transposes
 
 NEW = {
     *(
@@ -33,6 +35,10 @@ NEW = {
 }
 """Operations whose result is a new array; a power with the exponent 1, or a function that is given, may give its
 argument itself."""
+
+
+_UFUNC = re.compile(r"(np|scipy\.special)\.\w+\(#1\)")
+"""What a card says of a function that NumPy or SciPy has."""
 
 
 class NumPy(Arrays):
@@ -105,7 +111,28 @@ class NumPy(Arrays):
         body.line(f"{places} += {args[1].text}")
         return code
 
-    # -- products
+    # -- entries
+
+    def _map(self, step: Step, args: list[Code], body: Body) -> Code:
+        """A function of the entries of a new matrix in its place: memory that is new costs as much as exponentials."""
+        known = card_in_code(step.param)
+        if known and _UFUNC.fullmatch(known.numpy) and len(step.shape) > 1 and _is_fresh(step.args[0], body):
+            array = self._own(step.args[0], args[0], step, body).text
+            body.line(known.numpy.replace("#1)", f"{array}, out={array})"))
+            return Code(array)
+        return super()._map(step, args, body)
+
+    # -- sums and products
+
+    def _linear(self, step: Step, args: list[Code], body: Body) -> Code:
+        """A sum of an inverse and an outer product in the place of the inverse; of A and A' by blocks."""
+        found = rank_one_term(step, body)
+        if found is not None and _is_inverse(step.args[found[0]], body):
+            this, factor, column, row = found
+            return call("rank_one", args[this], number(factor), body.codes[column], body.codes[row])
+        if len(step.shape) == 2 and step.param == (1, 1) and are_transposes(*step.args):
+            return call("plus_transpose", args[step.args[0].op == "view"])
+        return super()._linear(step, args, body)
 
     def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
         """With a transpose by einsum, which needs no copy of it."""
@@ -123,6 +150,10 @@ class NumPy(Arrays):
         if inside[0] != out[: len(inside[0])] and inside[1] == out[: len(inside[1])]:
             return self._subscripted([inside[1], inside[0], out], args[::-1])  # in the order of the axes
         return self._subscripted(step.param, args)
+
+
+def _is_inverse(step: Step, body: Body) -> bool:
+    return step.op in ("inverse", "view") and source_of(step).op == "inverse" and _is_fresh(step, body)
 
 
 def _is_new(step: Step) -> bool:

@@ -357,6 +357,18 @@ def is_plain(step: Step) -> bool:
     return step.op in ("number", "size") or (step.op in made and all(map(is_plain, step.args)))
 
 
+def rank_one_term(step: Step, body: Body) -> tuple[int, Fraction, Step, Step] | None:
+    """Of a matrix plus s·x·y', the place of the matrix among the operands, s, x and y."""
+    if len(step.args) == 2 and len(step.shape) == 2:
+        for this, other in ((0, 1), (1, 0)):
+            y = step.args[other]
+            outer = y.op == "spread" and all(len(part.shape) == 1 for part in y.args) and body.uses[y] == 1
+            if outer and step.param[this] == 1 and step.args[this].shape == step.shape:
+                column, row = y.args if y.param[0] < y.param[1] else y.args[::-1]
+                return this, step.param[other], column, row
+    return None
+
+
 def subscripts(labels: Sequence[Sequence[int]]) -> str:
     """The pattern of an einsum: the last labels are those of the result."""
     letters = {

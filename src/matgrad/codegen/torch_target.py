@@ -8,7 +8,7 @@ from fractions import Fraction
 from matgrad.codegen.emit import Body, source_of
 from matgrad.codegen.functional_target import Functional
 from matgrad.codegen.python_text import ATOM, MUL, NEG, POW, Code, binary, call, number, suffixed
-from matgrad.codegen.target import is_plain
+from matgrad.codegen.target import is_plain, rank_one_term
 from matgrad.codegen.torch_helpers import HELPERS, SPELLED
 from matgrad.dims import ONE, Dim
 from matgrad.functions import card_in_code
@@ -126,7 +126,16 @@ class Torch(Functional):
     def translated(self, text: str) -> str:
         return text.replace("scipy.special.", "torch.special.").replace("np.", "torch.")
 
-    # -- products
+    # -- sums and products
+
+    def _linear(self, step: Step, args: list[Code], body: Body) -> Code:
+        """A matrix and an outer product in one pass."""
+        found = rank_one_term(step, body)
+        if found is None:
+            return super()._linear(step, args, body)
+        this, factor, column, row = found
+        vectors = [body.codes[column], body.codes[row]]
+        return call("torch.addr", args[this], *vectors, f"alpha={number(factor).text}")
 
     def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
         if len(step.args[0].shape) == 1:

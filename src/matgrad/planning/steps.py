@@ -97,8 +97,8 @@ class Plan:
         if x.op == "matmul":
             a, b = x.args
             if a.op == "matmul" and a.args[1] in self.symmetric:
-                return _transposes(a.args[0], b)
-            return b.op == "matmul" and b.args[0] in self.symmetric and _transposes(a, b.args[1])
+                return are_transposes(a.args[0], b)
+            return b.op == "matmul" and b.args[0] in self.symmetric and are_transposes(a, b.args[1])
         return False
 
     @contextmanager
@@ -251,7 +251,7 @@ def _direction(x: Step) -> Step:
     return x
 
 
-def _transposes(a: Step, b: Step) -> bool:
+def are_transposes(a: Step, b: Step) -> bool:
     """Whether one matrix is the transpose of the other."""
     return any(y.op == "view" and y.param == (1, 0) and y.args[0] is x for x, y in ((a, b), (b, a)))
 
