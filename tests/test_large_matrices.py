@@ -93,3 +93,15 @@ def test_functions_of_new_matrices_are_taken_in_place() -> None:
     assert first == pytest.approx(np.exp(-0.5 * D))
     assert second == pytest.approx(np.exp(0.25 * D))
     assert third == pytest.approx(np.sin(D))
+
+
+def test_a_trace_with_a_symmetric_matrix_needs_no_transpose() -> None:
+    """tr(S*X) of a symmetric S; and of a smooth kernel times its inverse, which is symmetric, too."""
+    code = matgrad.compile(matgrad.parse("S = A*A'; tr(inv(S + c*eye)*S*X) + tr(X)", where="X: matrix(n,n); c: scalar"))
+    rng = np.random.default_rng(3)
+    A, X = rng.standard_normal((70, 90)), rng.standard_normal((70, 70))
+    S = A @ A.T
+    expected = np.trace(np.linalg.solve(S + 0.5 * np.eye(70), S @ X)) + np.trace(X)
+    assert code(A=A, X=X, c=0.5) == pytest.approx(expected, rel=1e-11)
+    assert "ij,ji" not in code.source
+    assert "np.trace(X)" in code.source

@@ -266,6 +266,9 @@ class Arrays:
         return call("over", *args)
 
     def _sum(self, step: Step, args: list[Code], body: Body) -> Code:
+        (x,) = step.args
+        if x.op == "diagonal" and len(x.param[0]) == 2 and body.uses[x] == 1:
+            return call(f"{self.np}.trace", body.codes[x.args[0]])
         if not step.shape:
             return call(f"{self.np}.sum", args[0])
         axes = step.param[0] if len(step.param) == 1 else step.param

@@ -227,7 +227,7 @@ def _equals_transpose(x: Any) -> bool:
     if x.ndim != 2 or x.shape[0] != x.shape[1]:
         return False
     if len(x) <= _BLOCK:
-        return bool((x == x.T).all())
+        return not np.count_nonzero(x != x.T)
     places = [slice(i, i + _BLOCK) for i in range(0, len(x), _BLOCK)]
     return all(np.array_equal(x[rows, : rows.stop], x[: rows.stop, rows].T) for rows in places)
 

@@ -30,11 +30,21 @@ def finished(setting: Setting, outputs: Sequence[Step]) -> list[Step]:
             new[step] = _product(setting, args[0], args[1], step.shape)
         elif step.op == "view":
             new[step] = plan.view(args[0], step.param)
+        elif step.op == "inner":
+            new[step] = plan.step("inner", _either_way(plan, *args))
         else:
             new[step] = step if args == list(step.args) else plan.step(step.op, args, step.param, step.shape)
         if step in plan.hints:
             plan.hints.setdefault(new[step], plan.hints[step])
     return [new[step] for step in outputs]
+
+
+def _either_way(plan: Plan, a: Step, b: Step) -> tuple[Step, Step]:
+    """tr(A*B) of a symmetric A needs no transpose of B."""
+    for x, y in ((a, b), (b, a)):
+        if x in plan.symmetric and y.op == "view" and y.param == (1, 0):
+            return x, y.args[0]
+    return a, b
 
 
 class Shifted(NamedTuple):
