@@ -191,6 +191,25 @@ def test_torch_functions_are_differentiated_and_mapped() -> None:
     assert many[2].numpy() == pytest.approx(gradient(A=a, x=xs[2], b=b).numpy())
 
 
+@pytest.mark.parametrize("noise", [0.3, 40.0])
+def test_torch_differentiates_products_of_kernels_with_their_inverses(noise: float) -> None:
+    """Of large kernels they take no product where the noise is small; the next derivative is right in either case."""
+    torch = pytest.importorskip("torch", reason="not for CI: torch is large")
+    text = "K0 = exp(a)*exp(-D); K = K0 + c*eye; y'*inv(K)*y + logdet(K)"
+    f = matgrad.parse(text, where="D: symmetric(n); a: scalar; c: scalar")
+    curvature = matgrad.derive(f, "a").derive("a")
+    code = matgrad.compile(curvature, "torch")
+    points = np.random.default_rng(2).normal(size=(80, 2))
+    at = {"D": ((points[:, None] - points) ** 2).sum(-1), "y": np.sin(np.arange(80.0)), "a": 0.2, "c": noise}
+    tensors = {name: torch.as_tensor(value, dtype=torch.float64) for name, value in at.items()}
+    c = tensors["c"].requires_grad_()
+    found = code(**tensors)
+    assert "smooth(" in code.source
+    assert float(found.detach()) == pytest.approx(float(matgrad.compile(curvature)(**at)), rel=1e-11)
+    (slope,) = torch.autograd.grad(found, c)
+    assert float(slope) == pytest.approx(float(matgrad.compile(curvature.derive("c"))(**at)), rel=1e-9)
+
+
 def test_numbers_that_stand_among_zeros_are_tensors() -> None:
     """Of ``1[None, None]`` Python warns when it reads the source."""
     source = matgrad.gradient("logsumexp(B) - B[1,2]", "B", where="B: matrix(m,n)").code("torch")

@@ -30,13 +30,14 @@ class Signature(NamedTuple):
 class Target(Protocol):
     """A backend: one method for each operation, called with the step and the code of its operands.
 
-    ``blas`` and ``differentiated`` are explained at ``Plan`` and ``Setting``.
+    ``blas``, ``differentiated`` and ``eager`` are explained at ``Plan`` and ``Setting``.
     """
 
     imports: Mapping[str, str]
     helpers: Mapping[str, str]
     blas: bool
     differentiated: bool
+    eager: bool
 
     def spell(self, step: Step, args: list[Code], body: Body) -> Code: ...
     def translated(self, text: str) -> str: ...

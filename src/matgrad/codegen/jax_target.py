@@ -16,6 +16,7 @@ class Jax(Functional):
     """``jax.numpy``, so that the function can be transformed by jit, vmap and grad."""
 
     np = "jnp"
+    eager = False
     imports: Mapping[str, str] = {
         "functools": "import functools",
         "math": "import math",

@@ -47,6 +47,7 @@ class NumPy(Arrays):
     np = "np"
     blas = True
     differentiated = False  # by a library
+    eager = True
     imports: Mapping[str, str] = {
         "math": "import math",
         "np": "import numpy as np",
@@ -140,9 +141,6 @@ class NumPy(Arrays):
             if y.op == "view" and y.param == (1, 0) and x.op != "view":
                 return self._subscripted([(0, 1), (1, 0), ()], [body.codes[x], body.codes[y.args[0]]])
         return super()._inner(step, args, body)
-
-    def _smooth(self, step: Step, args: list[Code], body: Body) -> Code:
-        return call("smooth", *args)
 
     def _spread(self, step: Step, args: list[Code], body: Body) -> Code:
         """Products of entries by einsum: broadcasting along the last axis is slow in NumPy."""

@@ -47,7 +47,7 @@ def written(
 ) -> Written:
     """The source of a function that computes the roots, for these sizes, in the words of ``named``; see ``Setting``."""
     target = TARGETS[backend]()
-    setting = Setting(sizes, plan=Plan(target.blas, subgradient), differentiated=target.differentiated)
+    setting = Setting(sizes, Plan(target.blas, subgradient), target.differentiated, target.eager)
     planner = Planner(setting)
     steps = planner.outputs([node for node, _ in roots])
     planner.call(named)

@@ -37,6 +37,7 @@ class Arrays:
     np: str
     blas: bool
     differentiated: bool
+    eager: bool
     imports: Mapping[str, str]
     helpers: Mapping[str, str]
 
@@ -309,6 +310,9 @@ class Arrays:
         """Z'·Z of a named array, which NumPy sees to be symmetric."""
         z = args[0] if args[0].text.isidentifier() else body.name(args[0])
         return binary(transposed(z), "@", z)
+
+    def _smooth(self, step: Step, args: list[Code], body: Body) -> Code:
+        return call("smooth", *args)
 
     # -- square matrices
 

@@ -44,7 +44,7 @@ class _cholesky:
         return found[:, 0] if b.ndim == 1 else found
 
     def inverse(self):
-        return torch.cholesky_inverse(self._c)
+        return torch.cholesky_inverse(self._c).T  # by rows
 
     def det(self):
         return torch.prod(torch.diagonal(self._c)) ** 2
@@ -105,6 +105,15 @@ _OVER = '''\
 def over(x, norm):
     """x/norm, with 0/0 = 0: the subgradient at the kink of a norm."""
     return x / torch.where((norm == 0) & (x == 0), torch.ones_like(norm), norm)
+'''
+_SMOOTH = '''\
+def smooth(x, p, s, c):
+    """p @ x for p = inv(s*x + c*eye): (eye - c*p)/s loses no digits where c is at most as large as s*x."""
+    if not abs(c) <= abs(s) * torch.amax(torch.abs(torch.diagonal(x))):
+        return p @ x
+    found = p * (-c / s)
+    torch.diagonal(found).add_(1 / s)
+    return found
 '''
 _ADJ = '''\
 def adj(x):
@@ -236,6 +245,7 @@ HELPERS = {
     "upper": _TRIANGULAR.format(name="upper", lower=False, upper=True),
     "whole": _WHOLE,
     "over": _OVER,
+    "smooth": _SMOOTH,
     "adj": _ADJ,
     "softmax": _SOFTMAX,
     "log1mexp": _LOG1MEXP,

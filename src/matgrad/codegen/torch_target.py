@@ -19,6 +19,7 @@ class Torch(Functional):
     """``torch``: under autograd, and on the device of the arguments."""
 
     np = "torch"
+    eager = True
     imports: Mapping[str, str] = {
         "functools": "import functools",
         "math": "import math",
@@ -94,6 +95,13 @@ class Torch(Functional):
             terms.append((factor, self._padded(code, step, part, body)))
         return self._sum_of(terms, body)
 
+    def _add_diagonal(self, step: Step, args: list[Code], body: Body) -> Code:
+        if len(step.shape) != 2:
+            return super()._add_diagonal(step, args, body)
+        array = args[0] if args[0].text.isidentifier() else body.name(args[0])
+        diagonal = binary(call("torch.diagonal", array), "+", args[1])
+        return call("torch.diagonal_scatter", array, diagonal)
+
     # -- entries
 
     def _map(self, step: Step, args: list[Code], body: Body) -> Code:
@@ -140,7 +148,9 @@ class Torch(Functional):
     def _inner(self, step: Step, args: list[Code], body: Body) -> Code:
         if len(step.args[0].shape) == 1:
             return binary(args[0], "@", args[1])
-        return call("torch.sum", binary(args[0], "*", args[1], MUL))
+        if any(x.op == "view" for x in step.args):
+            return call("torch.sum", binary(args[0], "*", args[1], MUL))
+        return call("torch.dot", *(suffixed(code, ".ravel()") for code in args))
 
     def _tensordot(self, step: Step, args: list[Code], body: Body) -> Code:
         left, right = step.param

@@ -59,7 +59,7 @@ def _product(setting: Setting, a: Step, b: Step, shape: Shape) -> Step:
     """a·b. With a = inv(s·b + c·eye) it is (eye - c·a)/s, which takes no product of matrices; the two commute."""
     plan = setting.plan
     for inverse, x in ((a, b), (b, a)):
-        found = _shifted(plan, inverse.args[0].args[0]) if inverse.op == "inverse" and plan.blas else None
+        found = _shifted(plan, inverse.args[0].args[0]) if inverse.op == "inverse" and setting.eager else None
         if found is not None and found.x is x:
             setting.by_size = True
             if setting.size(shape[0]) >= LARGE:

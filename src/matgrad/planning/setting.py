@@ -19,12 +19,13 @@ class Setting:
     ``sizes`` of dimensions, as far as they are known, decide in which order factors are multiplied; ``by_size`` says
     that they did. ``products`` have been chosen so far.
     ``differentiated`` code gets derivatives from its backend: a root of squares is then one operation, since a norm in
-    it has none at 0.
+    it has none at 0. ``eager`` code can look at values, and take one way or another.
     """
 
     sizes: Mapping[str, int] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
     differentiated: bool = False
+    eager: bool = True
     by_size: bool = False
     products: set[Step] = field(default_factory=set)
 
