@@ -109,6 +109,8 @@ class NumPy(Arrays):
         code = self._own(array, args[0], step, body)
         out, labels = step.param
         places = self._on_diagonal(code, out, labels)
+        if array.op == "spread" and all(len(part.shape) == 1 for part in array.args):  # new, row after row
+            places = f"{code.text}.ravel()[:: len({code.text}) + 1]"
         body.line(f"{places} += {args[1].text}")
         return code
 
