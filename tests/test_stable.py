@@ -6,6 +6,7 @@ The truth of the table was found without matgrad's derivatives (``tools/write_st
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from fractions import Fraction
 from itertools import permutations
@@ -22,7 +23,8 @@ import matgrad
 from matgrad.answer.formula import Formula
 from matgrad.checking.sampling import Subject, points
 from matgrad.functions import CARDS, CODE_ONLY
-from matgrad.stabilising.quotients import NESTED, grows
+from matgrad.stabilising import stable as stable_page
+from matgrad.stabilising.growth import NESTED, grows
 from matgrad.stabilising.rule import AHEAD, BEFORE, LAST, RULES
 from matgrad.stabilising.series import FUNCTIONS, Series, near, of_function
 from matgrad.stabilising.stable import stabilised
@@ -175,6 +177,15 @@ def test_random_formulas_keep_their_values(chunk: int) -> None:
             np.testing.assert_allclose(after[finite], before[finite], rtol=1e-8, atol=1e-8 * size, err_msg=text)
             changed += bool(finite.any())
     assert changed >= 3
+
+
+def test_rules_are_tried_in_the_order_of_the_page_whatever_is_imported_first() -> None:
+    imported = re.findall(
+        r"^from matgrad.stabilising import (\w+) as", Path(stable_page.__file__).read_text(), re.MULTILINE
+    )
+    for rules in (RULES, BEFORE, LAST):
+        modules = dict.fromkeys(rule.rewrite.__module__.rpartition(".")[2] for rule in rules.all)
+        assert list(modules) == [name for name in imported if name in modules]
 
 
 def test_stable_graphs_stay() -> None:

@@ -16,7 +16,7 @@ from matgrad.planning.setting import Setting
 from matgrad.planning.steps import Shape, Step, broadcast
 from matgrad.planning.values import Value, labelled
 from matgrad.stabilising.guarded import guarded
-from matgrad.stabilising.lengths import sides
+from matgrad.stabilising.length_forms import sides
 from matgrad.stabilising.stable import stabilised
 from matgrad.tensor import builders as b
 from matgrad.tensor.components import columns_and_rows

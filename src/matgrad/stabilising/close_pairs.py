@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from matgrad.stabilising.differences import Part, parts_of, without
+from matgrad.stabilising.growth import grows
 from matgrad.stabilising.log_forms import log_of, quantile, spread
-from matgrad.stabilising.quotients import grows
 from matgrad.stabilising.rule import LAST, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, map_, number, power, scaled

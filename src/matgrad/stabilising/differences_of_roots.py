@@ -14,13 +14,15 @@ from matgrad.tensor.facts import Fact, nonnegative, positive
 from matgrad.tensor.laws.shared import power_of
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
 
+HALF = Fraction(1, 2)
+
 
 def _square(node: Node) -> Node | None:
     """The square of a root, of a length, or of a number or node that is certainly positive."""
     value = b.as_number(node)
     if value is not None:
         return number(value**2, node.shape) if value > 0 else None
-    if isinstance(node, Map) and node.function == "power" and node.parameter == Fraction(1, 2):
+    if isinstance(node, Map) and node.function == "power" and node.parameter == HALF:
         return node.args[0]
     if isinstance(node, Map) and node.function == "hypot":
         return b.add([power(arg, 2) for arg in node.args])
@@ -31,13 +33,10 @@ def _square(node: Node) -> Node | None:
 
 
 def _is_root(node: Node) -> bool:
-    half = isinstance(node, Map) and node.function == "power" and node.parameter == Fraction(1, 2)
+    half = isinstance(node, Map) and node.function == "power" and node.parameter == HALF
     return half or (isinstance(node, Map) and node.function == "hypot") or (
         isinstance(node, Apply) and node.function == "safe_norm"
     )  # fmt: skip
-
-
-HALF = Fraction(1, 2)
 
 
 @RULES.add(

@@ -10,8 +10,8 @@ from fractions import Fraction
 from functools import reduce
 from typing import NamedTuple
 
+from matgrad.stabilising.growth import grows
 from matgrad.stabilising.log_forms import log_of, spread
-from matgrad.stabilising.quotients import grows
 from matgrad.stabilising.rule import RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, apply, einsum, map_, number, power, scaled

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from matgrad.stabilising.lengths import length_of
+from matgrad.stabilising.growth import divides, grows
+from matgrad.stabilising.length_forms import length_of
 from matgrad.stabilising.log_forms import log_of
-from matgrad.stabilising.quotients import divides, grows
 from matgrad.stabilising.rule import BEFORE
 from matgrad.tensor.nodes import Apply, Map, Named, Node
 

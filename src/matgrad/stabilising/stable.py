@@ -6,27 +6,34 @@ subject; each applies wherever it holds, so a formula and its derivatives are tr
 
 from __future__ import annotations
 
-from matgrad.stabilising import close_pairs as _close_pairs  # noqa: F401
-from matgrad.stabilising import close_sums as _close_sums  # noqa: F401
-from matgrad.stabilising import differences as _differences  # noqa: F401  (each adds its rules)
-from matgrad.stabilising import differences_of_roots as _differences_of_roots  # noqa: F401
-from matgrad.stabilising import gammas as _gammas  # noqa: F401
-from matgrad.stabilising import lengths as _lengths  # noqa: F401
-from matgrad.stabilising import log_products as _log_products  # noqa: F401
-from matgrad.stabilising import log_sums as _log_sums  # noqa: F401
-from matgrad.stabilising import logarithms as _logarithms  # noqa: F401
-from matgrad.stabilising import mixtures as _mixtures  # noqa: F401
-from matgrad.stabilising import names as _names  # noqa: F401
-from matgrad.stabilising import products as _products  # noqa: F401
-from matgrad.stabilising import quotients as _quotients  # noqa: F401
-from matgrad.stabilising import ratios as _ratios  # noqa: F401
-from matgrad.stabilising import removable as _removable  # noqa: F401
 from matgrad.stabilising.ahead import rewritten as written_ahead
 from matgrad.stabilising.rule import BEFORE, LAST, RULES
 from matgrad.tensor.law import Laws
 from matgrad.tensor.laws.shared import is_map
 from matgrad.tensor.nodes import Apply, Map, Node, topological
 from matgrad.tensor.rebuild import rebuilt
+
+# Each adds its rules, which are tried in this order; the first two may have been imported before, by ``ahead``.
+# isort: off
+from matgrad.stabilising import differences as _differences  # noqa: F401
+from matgrad.stabilising import differences_of_roots as _differences_of_roots  # noqa: F401
+from matgrad.stabilising import lengths as _lengths  # noqa: F401
+from matgrad.stabilising import exponentials as _exponentials  # noqa: F401
+from matgrad.stabilising import hyperbolic as _hyperbolic  # noqa: F401
+from matgrad.stabilising import shares as _shares  # noqa: F401
+from matgrad.stabilising import determinants as _determinants  # noqa: F401
+from matgrad.stabilising import close_pairs as _close_pairs  # noqa: F401
+from matgrad.stabilising import close_sums as _close_sums  # noqa: F401
+from matgrad.stabilising import log_products as _log_products  # noqa: F401
+from matgrad.stabilising import logarithms as _logarithms  # noqa: F401
+from matgrad.stabilising import mixtures as _mixtures  # noqa: F401
+from matgrad.stabilising import removable as _removable  # noqa: F401
+from matgrad.stabilising import names as _names  # noqa: F401
+from matgrad.stabilising import products as _products  # noqa: F401
+from matgrad.stabilising import gammas as _gammas  # noqa: F401
+from matgrad.stabilising import log_sums as _log_sums  # noqa: F401
+from matgrad.stabilising import ratios as _ratios  # noqa: F401
+# isort: on
 
 
 def stabilised(root: Node) -> Node:
