@@ -33,6 +33,7 @@ CASES = [
     ("sum(exp(tril(ones(n,n))).*B) + sum(diag(triu(B)).^2)", "B: matrix(n,n)", "B", 2),
     ("c*sum(log(1 + exp(X*w)))", "c: scalar; X: matrix(m,n); w: vector(n)", "w", 2),
     ("logsumexp(B) - 2*B[1,2] + B[2,1]", "B: matrix(m,n)", "B", 1),
+    ("log(det(A'*A)) + det(A'*A)^(1/2)", "A: matrix(m,n)", "A", 1),
 ]
 SIZES = {"m": 5, "n": 3, "p": 4, "h": 2}
 

@@ -327,5 +327,20 @@ def test_the_logarithm_of_a_negative_determinant_is_no_number(backend: Any) -> N
     assert float(log_abs(X=swapped)) == pytest.approx(np.log(34))
     assert np.isnan(float(typed(X=swapped)))
     assert float(typed(X=swapped[::-1])) == pytest.approx(np.log(34) + 5)
+    for text in (
+        "t = det(X); log(t)",
+        "log(det(X)^3)",
+        "log(det(inv(X)))",
+        "log(det(X*(X + 9*eye)))",
+        "sum(log([det(X); 1]))",
+    ):
+        assert np.isnan(matgrad.compile(matgrad.parse(text, where="X: matrix(n, n)"), backend=backend)(X=swapped)), text
+    for text, wanted in (
+        ("log(det(kron(X, X)))", 4 * np.log(6)),
+        ("log(abs(det(X)))", np.log(6)),
+        ("log(det(X)^2)", 2 * np.log(6)),
+    ):
+        found = matgrad.compile(matgrad.parse(text, where="X: matrix(n, n)"), backend=backend)(X=swapped)
+        assert float(found) == pytest.approx(wanted), text
     outside = matgrad.objective("normF(X)^2 - log(det(X))", "X", {}, start={"X": np.eye(2)})
     assert outside.fun(swapped.ravel()) == np.inf

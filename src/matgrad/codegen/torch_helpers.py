@@ -50,7 +50,7 @@ class _cholesky:
         return torch.prod(torch.diagonal(self._c)) ** 2
 
     def sign(self):
-        return 1.0
+        return self._c.new_ones(())
 
     def logdet(self):
         return 2 * torch.sum(torch.log(torch.diagonal(self._c)))

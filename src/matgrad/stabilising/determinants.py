@@ -19,7 +19,7 @@ from matgrad.tensor.nodes import Einsum, Map, Node
     examples=(
         ("det(X)/det(Y)", "X: matrix(n, n); Y: matrix(n, n)"),
         ("det(X)^(1/2)/det(Y)^(1/3)", "X: spd(n); Y: spd(n)"),
-        ("log(det(X)^2)", "X: matrix(n, n)"),
+        ("log(det(X)^2) + log(det(X)^3)", "X: matrix(n, n)"),
         ("det(X'*X + eye)^(1/3)", "X: matrix(n, n)"),
     ),
 )
@@ -34,7 +34,10 @@ def quotient_of_determinants(node: Node) -> Node | None:
         if node.function == "log":
             base, count = power_of(node.args[0])
             if is_apply(base, "det") and count.denominator == 1:
-                return scaled(b.apply("logdet", base.arg), count)  # type: ignore[attr-defined]
+                logdet = scaled(b.apply("logdet", base.arg), count)  # type: ignore[attr-defined]
+                if count.numerator % 2 == 0 or positive(base) is Fact.YES:
+                    return logdet
+                return b.add([logdet, map_("log", (b.apply("detsign", base.arg),))])  # type: ignore[attr-defined]
         return None
     pairs = pairs_of(node)
     places = [place for place, (operand, _) in enumerate(pairs) if is_apply(power_of(operand)[0], "det")]
