@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 
 import matgrad
 from matgrad.errors import DataError
@@ -93,6 +94,27 @@ def test_jax_functions_are_traced_mapped_and_differentiated() -> None:
         assert many == pytest.approx(jax.vmap(jax.grad(lambda x: value(A=a, x=x, b=b)))(xs))
         once = jax.jit(lambda x: gradient(A=a, x=x, b=b))(xs[0])
         assert once == pytest.approx(many[0])
+
+
+def test_jax_quotients_of_quotients_do_not_overflow() -> None:
+    """XLA makes x/y/z to x/(y*z)."""
+    angle = matgrad.hessian("arctan(y/x)", "x", where="x: scalar; y: scalar")
+    share = matgrad.hessian("-log(2*x^2/(x^2 + y^2))", "x", where="x: positive; y: positive")
+    with jax.enable_x64(True):
+        far = [(angle, {"x": 1e200, "y": 1e200}), (angle, {"x": -3.0, "y": 1e100}), (share, {"x": 1.0, "y": 1e120})]
+        for item, at in far:
+            once = jax.jit(lambda item=item, **at: matgrad.compile(item, "jax")(**at))
+            assert float(once(**at)) == pytest.approx(matgrad.compile(item)(**at), rel=1e-12), at
+
+
+def test_jax_logarithms_of_normal_probabilities() -> None:
+    """To the last digits in both tails, and differentiated: jax.scipy.special.log_ndtr has nine digits at 6 and -30."""
+    value = matgrad.compile(matgrad.parse("log(normcdf(x))", where="x: scalar"), "jax")
+    with jax.enable_x64(True):
+        for x in (-1e6, -30.0, -3.0, -1.0, 0.0, 6.0):
+            assert float(value(x=x)) == pytest.approx(scipy.special.log_ndtr(x), rel=1e-14)
+            slope = np.sqrt(2 / np.pi) / scipy.special.erfcx(-x / np.sqrt(2))
+            assert float(jax.grad(lambda z: value(x=z))(x)) == pytest.approx(slope, rel=1e-13)
 
 
 def test_a_jax_matrix_that_is_not_definite_goes_through_lu() -> None:

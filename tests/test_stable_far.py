@@ -159,8 +159,6 @@ def test_code_for_jax_is_alike(case: tuple[str, str, str, list[Point]]) -> None:
     for item in asked(text, where, wrt):
         plain, traced = matgrad.compile(item), matgrad.compile(item, backend="jax")
         for at in points:
-            if any(not 1e-150 < abs(entry) < 1e150 for value in at.values() for entry in np.ravel(value) if entry):
-                continue  # XLA makes x/y/y to x/(y*y)
             arrays = {name: np.asarray(value, dtype=float) for name, value in at.items()}
             with np.errstate(all="ignore"):
                 wanted = np.asarray(plain(**arrays), dtype=float)

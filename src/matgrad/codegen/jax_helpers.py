@@ -123,8 +123,10 @@ def over(x, norm):
 _RATIO = '''\
 def ratio(x, norm):
     """x/norm, whose derivatives do not divide by the square of a norm that may be tiny or huge."""
-    scale = jax.lax.stop_gradient(jnp.where((norm > 0) & (norm < jnp.inf), norm, 1))
-    return (x / scale) / (norm / scale)
+    norm = jnp.asarray(norm)
+    least = 4 * jnp.finfo(norm.dtype).tiny
+    scale = jax.lax.stop_gradient(jnp.clip(norm, least, 1 / least))
+    return x * (1 / scale) / (norm / scale)  # XLA would make x/scale/norm a quotient by the product
 '''
 _ADJ = '''\
 def adj(x):
@@ -219,6 +221,18 @@ def normal_ratio(x):
     density = jnp.exp(-near * near / 2) / (2 * jnp.pi) ** 0.5
     return jnp.where(x < -3, t + tail, density / jax.scipy.special.ndtr(near))
 '''
+_LOG_NORMCDF = '''\
+def log_normcdf(x):
+    """log(normcdf(x)); in the left tail log(normpdf(x)/(t + 1/(t + 2/(t + 3/(t + ...))))), t = -x."""
+    t, right = jnp.where(x < -3, -x, 3.0), jnp.where(x > 0, x, 0.0)
+    near = jnp.where(x < -3, -3.0, jnp.where(x > 0, 0.0, x))
+    tail = 0 * t
+    for k in range(50, 0, -1):
+        tail = k / (t + tail)
+    left = -t * t / 2 - math.log(2 * math.pi) / 2 - jnp.log(t + tail)
+    middle = jnp.log(jax.scipy.special.ndtr(near))
+    return jnp.where(x < -3, left, jnp.where(x > 0, jnp.log1p(-jax.scipy.special.ndtr(-right)), middle))
+'''
 _LEVEL = '''\
 def level(x, y):
     """The larger of two, at least the smallest number: what exponents are taken relative to."""
@@ -248,6 +262,7 @@ HELPERS = {
     "length": _LENGTH,
     "log1p_squares": _LOG1P_SQUARES,
     "level": _LEVEL,
+    "log_normcdf": _LOG_NORMCDF,
 }
 
 SPELLED = {
@@ -258,5 +273,6 @@ SPELLED = {
     "abs": "#1*np.sign(#1)",
     "relu": "jax.nn.relu(#1)",
     "hypot": "length(#1, #2)",
+    "log_normcdf": "log_normcdf(#1)",
 }
 """Functions that JAX has; abs and relu with the derivative 0 at 0."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from matgrad.codegen.emit import Body
 from matgrad.codegen.functional_target import Functional
 from matgrad.codegen.jax_helpers import HELPERS, SPELLED
-from matgrad.codegen.python_text import ATOM, Code, call, suffixed, times
+from matgrad.codegen.python_text import ATOM, Code, binary, call, suffixed, times
 from matgrad.functions import card_in_code
 from matgrad.planning.steps import Step
 
@@ -42,7 +42,12 @@ class Jax(Functional):
         return super()._map(step, args, body)
 
     def _div(self, step: Step, args: list[Code], body: Body) -> Code:
-        return call("ratio", *args) if _is_length(step.args[1]) else super()._div(step, args, body)
+        """A quotient of a quotient is a product: XLA makes x/y/z to x/(y*z), where y*z may overflow."""
+        if _is_length(step.args[1]):
+            return call("ratio", *args)
+        if step.args[0].op == "div":
+            return binary(args[0], "*", binary(Code("1"), "/", args[1]))
+        return super()._div(step, args, body)
 
     def _plain_map(self, code: Code) -> Code:
         return code  # of weak type already
