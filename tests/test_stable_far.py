@@ -238,3 +238,26 @@ def test_normal_probabilities_between_two_points(z: float) -> None:
 
 def _log_between(z: Any) -> Any:
     return mp.log(mp.ncdf(z + 1) - mp.ncdf(z) if z < 0 else mp.ncdf(-z) - mp.ncdf(-z - 1))
+
+
+NEAR_ZERO: list[tuple[str, Any, Any]] = [  # with a form that is exact there, and its slope
+    ("arccos(1 - d^2/2)", lambda d: 2 * np.arcsin(d / 2), lambda d: 1 / np.sqrt(1 - d * d / 4)),
+    ("arccosh(1 + 2*norm2([d; 0])^2)", lambda d: 2 * np.arcsinh(d), lambda d: 2 / np.hypot(1, d)),
+]
+
+
+@pytest.mark.parametrize(("text", "exact", "slope"), NEAR_ZERO, ids=[text for text, *_ in NEAR_ZERO])
+def test_angles_and_distances_near_zero(text: str, exact: Any, slope: Any) -> None:
+    formula = matgrad.parse(text, where="d: scalar")
+    value, derivative = matgrad.compile(formula), matgrad.compile(matgrad.gradient(formula, "d"))
+    for d in (0.3, 1e-9, 1e-150):
+        assert value(d=d) == pytest.approx(exact(d), rel=1e-14)
+        assert derivative(d=d) == pytest.approx(slope(d), rel=1e-13)
+
+
+def test_an_inverse_hyperbolic_sine_typed_as_a_logarithm() -> None:
+    formula = matgrad.parse("log(x + sqrt(x^2 + 1))", where="x: scalar")
+    value, second = matgrad.compile(formula), matgrad.compile(matgrad.hessian(formula, "x"))
+    for x in (-1e200, -1e8, -0.25, 1e-200, 3.0):
+        assert value(x=x) == pytest.approx(np.arcsinh(x), rel=1e-14)
+        assert second(x=x) == pytest.approx(-x / np.hypot(1, x) / np.hypot(1, x) / np.hypot(1, x), rel=1e-13)

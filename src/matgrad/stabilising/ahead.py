@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from matgrad.functions import CARDS, CODE_ONLY
-from matgrad.stabilising import differences_of_roots as _differences_of_roots  # noqa: F401  (it adds a rule)
+from matgrad.stabilising import differences_of_roots as _differences_of_roots  # noqa: F401  (adds a rule)
+from matgrad.stabilising import inverse_functions as _inverse_functions  # noqa: F401  (adds its rules)
 from matgrad.stabilising.differences import complement_of
 from matgrad.stabilising.log_forms import log_density, log_of, quantile
 from matgrad.stabilising.rule import AHEAD

@@ -118,28 +118,6 @@ def logarithm_of_quotient(node: Node) -> Node | None:
 
 
 @RULES.add(
-    "logarithm of a number and a root",
-    "log(x + sqrt(1 + x^2)) = arcsinh(x)",
-    because="for x < 0 the sum is nearly nothing",
-    on=(Map,),
-    examples=(("log(x + sqrt(x.^2 + 1)) - log(sqrt(x.^2 + 1) - x)", "x: vector(n)"),),
-)
-def logarithm_with_root(node: Node) -> Node | None:
-    assert isinstance(node, Map)
-    terms = b.linear_terms(node.args[0])
-    if node.function != "log" or len(terms) != 2:
-        return None
-    for root, factor in terms.items():
-        if not (isinstance(root, Map) and root.function == "hypot") or factor != 1:
-            continue
-        (rest,) = (scaled(term, own) for term, own in terms.items() if term is not root)
-        sides = [arg for arg in root.args if b.as_number(arg) != 1]
-        if len(sides) == 1 and b.power(rest, 2) is b.power(sides[0], 2):
-            return map_("arcsinh", (rest,))
-    return None
-
-
-@RULES.add(
     "logarithm of one more",
     "log(1 + x) = log1p(x)",
     because="accurate for small x",
