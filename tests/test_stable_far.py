@@ -261,3 +261,15 @@ def test_an_inverse_hyperbolic_sine_typed_as_a_logarithm() -> None:
     for x in (-1e200, -1e8, -0.25, 1e-200, 3.0):
         assert value(x=x) == pytest.approx(np.arcsinh(x), rel=1e-14)
         assert second(x=x) == pytest.approx(-x / np.hypot(1, x) / np.hypot(1, x) / np.hypot(1, x), rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    "text", ["log(normcdf(a) - normcdf(b))", "log(1 + a - b) - log(a - b)", "log(exp(a) - exp(b))"]
+)
+def test_stable_logarithms_have_the_domain_of_what_is_typed(text: str) -> None:
+    """For a < b there is none: thresholds of an ordinal model must not cross without a word."""
+    value = matgrad.compile(matgrad.parse(text, where="a: scalar; b: scalar"))
+    with np.errstate(all="ignore"):
+        assert np.isnan(value(a=-0.9, b=0.5))
+        assert np.isnan(value(a=-2.5, b=0.5))
+        assert np.isfinite(value(a=0.5, b=-0.9))

@@ -12,6 +12,7 @@ from matgrad.stabilising.log_forms import log_of, quantile, spread
 from matgrad.stabilising.rule import LAST, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, map_, number, power, scaled
+from matgrad.tensor.facts import Fact, positive
 from matgrad.tensor.laws.shared import is_map, power_of
 from matgrad.tensor.nodes import Einsum, Map, Node, Sum
 
@@ -63,7 +64,7 @@ def difference_of_error_functions(node: Node) -> Node | None:
 
 @RULES.add(
     "logarithm of a normal probability",
-    "log(normcdf(x) - normcdf(y)) by the tail in which both are small",
+    "log(normcdf(x) - normcdf(y)) by the tail in which both are small, nan for x < y",
     because="both may be nearly 1, or 0",
     on=(Map,),
     examples=(
@@ -78,7 +79,9 @@ def logarithm_of_normal_probability(node: Node) -> Node | None:
     if found is None:
         return None
     factor, points = found
-    return b.add([map_("log_normcdf_between", points), map_("log", (number(factor, node.shape),))])
+    gap = b.subtract(*points)
+    sign = number(1, node.shape) if positive(gap) is Fact.YES else map_("sign", (gap,))
+    return b.add([map_("log_normcdf_between", points), map_("log", (scaled(sign, factor),))])
 
 
 def _between(node: Node) -> tuple[Fraction, tuple[Node, Node]] | None:

@@ -22,11 +22,12 @@ def _gap(u: Node, v: Node) -> Node | None:
 
 @RULES.add(
     "difference of logarithms",
-    "log(v + y) - log(v) = log1p(y/v)",
+    "log(v + y) - log(v) = log1p(y/v), softplus(log(y) - log(v)) for a v of unknown sign",
     because="for large v both are nearly equal",
     on=(Sum,),
     examples=(
         ("log(1 + c) - log(c)", "c: positive"),
+        ("log(1 + c) - log(c)", "c: scalar"),
         ("y.*log(x) - y.*log(x + 3) + y", "x: positive vector(n); y: vector(n)"),
     ),
 )
@@ -42,9 +43,15 @@ def difference_of_logarithms(node: Node) -> Node | None:
                 continue
             rest = b.linear_terms(part.times(other.factor))
             if rest and all(factors.get(term) == -factor * size for term, size in rest.items()):
-                new = map_("log1p", (b.multiply(gap, power(smaller, -1)),))
-                return without(node, {part.term, *rest}, scaled(part.times(new), factor))
+                return without(node, {part.term, *rest}, scaled(part.times(_more(gap, smaller)), factor))
     return None
+
+
+def _more(gap: Node, v: Node) -> Node:
+    """log(v + gap) - log(v) for gap > 0; where v may be negative, so that it is nan there."""
+    if positive(v) is Fact.YES:
+        return map_("log1p", (b.multiply(gap, power(v, -1)),))
+    return map_("softplus", (b.subtract(map_("log", (gap,)), map_("log", (v,))),))
 
 
 @RULES.add(
