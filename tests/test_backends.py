@@ -133,6 +133,8 @@ def test_jax_single_precision_and_what_does_not_fit() -> None:
         found(**{**at, "x": jnp.ones((3, 1))})
     with pytest.raises(DataError, match="complex"):
         found(**{**at, "x": jnp.ones(3) * 1j})
+    with pytest.raises(DataError, match="x must hold real numbers"):
+        found(**{**at, "x": jax.random.key(0)})
 
 
 UNUSUAL = ["f2", "i4", "u8", "g", ">f8", ">f4", ">i4"]

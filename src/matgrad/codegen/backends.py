@@ -144,6 +144,10 @@ def _floating(variable: VariableLike, value: Any) -> Any:
     return array if array.dtype.char in "dfe" else array.astype(np.float64)
 
 
+def _not_numeric(variable: VariableLike, dtype: Any) -> DataError:
+    return DataError(f"{variable.name} must hold real numbers, and is not numeric (dtype {dtype})")
+
+
 def _number(value: Any) -> Any:
     """Python's float for a scalar of NumPy of the same type, and for a constant."""
     kind = type(value)
@@ -161,6 +165,8 @@ class JaxBackend:
     def array(self, variable: VariableLike, value: Any) -> Any:
         if not isinstance(value, self.jax.Array):
             value = self.jnp.asarray(_floating(variable, value))
+        elif self.jnp.issubdtype(value.dtype, self.jax.dtypes.extended):
+            raise _not_numeric(variable, value.dtype)
         elif value.ndim != len(_dims(variable)) or not self.jnp.issubdtype(value.dtype, self.jnp.floating):
             as_array(variable, np.zeros(value.shape, value.dtype))  # says what is wrong
         if not self.jnp.issubdtype(value.dtype, self.jnp.floating):
@@ -215,6 +221,8 @@ class TorchBackend:
             shareable = found.flags.writeable and min(found.strides, default=0) >= 0
             value = torch.as_tensor(found if shareable else found.copy())
             value = value if value.dtype in (torch.float32, torch.float64) else value.to(torch.float64)
+        elif value.is_quantized:
+            raise _not_numeric(variable, value.dtype)
         elif value.ndim != len(_dims(variable)) or not value.is_floating_point():
             kind = complex if value.is_complex() else float
             as_array(variable, np.zeros(tuple(value.shape), kind))  # says what is wrong
