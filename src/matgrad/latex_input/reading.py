@@ -11,20 +11,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
-from matgrad.dims import Dim
 from matgrad.errors import FormulaError, MatgradError, NotSupported, ShapeError
 from matgrad.formula.declarations import FUNCTION, Declaration, Where, parse_declarations
 from matgrad.formula.infer import read
-from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Program, Type, fold, walk
+from matgrad.formula.syntax import SCALAR, Expr, Program, Type, fold, walk
 from matgrad.formula.text import to_text
 from matgrad.formula.typed import Typed
 from matgrad.latex_input.alignment import unaligned
+from matgrad.latex_input.arrays import Arrays
 from matgrad.latex_input.asking import Asked, asked_for
 from matgrad.latex_input.building import Tree
 from matgrad.latex_input.choices import decide, hints_for, values
-from matgrad.latex_input.names import BOLD, Name, NameTable
+from matgrad.latex_input.names import Name, NameTable
 from matgrad.latex_input.parser import read_tree
 from matgrad.latex_input.sums import Sums
 from matgrad.latex_input.tokens import Names
@@ -105,8 +106,6 @@ class _Reader:
         self.table = NameTable(known, spelled)
         self.tree = tree
         self.highs: dict[str, str] = {}
-        self.arrays: dict[str, Declaration] = {}
-        self.of_term: dict[tuple[Name, int], str] = {}
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -118,15 +117,19 @@ class _Reader:
         names = self._names_of(program)
         transposed = self._transposed(program)
         temporary = {name: self._temporary(name) for name in names}
-        hints, bold = hints_for(temporary, transposed, self._for_terms(names, temporary), self.context)
+        defined = {name for name, _ in program.definitions}
+        arrays = Arrays(self.latex, names, self.table, self.declared, self.highs, self.sizes, self.note)
+        free = {name: text for name, text in temporary.items() if text not in defined}
+        hints, bold = hints_for(free, transposed, arrays.for_terms(temporary), self.context)
         dims = {high for high in self.highs.values() if high and not high.isdigit()}
         hints = [_without_sizes(h, self.sizes) for h in hints]
         kinds = decide(self.latex, program, lambda name: temporary[name], hints, self.context, self.expect)
-        sums = Sums(self.latex, kinds, self._array, self.table.text, self.note)
+        sums = Sums(self.latex, kinds, partial(arrays.of, typed=kinds.typed), self.table.text, self.note)
         written = Program(
             tuple((name, sums.expression(value)) for name, value in program.definitions), sums.expression(program.body)
         )
-        where = self._where(kinds.typed, names, temporary, dims)
+        arrays.check_entries(program)
+        where = self._where(kinds.typed, names, temporary, dims, arrays.declarations)
         decimals = bool(re.search(r"\d\.\d", self.latex))
         steps = [f"{name} = {to_text(value, decimals=decimals)}" for name, value in written.definitions]
         text = "; ".join([*steps, to_text(written.body, decimals=decimals)])
@@ -251,80 +254,19 @@ class _Reader:
             return self.table.text(name)
         return self.table.text(name._replace(sub=",".join((name.sub, *name.indices)).strip(","), indices=()))
 
-    def _for_terms(self, names: list[Name], temporary: Mapping[Name, str]) -> dict[str, Declaration]:
-        """The declarations for single terms: where y is declared a vector, y_i is a scalar."""
-        found = dict(self.declared)
-        for name in names:
-            if not name.indices:
-                continue
-            whole = self._declared_array(name)
-            if whole is None:
-                continue
-            declaration = self.declared[whole]
-            axes = len(declaration.dims or ()) or {VECTOR: 1, MATRIX: 2, SCALAR: 0}[declaration.kind]
-            left = axes - len(name.indices)
-            if left < 0:
-                raise FormulaError(
-                    f"{whole} is declared as a {declaration.kind}: it has not {len(name.indices)} indices"
-                )
-            traits = declaration.traits & {"positive", "nonnegative"}
-            dims = None if declaration.dims is None else declaration.dims[axes - left :]
-            found[temporary[name]] = Declaration((SCALAR, VECTOR)[left], () if not left else dims, traits)
-        return found
-
-    def _declared_array(self, name: Name) -> str | None:
-        known = set(self.declared) | (set(self.context.variables) if self.context else set())
-        return next((text for text in (name.base, name.base.upper()) if text in known and text in self.declared), None)
-
-    def _array(self, name: Name, kind: str) -> str:
-        """The array whose entries, or rows, are the values of an indexed name."""
-        matrix = len(name.indices) == 2 or kind == VECTOR
-        plain = name._replace(indices=())
-        if self.of_term.setdefault((plain, len(name.indices)), kind) != kind:
-            raise FormulaError(
-                f"{name.latex} with one index is read as a number here and as a vector there",
-                source=self.latex, span=(0, len(self.latex)), hint=r"bold for vectors: \mathbf{x}_i",
-            )  # fmt: skip
-        whole = self._declared_array(name)
-        if whole is None:
-            base = name.base.upper() if matrix and len(name.base) == 1 else name.base
-            style = BOLD
-            proper = Name(base, style, name.accent, name.sub, name.sup, "" if base != name.base else name.command)
-            whole = self.table.text(proper)
-        if whole not in self.arrays:
-            self.arrays[whole] = self._array_declaration(whole, name, matrix)
-            term = f"{name.base}_{''.join(name.indices)}"
-            what = "rows" if kind == VECTOR else "entries"
-            self.note(f"{whole} has the {term} as its {what}")
-        return whole
-
-    def _array_declaration(self, whole: str, name: Name, matrix: bool) -> Declaration:
-        if whole in self.declared:
-            return self.declared[whole]
-        highs = [self.highs[i] for i in name.indices]
-        dims: tuple[Dim, ...] | None = None
-        if all(highs) and (not matrix or len(highs) == 2):
-            dims = tuple(Dim.of(int(h) if h.isdigit() else h) for h in highs)
-        elif all(highs):
-            dims = (Dim.of(int(highs[0]) if highs[0].isdigit() else highs[0]), Dim.of(self._free_size()))
-        return Declaration(MATRIX if matrix else VECTOR, dims)
-
-    def _free_size(self) -> str:
-        taken = (
-            {self.table.text(n) for n in self._names_of(self.tree.program) if not n.indices}
-            | set(self.highs.values())
-            | self.sizes
-        )
-        return next(s for s in ("d", "p", "q", "k", "r", *(f"d{n}" for n in range(1, 99))) if s not in taken)
-
     # -- declarations and what is asked for
 
     def _where(
-        self, typed: Typed, names: list[Name], temporary: Mapping[Name, str], dims: set[str]
+        self,
+        typed: Typed,
+        names: list[Name],
+        temporary: Mapping[Name, str],
+        dims: set[str],
+        arrays: Mapping[str, Declaration],
     ) -> dict[str, Declaration]:
         """What the user declared, the arrays of sums, and the kinds that fonts decided."""
         where = dict(self.declared)
-        where.update(self.arrays)
+        where.update(arrays)
         known = set(self.context.variables) | set(self.context.intermediates) if self.context else set()
         for name in names:
             text = temporary[name]

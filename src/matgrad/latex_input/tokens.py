@@ -187,13 +187,15 @@ class _Commands(Words):
             raise self.error("a sum needs its index", at, self.at, r"\sum_{i=1}^{n} …")
         low = plain_script(self.text[slice(*scripts["_"])])
         high = plain_script(self.text[slice(*scripts["^"])]) if "^" in scripts else ""
-        found = re.fullmatch(r"([A-Za-z](?:,[A-Za-z])*|\\ell)(?:=1)?", low)
-        if found is None:
+        found = re.fullmatch(r"(ell|[A-Za-z](?:,?[A-Za-z])*)(?:=1)?", low)
+        letters = found.group(1).replace(",", "") if found else ""
+        indices = ("ell",) if letters == "ell" else tuple(letters)
+        if found is None or len(set(indices)) < len(indices):
             hint = r"\sum_{i=1}^{n}, with indices that count from 1"
             raise self.error(f"the sum over '{low}' cannot be read", *scripts["_"], hint)
         if high and not re.fullmatch(r"[A-Za-z]\w*|\d+", high):
             raise self.error(f"the sum up to '{high}' cannot be read", *scripts["^"], "a number or a name")
-        self.add("SUM", (tuple(found.group(1).lstrip("\\").split(",")), high), at)
+        self.add("SUM", (indices, high), at)
 
     def _do_begin(self, at: int) -> None:
         start, stop = self.argument()
