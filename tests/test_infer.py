@@ -92,6 +92,16 @@ INFERRED = [
     ("exp(vector(1)*x' - x*vector(1)')*vector(1)", "x: vector(n) -> vector(n)"),
     ("I*x + A*x", "x: vector(n); A: matrix(n,n) -> vector(n)"),
     ("pi*x^2", "x: scalar -> scalar"),
+    # what stands beside scalars, or weighs a scalar beside others, is a scalar, whatever its letter
+    ("x'*x + k", "x: vector(n); k: scalar -> scalar"),
+    ("x^2 + y", "x: scalar; y: scalar -> scalar"),
+    ("r = tr(A); r - y", "A: matrix(n,n); y: scalar -> scalar"),
+    ("C*norm1(x) + norm2(A*x)^2", "C: scalar; x: vector(n); A: matrix(m,n) -> scalar"),
+    ("C*norm1(x) + D*norm2(x)^2", "C: scalar; x: vector(n); D: scalar -> scalar"),
+    ("logdet(S) - D*log(pi)/2", "S: matrix(n,n); D: scalar -> scalar"),
+    ("A*norm2(x) + c*B", "A: matrix(m,n); x: vector(p); c: scalar; B: matrix(m,n) -> matrix(m,n)"),
+    ("norm2(x)*C - B", "x: vector(n); C: matrix(m,p); B: matrix(m,p) -> matrix(m,p)"),
+    ("tr(A) + norm2(x)*C - B", "A: matrix(n,n); x: vector(m); C: matrix(p,q); B: matrix(p,q) -> matrix(p,q)"),
 ]
 
 

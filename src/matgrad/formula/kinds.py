@@ -6,7 +6,7 @@ a scalar, are for explicit scalars, and a name next to ``+ - .* ./`` has the kin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -98,8 +98,8 @@ class Kinds:
         self.uses: dict[str, list[Expr]] = {}
         self.neighbours: set[str] = set()
         self.after: dict[str, list[int]] = {}  # what stands left of an open name in a product
-        self.beside: dict[str, list[tuple[list[int], list[int]]]] = {}
-        """What an open name multiplies in a term, and the other terms that are no mere numbers, for each such term."""
+        self.beside: dict[str, list[tuple[list[int], list[int], list[int]]]] = {}
+        """What an open name multiplies in a term, and the other terms: formulas, and names; for each such term."""
         self.picked: set[str] = set()  # open names with one index
         self.lower: list[int] = []  # open names in lower case
         self.hard: list[Limit] = []
@@ -192,17 +192,37 @@ class Kinds:
         self._coefficients(node)
 
     def _coefficients(self, node: Expr) -> None:
-        """Names that multiply a term of a sum: k in norm2(A*x - b)^2 + k*norm1(x)."""
+        """Names that multiply a term of a sum, or are one: k in norm2(A*x - b)^2 + k*norm1(x), and in x'*x + k."""
         for term in node.args:
             inner = term.args[0] if term.op == "neg" else term
+            rest = [t for t in node.args if t is not term]
+            others = [self.of_node[id(t)] for t in rest if self._is_formula(t)]
+            names = [self.of_node[id(t)] for t in rest if not self._is_formula(t)]
+            name = self._bare(inner)
+            if name is not None and others:
+                self.beside.setdefault(name, []).append(([], others, names))
             if inner.op != "product":
                 continue
-            others = [self.of_node[id(t)] for t in node.args if t is not term and not _is_plain(t)]
             for factor in inner.args:
                 name = self._bare(factor)
                 if name is not None and others and not all(map(_is_plain, inner.args)):
-                    rest = [self.of_node[id(f)] for f in inner.args if f is not factor]
-                    self.beside.setdefault(name, []).append((rest, others))
+                    factors = [self.of_node[id(f)] for f in inner.args if f is not factor]
+                    self.beside.setdefault(name, []).append((factors, others, names))
+
+    def _is_formula(self, node: Expr) -> bool:
+        """Whether it is more than a name or a number, or the name of a formula that was defined."""
+        inner = node.args[0] if node.op == "neg" else node
+        defined = inner.op == "name" and not (
+            inner.value in self.open or inner.value in self.fixed or inner.value in self.sizes
+        )
+        return defined or not _is_plain(node)
+
+    def only_weighs(self, name: str, is_scalar: Callable[[int], bool], parts: int = 2) -> bool:
+        """Whether a name only multiplies scalars (``parts`` 1), beside formulas that are scalars (2), and names (3)."""
+        places = self.beside.get(name, [])
+        if not places or len(places) != sum(use.op != "neg" for use in self.uses.get(name, ())):
+            return False
+        return all(is_scalar(v) for place in places for part in place[:parts] for v in part)
 
     def _product(self, node: Expr) -> None:
         total = self.of_node[id(node.args[0])]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from matgrad.formula.kinds import Kinds, Limit
 from matgrad.formula.network import KIND_OF_BIT, MATRIX_BIT, ROW_BIT, SCALAR_BIT, VECTOR_BIT, Network, single
+from matgrad.formula.syntax import SCALAR
 
 _GREEK_WORDS = """
 alpha beta gamma delta epsilon zeta eta theta iota kappa lambda lam mu nu xi omicron rho sigma tau upsilon phi chi psi
@@ -32,7 +33,23 @@ class Reading(NamedTuple):
 def solve(kinds: Kinds, count: int | None = None) -> Reading | None:
     """Kinds for all names, from the first ``count`` constraints (all, where None)."""
     count = len(kinds.hard) if count is None else count
-    return _Search(kinds, count, strict=True).run() or _Search(kinds, count, strict=False).run()
+    found = _Search(kinds, count, strict=True).run() or _Search(kinds, count, strict=False).run()
+    return found and _with_scalar_capitals(kinds, count, found)
+
+
+def _with_scalar_capitals(kinds: Kinds, count: int, found: Reading) -> Reading:
+    """Capitals that only weigh scalars beside scalars are scalars too: C in C*norm1(w) + w'*w."""
+    names = [name for name in kinds.open if name[0].isupper() and found.why[name] == "letter" and name in kinds.beside]
+    names = [name for name in names if kinds.only_weighs(name, lambda v: found.kinds[v] == SCALAR, 1)]
+    if not names:
+        return found
+    search = _Search(kinds, count, strict=True)
+    for name in names:
+        search.net.domains[kinds.of_name[name]] = SCALAR_BIT
+    again = search.run()
+    if again is None or not all(kinds.only_weighs(n, lambda v: again.kinds[v] == SCALAR, 3) for n in names):
+        return found
+    return again._replace(why={**again.why, **dict.fromkeys(names, "neighbour")})
 
 
 def first_clash(kinds: Kinds) -> tuple[Limit, Reading]:
@@ -153,7 +170,7 @@ class _Search:
     def _note(self, name: str | None, kind: int, first: bool) -> None:
         if name is not None:
             natural = _natural(name)
-            weight = kind == SCALAR_BIT and self._weighs_a_term(name)
+            weight = kind == SCALAR_BIT and self.kinds.only_weighs(name, self._is_scalar)
             odd = "neighbour" if weight else "forced" if first else "fits"
             self.why[name] = "letter" if kind == natural else odd
 
@@ -167,7 +184,7 @@ class _Search:
             return [natural]  # names may broadcast here: then all else is as usual
         if natural == SCALAR_BIT and self._follows_array(name):
             natural = VECTOR_BIT
-        if natural == VECTOR_BIT and self._weighs_a_term(name):
+        if natural == VECTOR_BIT and self.kinds.only_weighs(name, self._is_scalar):
             natural = SCALAR_BIT
         order = [natural] + [bit for bit in (VECTOR_BIT, SCALAR_BIT, MATRIX_BIT) if bit != natural]
         if natural == SCALAR_BIT and domain & VECTOR_BIT and self._makes_lower_case_matrix(variable, SCALAR_BIT):
@@ -180,14 +197,8 @@ class _Search:
         left = [self.net.domains[variable] for variable in self.kinds.after.get(name, ())]
         return any(mask in (ROW_BIT, MATRIX_BIT, ROW_BIT | MATRIX_BIT) for mask in left)
 
-    def _weighs_a_term(self, name: str) -> bool:
-        """Whether a name only multiplies scalars, in terms beside scalars: k in norm2(A*x - b)^2 + k*norm1(x)."""
-        places = self.kinds.beside.get(name, [])
-        if len(places) != len(self.kinds.uses.get(name, ())):
-            return False
-        return bool(places) and all(
-            self.net.domains[v] == SCALAR_BIT for rest, others in places for v in (*rest, *others)
-        )
+    def _is_scalar(self, variable: int) -> bool:
+        return self.net.domains[variable] == SCALAR_BIT
 
     def _makes_lower_case_matrix(self, variable: int, kind: int) -> bool:
         """Whether a choice is impossible, or leaves a lower-case name no kind but matrix (y - X*beta)."""
