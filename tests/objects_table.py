@@ -142,6 +142,12 @@ SMOOTH = [
     lambda np, x: np.where((x > -0.5) & (x < 0.5), x**2, np.abs(x)),
     lambda np, x: np.where((x < -0.5) | (x > 0.5), x, 0),
     lambda np, x: np.where(~(x > 0), x, 1),
+    lambda np, x: np.where((x > -0.5) ^ (x > 0.5), x**2, x),
+    lambda np, x, y: np.where(
+        np.logical_or(np.logical_and(x > 0, x < y), np.logical_not(y > 0)), x, np.logical_xor(x > 0, y > 0)
+    ),
+    lambda np, x, y: np.select([x < -0.5, x <= y], [-x, y**2], default=x) + np.select([x > 0], [2 * x]),
+    lambda np, U: np.linalg.vecdot(U @ (2.5 * np.eye(5)), U),
     lambda x: (x > 0) * x,
     lambda x: (x > 0.3) * x**2,
     lambda np, x: np.where(x > 0, 1, -1) * x,

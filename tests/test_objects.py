@@ -5,6 +5,7 @@ Values are compared with NumPy, derivatives with JAX, both on the functions of `
 
 import inspect
 import math
+import operator
 import pickle
 from functools import lru_cache
 
@@ -139,6 +140,8 @@ REFUSED = [
     (lambda: np.array([1.0, 2.0]) @ x, "needs a name"),
     (lambda: np.array([1.0, 2.0]) * x, "needs a name"),
     (lambda: [1, 2] @ x, "needs a name"),
+    (lambda: A @ np.diag([1.0, 2.0, 3.0]), 'matgrad.matrix("B", 3, 3)'),
+    (lambda: operator.setitem(x, x > 0, 1), "np.where(x > 0, y, x)"),
     (lambda: x @ np.array([[1.0, 2.0]]), "needs a name"),
     (lambda: x + "y", 'matgrad.scalar("y")'),
     (lambda: x + 1j, "real"),

@@ -211,6 +211,12 @@ class Array(Operators, Value):
     def __getitem__(self, item: Any) -> Array:
         return _wrap(indexing.pick(self, item))
 
+    def __setitem__(self, item: Any, value: Any) -> NoReturn:
+        raise NotSupported(
+            "a formula cannot be changed in place",
+            hint="np.where(x > 0, y, x) for x[x > 0] = y, np.concatenate or np.block of its parts, or arithmetic",
+        )
+
     def __len__(self) -> int:
         number = self.sizes[0].number if self.axes else None
         if number is None:
@@ -314,7 +320,10 @@ class Comparison(Operators, Test):
     def __or__(self, other: Any) -> Comparison:
         return _test(comparison.either, self, other)
 
-    __rand__, __ror__ = __and__, __or__
+    def __xor__(self, other: Any) -> Comparison:
+        return _test(comparison.one_of, self, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     def __invert__(self) -> Comparison:
         return _test(comparison.negated, self)

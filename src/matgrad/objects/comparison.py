@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from matgrad.objects.elementwise import add, multiply, negative, step, subtract
 from matgrad.objects.value import Value, called, literal
 
@@ -45,6 +47,25 @@ def both(left: Test, right: Test) -> Test:
 
 def either(left: Test, right: Test) -> Test:
     return negated(both(negated(left), negated(right)))
+
+
+def one_of(left: Test, right: Test) -> Test:
+    """One of the two, and not both."""
+    return either(both(left, negated(right)), both(negated(left), right))
+
+
+def select(tests: Sequence[Test], choices: Sequence[Value], otherwise: Value) -> Value:
+    """The choice at the first test that holds."""
+    for test, choice in zip(reversed(tests), reversed(choices), strict=True):
+        otherwise = where(test, choice, otherwise)
+    return otherwise
+
+
+LOGICAL: dict[str, Callable[..., Test]] = {
+    "logical_and": both, "logical_or": either, "logical_xor": one_of, "logical_not": negated,
+    "bitwise_and": both, "bitwise_or": either, "bitwise_xor": one_of, "invert": negated,
+}  # fmt: skip
+"""NumPy's ufuncs of tests."""
 
 
 def where(test: Test, then: Value, otherwise: Value) -> Value:

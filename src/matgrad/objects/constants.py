@@ -48,13 +48,13 @@ def _exact(given: Any) -> Fraction:
 
 
 def array(given: Any) -> Value:
-    """A constant array: all entries alike, or the identity. Others need a name."""
+    """A constant array: all entries alike, or a multiple of the identity. Others need a name."""
     try:
         found = np.asarray(given)
     except ValueError as error:
         raise NotSupported("this is not an array: its rows differ in length") from error
     if found.dtype.kind not in "iuf":
-        raise NotSupported(f"an array of dtype {found.dtype} cannot stand in a formula", hint=_NAME)
+        raise NotSupported(f"an array of dtype {found.dtype} cannot stand in a formula", hint=_named(found.shape))
     if found.ndim == 0:
         return number(found[()])
     if found.ndim > 2 or found.size == 0:
@@ -62,9 +62,17 @@ def array(given: Any) -> Value:
     dims = [Dim.of(size) for size in found.shape]
     if np.all(found == found.flat[0]):
         return multiply(number(found.flat[0]), Value(ones(*dims)))
-    if found.ndim == 2 and found.shape[0] == found.shape[1] and np.array_equal(found, np.eye(len(found))):
-        return Value(eye(dims[0]))
-    raise NotSupported(f"an array of numbers, here of shape {found.shape}, needs a name in a formula", hint=_NAME)
+    if found.ndim == 2 and found.shape[0] == found.shape[1] and np.array_equal(found, found[0, 0] * np.eye(len(found))):
+        return multiply(number(found[0, 0]), Value(eye(dims[0])))
+    raise NotSupported(
+        f"an array of numbers, here of shape {found.shape}, needs a name in a formula", hint=_named(found.shape)
+    )
 
 
-_NAME = 'b = matgrad.vector("b", 3) in its place, and the numbers at evaluation: f(b=…)'
+def _named(shape: tuple[int, ...]) -> str | None:
+    """The variable to put in the place of an array of this shape."""
+    if len(shape) not in (1, 2):
+        return None
+    name, kind = ("b", "vector") if len(shape) == 1 else ("B", "matrix")
+    sizes = ", ".join(map(str, shape))
+    return f'{name} = matgrad.{kind}("{name}", {sizes}) in its place, and the numbers at evaluation: f({name}=…)'

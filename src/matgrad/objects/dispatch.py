@@ -10,8 +10,8 @@ import numpy as np
 
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.objects import reductions
-from matgrad.objects.comparison import Test
-from matgrad.objects.inputs import as_value
+from matgrad.objects.comparison import LOGICAL, Test
+from matgrad.objects.inputs import as_test, as_value
 from matgrad.objects.numpy_functions import FUNCTIONS
 from matgrad.objects.numpy_functions import INSTEAD as INSTEAD_OF_FUNCTIONS
 from matgrad.objects.ufuncs import INSTEAD as INSTEAD_OF_UFUNCS
@@ -26,6 +26,8 @@ def ufunc(function: Any, method: str, inputs: Sequence[Any], options: Mapping[st
     name = function.__name__
     if method == "reduce" and name in REDUCES:
         return _called(f"{name}.reduce", _reduction(REDUCES[name]), inputs, options)
+    if method == "__call__" and name in LOGICAL and any(isinstance(one, Test) for one in inputs):
+        return _called(name, LOGICAL[name], [as_test(one) for one in inputs], options)
     if method not in ("__call__", "outer") or name not in UFUNCS:
         full = name if method == "__call__" else f"{name}.{method}"
         _refuse(function, full, INSTEAD_OF_UFUNCS.get(name))

@@ -90,6 +90,12 @@ def where(condition: Any, *chosen: Any) -> Value:
     return comparison.where(as_test(condition), v(chosen[0]), v(chosen[1]))
 
 
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Value:
+    if not isinstance(condlist, list | tuple) or len(condlist) != len(choicelist) or not condlist:
+        raise NotSupported("np.select takes a list of tests and one of as many choices", hint="np.where(x > 0, x, 0)")
+    return comparison.select([as_test(one) for one in condlist], values(choicelist), v(default))
+
+
 def squeeze(a: Any, axis: Axis = None) -> Value:
     return indexing.squeeze(v(a), None if axis is None else reductions.axis_numbers(v(a), axis))
 
@@ -172,6 +178,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "diff": diff,
     "clip": clip,
     "where": where,
+    "select": select,
     "einsum": subscripts,
     "tensordot": lambda a, b, axes=2: tensordot(v(a), v(b), axes),
     "dot": two(linear.dot),
@@ -234,6 +241,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "linalg.multi_dot": lambda arrays: linear.multi_dot(values(arrays)),
     "linalg.matmul": two(linear.matmul),
     "linalg.outer": two(linear.outer),
+    "linalg.vecdot": lambda x1, x2, *, axis=-1: reductions.total(elementwise.multiply(v(x1), v(x2)), axis),
     "linalg.tensordot": lambda a, b, *, axes=2: tensordot(v(a), v(b), axes),
     "linalg.matrix_transpose": one(linear.transpose),
 }
