@@ -23,13 +23,16 @@ class Asked(NamedTuple):
 
 _NABLA = re.compile(r"\s*\\(?:nabla|partial)\s*(?=_|\^\s*\{?\s*\d\s*\}?\s*_)")
 _FRACTION = re.compile(r"\s*\\[dt]?frac\s*\{")
+_OF = re.compile(r"[A-Za-z}]\s*(?:\\left\s*)?\(([^=]*)\)[\s&]*$")
+"""The arguments in a left side."""
+_ARGUMENTS = re.compile(r"(?<=[A-Za-z}])\s*((?:\\left\s*)?\(([^()=]*)\))\s*&?\s*=")
 _D = r"(?:\\partial|\\mathrm\s*\{?\s*d\s*\}?|\\differentialD|d)"
 _TOP = re.compile(rf"\s*{_D}\s*(?:\^\s*(?:\{{\s*(\d)\s*\}}|(\d)))?\s*")
 
 
 def asked_for(text: str) -> Asked:
     """The request at the start of a formula, if there is one."""
-    text = _without_condition(text)
+    text = _without_arguments(_without_condition(text))
     start = re.match(r"\s*(?:\$\$?|\\\[|\\\()?\s*", text)
     at = start.end() if start else 0
     if found := _NABLA.match(text, at):
@@ -40,10 +43,23 @@ def asked_for(text: str) -> Asked:
 
 
 def _without_condition(text: str) -> str:
-    r"""The text without a left side such as ``\log p(y \mid X) =``, which says what the formula is of."""
+    r"""The text without a left side that says what the formula is of: ``\log p(y \mid X) =``, ``f(x; w) =``."""
     left, equals, _ = text.partition("=")
-    conditional = equals and re.search(r"\\(?:mid|given|vert)\b", left) and left.count("{") == left.count("}")
-    return _blank(text, (0, len(left) + 1)) if conditional else text
+    of = _OF.search(left)
+    conditional = (of and _is_parted(of.group(1))) or re.search(r"\\(?:mid|given|vert|parallel)\b", left)
+    return _blank(text, (0, len(left) + 1)) if equals and conditional and left.count("{") == left.count("}") else text
+
+
+def _without_arguments(text: str) -> str:
+    r"""The text with ``f =`` for each ``f(x, y) =``."""
+    spans = [found.span(1) for found in _ARGUMENTS.finditer(text) if _is_parted(found.group(2))]
+    return _blank(text, *spans)
+
+
+def _is_parted(arguments: str) -> bool:
+    return bool(re.search(r"[;,]", arguments.replace(r"\,", "").replace(r"\;", ""))) or (
+        len(re.findall(r"\\?\|", arguments)) % 2 == 1
+    )
 
 
 def _blank(text: str, *spans: Span) -> str:

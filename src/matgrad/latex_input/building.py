@@ -91,12 +91,24 @@ class Build:
         self.hidden = [
             e for e in self.hidden if e.span is None or e.span[0] >= sides[1].start or e.span[0] < sides[0].start
         ]
-        name = _defined(sides[0].expr)
+        name = self._defined(sides[0])
         if name is None or len(sides) > 2:
             raise self.error(
                 "the left side of '=' is not a name", sides[0].start, sides[0].stop, "one formula, without '='"
             )
         return name, sides[1]
+
+    def _defined(self, side: Part) -> Name | None:
+        """The name that the left side of an equation defines: ``L``, or ``L`` of its variables, ``L(x)``."""
+        expr = side.expr
+        if expr.op == "product" and expr.args[0].op == "name":
+            expr = expr.args[0]
+            rest = self.text[span_of(expr)[1] : side.stop]
+            if not re.fullmatch(r"(?:\\left|\\[!,]|\s)*[(\[].*[)\]]\s*", rest, re.DOTALL):
+                return None
+        if expr.op == "call" and expr.value.name != "eye" and expr.args and card(expr.value.name) is None:
+            return Name(expr.value.name)
+        return expr.value if expr.op == "name" else None
 
     # -- sums and products
 
@@ -376,15 +388,6 @@ class Build:
 
 def _after_brace(text: str, stop: int) -> int:
     return stop + 1 if text[stop : stop + 1] == "}" else stop
-
-
-def _defined(expr: Expr) -> Name | None:
-    """The name that the left side of an equation defines: ``L``, or ``L`` of its variables."""
-    if expr.op == "product" and expr.args[0].op == "name":
-        expr = expr.args[0]
-    if expr.op == "call" and expr.value.name != "eye" and expr.args and card(expr.value.name) is None:
-        return Name(expr.value.name)
-    return expr.value if expr.op == "name" else None
 
 
 def _is_column(expr: Expr) -> bool:

@@ -114,7 +114,7 @@ class Scanner:
             self.at = found.end()
             return self.command(found.group(1), at)
         if char == "{":
-            return self._group()
+            return self.group()
         if char == "}":
             raise self.error("'}' closes nothing", at, at + 1, "an opening '{' before it")
         if char.isdigit() or (char == "." and self.text[at + 1 : at + 2].isdigit()):
@@ -211,7 +211,7 @@ class Scanner:
         self.tokens.append(Token("RBRACE", "}", stop, stop))
         self.open, self.bold = outer, bold
 
-    def _group(self) -> None:
+    def group(self) -> None:
         span = self.argument()
         if self.text[slice(*span)].strip():
             before = len(self.tokens)
@@ -316,9 +316,12 @@ class Scanner:
                 "the superscript t has two readings: a transpose, or a power", base.start, span[1],
                 r"x^\top, or (x)^t for the power",
             )  # fmt: skip
-        if inner in STARS:
-            hint = {"+": "inv(X'*X)*X', for full column rank"}.get(inner)
-            raise self.unsupported(f"the superscript {inner}, {STARS[inner]},", base.start, span[1], hint)
+        star = next((s for s in STARS if inner == s or (inner.startswith(s) and inner[len(s) :] in TRANSPOSES)), None)
+        if star is not None:
+            hint = {"+": "inv(X'*X)*X', for full column rank"}.get(
+                star, r"X^\top for a transpose; \tilde{x} for a point of its own"
+            )
+            raise self.unsupported(f"the superscript {star}, {STARS[star]},", base.start, span[1], hint)
         start = span[0]
         for mark in (r"\odot", r"\circ", "∘", "⊙"):
             if inner.startswith(mark):

@@ -154,6 +154,34 @@ class _Commands(Words):
             self.braced(root)
         self.braced(inside)
 
+    def _do_underbrace(self, at: int) -> None:  # noqa: ARG002
+        """What is only said of a part, below or above it, is left out."""
+        self._annotated("_")
+
+    def _do_overbrace(self, at: int) -> None:  # noqa: ARG002
+        self._annotated("^")
+
+    def _annotated(self, mark: str) -> None:
+        span = self.argument()
+        if self.peek() == mark:
+            self.at += 1
+            self.argument()
+        self.braced(span)
+
+    def _do_boxed(self, at: int) -> None:  # noqa: ARG002
+        self.group()
+
+    _do_ensuremath = _do_mathclap = _do_boxed
+
+    def _do_textcolor(self, at: int) -> None:  # noqa: ARG002
+        self.argument()
+        self.group()
+
+    def _do_label(self, at: int) -> None:  # noqa: ARG002
+        self.argument()
+
+    _do_tag = _do_hspace = _do_vspace = _do_phantom = _do_hphantom = _do_vphantom = _do_color = _do_label
+
     def _do_bf(self, at: int) -> None:  # noqa: ARG002
         self.bold = True
 
@@ -201,7 +229,13 @@ class _Commands(Words):
         start, stop = self.argument()
         kind = self.text[start:stop].strip()
         if kind not in MATRICES:
-            raise self.unsupported(f"the environment {kind}", at, self.at, r"\begin{bmatrix} … \end{bmatrix}")
+            hint = {
+                "vmatrix": r"\det\begin{bmatrix} … \end{bmatrix}",
+                "Vmatrix": r"\left\|\begin{bmatrix} … \end{bmatrix}\right\|_F",
+            }
+            raise self.unsupported(
+                f"the environment {kind}", at, self.at, hint.get(kind, r"\begin{bmatrix} … \end{bmatrix}")
+            )
         if kind == "array" and self.peek() == "{":
             self.argument()
         closing = re.compile(r"\\(begin|end)\s*\{\s*" + re.escape(kind) + r"\s*\}")

@@ -56,7 +56,7 @@ REFUSED = {
     "to": "an arrow", "rightarrow": "an arrow", "binom": "a binomial", "imaginaryI": "a complex number",
     "placeholder": "an empty box", "pm": "±", "mp": "∓", "cdots": "dots", "ldots": "dots", "dots": "dots",
     "vdots": "dots", "ddots": "dots", "bigoplus": "a direct sum", "oplus": "a direct sum", "star": "⋆", "propto": "∝",
-    "equiv": "≡", "iint": "an integral", "oint": "an integral", "overbrace": "a brace", "underbrace": "a brace",
+    "equiv": "≡", "iint": "an integral", "oint": "an integral",
     "mathbb": "a blackboard letter", "arg": "an optimisation problem", "iff": "an equivalence",
     "implies": "an implication",
 }  # fmt: skip
