@@ -53,6 +53,17 @@ def test_published_formulas(row: dict[str, Any]) -> None:
     assert again.node is formula.node, formula.latex
 
 
+SOFT = r"\begin{cases} x - c & x > c \\ 0 & |x| \le c \\ x + c & x < -c \end{cases}"
+
+
+@pytest.mark.parametrize(("x", "value"), [(3.0, 2.0), (1.0, 0.0), (0.5, 0.0), (-1.0, 0.0), (-3.0, -2.0)])
+def test_the_first_case_that_holds_is_taken(x: float, value: float) -> None:
+    soft = matgrad.parse_latex(SOFT, where="x: scalar; c: scalar")
+    assert soft(x=x, c=1.0) == value
+    assert soft.reading is not None
+    assert "the last case is read as all that is left" in soft.reading.notes
+
+
 @pytest.mark.parametrize("row", [pytest.param(r, id=r["latex"]) for r in PUBLISHED if "refused" in r])
 def test_what_is_refused_shows_the_place(row: dict[str, Any]) -> None:
     with pytest.raises(matgrad.MatgradError) as caught:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from matgrad.errors import FormulaError
 from matgrad.formula.syntax import Call, Expr, Program
 from matgrad.functions import card
+from matgrad.latex_input.branches import Branches
 from matgrad.latex_input.names import BOLD, Name
 from matgrad.latex_input.parts import Part, leaf, made, span_of
 from matgrad.latex_input.positions import index, size
@@ -30,7 +31,7 @@ class Tree(NamedTuple):
     notes: tuple[str, ...]
 
 
-class Build:
+class Build(Branches):
     """One method per rule of the grammar; trees are folded bottom-up, without recursion."""
 
     def __init__(self, text: str, names: Names) -> None:

@@ -11,6 +11,7 @@ from matgrad.latex_input.vocabulary import (
     ACCENTS,
     CLOSING,
     COMMAND,
+    COMPARISONS,
     ENDS_OPERAND,
     NUMBER,
     SKIP,
@@ -49,6 +50,7 @@ class Scanner:
         self.open: list[Token] = []
         self.depth = 0
         self.bold = False
+        self.cases = 0  # environments of cases around this place
         self.at = 0
         self.stop = 0
 
@@ -145,12 +147,18 @@ class Scanner:
             return self.add("OP", operators[char], at)
         if char.isalpha():
             return self.letter(at)
+        if self.cases and char in COMPARISONS:
+            return self.add("CMP", COMPARISONS[char], at)
+        if self.cases and char == ".":
+            return None
         hint = {"<": "one formula, without a comparison", ">": "one formula, without a comparison"}.get(char)
         raise self.error(f"the character '{char}' is not part of a formula", at, at + 1, hint)
 
     def separator(self, kind: str, char: str, at: int) -> None:
         if kind == "COMMA" and not self.open and self.depth == 1:
             kind = "STOP"
+        if kind == "EQUALS" and self.cases:
+            raise self.unsupported("an equation as a condition", at, self.at, r"x > 0, x \le 0, or \text{otherwise}")
         if kind == "STOP" and (self.open or self.depth > 1):
             raise self.error("';' cannot stand inside brackets", at, at + 1)
         if kind == "STOP" and (not self.tokens or self.tokens[-1].kind == "STOP"):

@@ -18,12 +18,14 @@ from matgrad.latex_input.vocabulary import (
     BARS,
     BRACKETS,
     CLOSING,
+    COMPARISONS,
     HINTS,
     MATRICES,
     OPERATORS,
     REFUSED,
     SKIP,
     STYLES,
+    WORDS_OF_CASES,
     function_named,
     plain_script,
 )
@@ -71,6 +73,9 @@ _GOES_ON = re.compile(r"(?:\s|\\q?quad\b|\\[,;:! ])*[-+=]")
 """After a wide space: the formula goes on."""
 
 
+_CASES = ("cases", "dcases")
+
+
 class _Commands(Words):
     """Reads commands."""
 
@@ -79,6 +84,10 @@ class _Commands(Words):
     def command(self, name: str, at: int) -> None:
         if name in SKIP:
             return None
+        if self.cases and name in COMPARISONS:
+            return self.add("CMP", COMPARISONS[name], at)
+        if self.cases and name in WORDS_OF_CASES:
+            return self.add(WORDS_OF_CASES[name], name, at)
         if name in ("quad", "qquad") and _GOES_ON.match(self.text, self.at):
             return None
         if name in ("quad", "qquad", "\\", "newline"):
@@ -228,7 +237,7 @@ class _Commands(Words):
     def _do_begin(self, at: int) -> None:
         start, stop = self.argument()
         kind = self.text[start:stop].strip()
-        if kind not in MATRICES:
+        if kind not in MATRICES and kind not in _CASES:
             hint = {
                 "vmatrix": r"\det\begin{bmatrix} … \end{bmatrix}",
                 "Vmatrix": r"\left\|\begin{bmatrix} … \end{bmatrix}\right\|_F",
@@ -247,10 +256,12 @@ class _Commands(Words):
         else:
             raise self.error(f"\\begin{{{kind}}} is never ended", at, self.at)
         self.at = found.end()
-        self.add("BEGIN", kind, at, body)
+        self.add("CASES" if kind in _CASES else "BEGIN", kind, at, body)
         outer, self.open = self.open, []
+        self.cases += kind in _CASES
         self.run(body, found.start())
         self.closed()
+        self.cases -= kind in _CASES
         self.open = outer
         while self.tokens[-1].kind == "ROWEND":
             self.tokens.pop()

@@ -61,7 +61,8 @@ REFUSED = {
     "implies": "an implication",
 }  # fmt: skip
 HINTS = {
-    "mid": "the right side alone", "prod": r"\exp(\sum_{i} \log x_i), for positive factors",
+    "mid": "the right side alone", "neq": r"x > 0, x \le 0, or \text{otherwise}",
+    "prod": r"\exp(\sum_{i} \log x_i), for positive factors",
     "arg": "the objective alone", "infty": "a number",
 }  # fmt: skip
 MATRICES = {
@@ -78,6 +79,14 @@ STARS = {
 }  # fmt: skip
 ENDS_OPERAND = {
     "NAME", "NUMBER", "RPAR", "RBRACE", "RBAR", "RNORM", "RANGLE", "TICK", "INVT", "END", "CONSTANT", "INDEX", "ONES",
+}  # fmt: skip
+COMPARISONS = {
+    "<": "<", ">": ">", "≤": "<=", "≥": ">=", "lt": "<", "gt": ">", "le": "<=", "leq": "<=", "leqslant": "<=",
+    "ge": ">=", "geq": ">=", "geqslant": ">=",
+}  # fmt: skip
+WORDS_OF_CASES = {
+    **dict.fromkeys(("if", "for", "when", "where"), ""), **dict.fromkeys(("and", "wedge", "land"), "AND"),
+    **dict.fromkeys(("otherwise", "else", "elsewhere"), "OTHERWISE"),
 }  # fmt: skip
 COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")

@@ -14,6 +14,7 @@ from matgrad.latex_input.vocabulary import (
     NUMBERED,
     STYLES,
     TRANSPOSES,
+    WORDS_OF_CASES,
     function_named,
     plain_script,
 )
@@ -250,6 +251,9 @@ class Words(Scanner):
     def _word(self, inner: str, command: str, at: int) -> None:
         r"""``\operatorname{tr}``, ``\mathrm{loss}``: a function of that name, or a name of several letters."""
         word = inner.replace("\\_", "_").replace("\\", "").strip()
+        in_cases = WORDS_OF_CASES.get(word.strip(" ,.~").lower()) if self.cases else None
+        if in_cases is not None:
+            return self.add(in_cases, word, at) if in_cases else None
         if not re.fullmatch(r"[^\W\d]\w*", word):
             raise self.error(f"'{inner}' is neither a function nor a name", at, self.at)
         declared = word in self.names.variables
