@@ -256,10 +256,25 @@ class Sums:
     # -- sums
 
     def _over(self, node: Expr, part: Part, kind: str) -> Part:
-        """Σ over the indices of the node, pushed into sums and products."""
-        indices, high = node.value
+        """Σ over the indices of the node, pushed into sums and products; Π of numbers."""
+        indices, high, name = node.value
+        if name == "prod":
+            return self._multiplied(node, part, indices)
         expr, rest = self._summed(node, node.args[0], part, indices, high)
         return Part(expr, kind, rest)
+
+    def _multiplied(self, node: Expr, part: Part, indices: tuple[str, ...]) -> Part:
+        """Π over the indices: of all entries, or down or along a matrix."""
+        rest = tuple(i for i in part.indices if i not in indices)
+        if part.kind != SCALAR or part.expr is _TOO_LARGE or not set(indices) <= set(part.indices):
+            raise NotSupported(
+                "this product over an index has no matrix form here: its factors are to be numbers with that index",
+                source=self.source, span=node.span,
+                hint=r"\exp(\sum_{i} \log x_i), for positive factors; c^n for equal ones",
+            )  # fmt: skip
+        dim = part.indices.index(indices[0]) + 1 if rest else None
+        whole = Expr("call", (part.expr,), Call("prod", dim), node.span)
+        return Part(Expr("transpose", (whole,)) if dim == 1 else whole, SCALAR, rest)
 
     def _summed(
         self, node: Expr, body: Expr, part: Part, indices: tuple[str, ...], high: str

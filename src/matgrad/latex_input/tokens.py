@@ -216,6 +216,15 @@ class _Commands(Words):
         self.braced(span)
 
     def _do_sum(self, at: int) -> None:
+        self._over("sum", at)
+
+    def _do_prod(self, at: int) -> None:
+        if self.peek() != "_":
+            return self.function("prod", at)
+        return self._over("prod", at)
+
+    def _over(self, name: str, at: int) -> None:
+        """A sum or product over an index, with its ends."""
         scripts: dict[str, tuple[int, int]] = {}
         while (char := self.peek()) and char in "_^" and char not in scripts:
             self.at += 1
@@ -232,7 +241,7 @@ class _Commands(Words):
             raise self.error(f"the sum over '{low}' cannot be read", *scripts["_"], hint)
         if high and not re.fullmatch(r"[A-Za-z]\w*|\d+", high):
             raise self.error(f"the sum up to '{high}' cannot be read", *scripts["^"], "a number or a name")
-        self.add("SUM", (indices, high), at)
+        self.add("SUM", (indices, high, name), at)
 
     def _do_begin(self, at: int) -> None:
         start, stop = self.argument()

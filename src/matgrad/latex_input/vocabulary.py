@@ -48,7 +48,7 @@ GREEK_FUNCTIONS = {
 NUMBERED = {"psi": "polygamma"}
 r"""Those whose derivatives have a number: ``\psi'(x)``, ``\psi^{(1)}(x)``, ``\psi_{1}(x)``."""
 REFUSED = {
-    "int": "an integral", "prod": "a product over an index", "lim": "a limit", "sup": "a supremum",
+    "int": "an integral", "lim": "a limit", "sup": "a supremum",
     "inf": "an infimum", "infty": "infinity", "cup": "a union", "cap": "an intersection", "in": "membership",
     "leq": "a comparison", "le": "a comparison", "geq": "a comparison", "ge": "a comparison", "neq": "a comparison",
     "approx": "≈", "sim": "a distribution", "forall": "a quantifier", "exists": "a quantifier",
@@ -62,7 +62,6 @@ REFUSED = {
 }  # fmt: skip
 HINTS = {
     "mid": "the right side alone", "neq": r"x > 0, x \le 0, or \text{otherwise}",
-    "prod": r"\exp(\sum_{i} \log x_i), for positive factors",
     "arg": "the objective alone", "infty": "a number",
 }  # fmt: skip
 MATRICES = {
