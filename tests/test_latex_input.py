@@ -53,6 +53,13 @@ def test_published_formulas(row: dict[str, Any]) -> None:
     assert again.node is formula.node, formula.latex
 
 
+def test_a_function_of_a_matrix_that_could_be_two_things_is_told() -> None:
+    for latex in (r"e^{\mathbf{X}}", r"\exp(\mathbf{X})"):
+        reading = matgrad.parse_latex(latex).reading
+        assert reading is not None
+        assert "exp of a matrix is read entry by entry" in reading.notes
+
+
 SOFT = r"\begin{cases} x - c & x > c \\ 0 & |x| \le c \\ x + c & x < -c \end{cases}"
 
 

@@ -43,11 +43,24 @@ def complaint(text: str, tokens: list[Token], bad: Token | None, expected: set[s
     if before.kind == "NAME" and card(before.value) is not None and bad.kind in ("NAME", "NUMBER", "CALL"):
         return error(f"the argument of {left} needs brackets", f"{left}({_argument(text, tokens, at)})", before.start)
     if before.kind in ("NAME", "NUMBER") and bad.kind in ("NAME", "NUMBER", "CALL"):
-        hint = f"{left}*{_argument(text, tokens, at)}"
+        transposed = left == "T" and at > 2 and tokens[at - 2].kind == "POW"
+        first = f"{text[tokens[at - 3].start : tokens[at - 3].stop]}'" if transposed else left
+        hint = f"{first}*{_argument(text, tokens, at)}"
         return error(f"an operator is missing between '{left}' and '{shown}'", hint, before.start)
     if bad.kind in ("NAME", "NUMBER", "CALL", "LPAR", "LSQB"):
-        return error(f"an operator is missing before '{shown}'", "'*' between the two: products are written A*x")
+        spaced = _letters(text, tokens, at)
+        turned = before.kind == "TICK" and at > 1 and tokens[at - 2].kind == "NAME"
+        spaced = f"{text[tokens[at - 2].start : before.stop]}*{spaced}" if spaced and turned else spaced
+        hint = spaced or "'*' between the two: products are written A*x"
+        return error(f"an operator is missing before '{shown}'", hint)
     return error(f"'{shown}' cannot stand here")
+
+
+def _letters(text: str, tokens: list[Token], at: int) -> str | None:
+    """``A*x`` for the name Ax where another part of the formula has the name A or x."""
+    name = tokens[at].value if tokens[at].kind == "NAME" else ""
+    names = {token.value for token in tokens if token.kind == "NAME"}
+    return "*".join(name) if 1 < len(name) < 4 and name.isalpha() and names & set(name) else None
 
 
 def _argument(text: str, tokens: list[Token], at: int) -> str:

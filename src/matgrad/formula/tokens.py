@@ -45,6 +45,7 @@ _INFIX = {"PLUS", "MINUS", "TIMES", "POW", "EQUALS", "COMMA", "COLON"}
 _CONTINUES = {"TIMES", "POW", "TICK", "SUPER", "COMMA", "EQUALS", "COLON"}
 _FLAT = {"NAME", "NUMBER", "STRING", "LPAR", "RPAR", "RSQB"}
 """Tokens that nest nothing deeper, and end no chain of signs and postfix operators."""
+_MODULES = {"np", "numpy", "jnp", "jax", "math", "torch", "tf", "sp", "scipy", "F", "matgrad", "fn"}
 _INSTEAD = {
     "|": "abs(x), norm2(x) or det(X)", "‖": "norm2(x) or norm1(x)", "√": "sqrt(x)", "∑": "sum(x)",
     "{": "( )", "}": f"( ), or {EXAMPLE}",
@@ -253,7 +254,16 @@ class _Tokenizer:
             return self._error("this quote is never closed", at, at + 1, 'einsum("ij,jk->ik", A, B)')
         if char == "{" and before is not None and before.kind == "POW":
             return self._braced_exponent(at)
-        return self._error(f"the character '{char}' is not part of a formula", at, at + 1, _INSTEAD.get(char))
+        hint = self._method(at, before) if char == "." else _INSTEAD.get(char)
+        return self._error(f"the character '{char}' is not part of a formula", at, at + 1, hint)
+
+    def _method(self, at: int, before: Token | None) -> str | None:
+        """np.exp(x) is exp(x), x.sum() is sum(x); Python's own code is for objects."""
+        found = re.compile(r"\.(?:[A-Za-z]\w*\.)*([A-Za-z]\w*)(?:\(([^()]*)\))?").match(self.text, at)
+        if found is None or before is None or before.kind != "NAME":
+            return None
+        owner = self.text[before.start : before.stop]
+        return f"{found.group(1)}({(found.group(2) or '…') if owner in _MODULES else owner})"
 
     def _braced_exponent(self, at: int) -> MatgradError:
         """X^{2} is LaTeX; so are X^{T} and X^{-T}."""

@@ -83,6 +83,8 @@ class Sums:
                 self.note("|·| of a vector is read entry by entry")
             elif kind == MATRIX:
                 self.note("|·| of a matrix is read as its determinant")
+        if node.op == "call" and kind == MATRIX and node.value.name in ("exp", "log", "sqrt"):
+            self.note(f"{node.value.name} of a matrix is read entry by entry")
         return with_reading(node, args, self.kinds.choice.get(id(node.span)), kind)
 
     def _name(self, node: Expr, kind: str) -> Part:
