@@ -28,6 +28,8 @@ from matgrad.tensor import laws as _laws  # noqa: F401  (arms the normal form)
 from matgrad.tensor.facts import Fact, invertible, nonnegative, positive, psd, spd
 from matgrad.tensor.nodes import Node
 
+FUSE = b.constant("fuse", (N * N, N, N))
+
 
 def _matrices() -> dict[str, Node]:
     ones = b.number(1, (N,))
@@ -72,6 +74,9 @@ def _matrices() -> dict[str, Node]:
         "x'x*D": b.multiply(b.einsum([(x, (0,)), (x, (0,))], ()), D),
         "eye - D": b.subtract(b.identity((N,)), D),
         "SDS": b.einsum([(S, (0, 1)), (D, (1, 2)), (S, (2, 3))], (0, 3)),
+        "Xdiag(x∘Dx)X'": b.einsum([(X, (0, 2)), (x, (2,)), (D, (2, 3)), (x, (3,)), (X, (1, 2))], (0, 1)),
+        "x'Dx*XX'": b.einsum([(X, (0, 4)), (x, (2,)), (D, (2, 3)), (x, (3,)), (X, (1, 4))], (0, 1)),
+        "Xdiag(Dw²)X'": b.einsum([(X, (0, 2)), (b.power(D, 2), (2, 3)), (w, (3,)), (X, (1, 2))], (0, 1)),
         "XQX'X": b.einsum([(X, (0, 1)), (Q, (1, 2)), (X, (3, 2)), (X, (3, 4))], (0, 4)),
     }
 
@@ -139,6 +144,9 @@ def _entries() -> dict[str, Node]:
         "sinh(w)": b.map_("sinh", [w]),
         "expm1(r)": b.map_("expm1", [r]),
         "normcdf(x)": b.map_("normcdf", [x]),
+        "kron(eye, w)": b.einsum([(FUSE, (0, 1, 2)), (w, (2,))], (0, 1)),
+        "kron(w, eye)": b.einsum([(FUSE, (0, 1, 2)), (w, (1,))], (0, 2)),
+        "kron(w, w)": b.einsum([(FUSE, (0, 1, 2)), (w, (1,)), (w, (2,))], (0,)),
     }
 
 
@@ -154,14 +162,17 @@ def test_no_entry_is_called_positive_that_is_not(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("fact", "names"),
-    [(spd, ["D", "AA' + eye", "Q + D", "inv(D)", "exp(a)*D", "diag(w)"]), (psd, ["A'A", "X'DX", "x*x'", "X'diag(w)X"])],
+    [
+        (spd, ["D", "AA' + eye", "Q + D", "inv(D)", "exp(a)*D", "diag(w)"]),
+        (psd, ["A'A", "X'DX", "x*x'", "X'diag(w)X", "x'Dx*XX'", "Xdiag(Dw²)X'"]),
+    ],
 )
 def test_what_must_be_known_of_matrices(fact: Callable[[Node], Fact], names: list[str]) -> None:
     assert [name for name in names if fact(_matrices()[name]) is not Fact.YES] == []
 
 
 def test_what_must_be_known_of_entries() -> None:
-    names = ["w", "w + r", "exp(x)", "x⁻²", "det(D)", "softmax(x)", "sum(w)", "n"]
+    names = ["w", "w + r", "exp(x)", "x⁻²", "det(D)", "softmax(x)", "sum(w)", "n", "kron(w, w)"]
     assert [name for name in names if positive(_entries()[name]) is not Fact.YES] == []
     assert [name for name in ("x'Dx", "x'x", "x²", "√r") if nonnegative(_entries()[name]) is not Fact.YES] == []
 

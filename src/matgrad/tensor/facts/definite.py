@@ -6,9 +6,9 @@ from fractions import Fraction
 
 from matgrad.tensor.builders import add, einsum, identity, matmul, scaled, transpose
 from matgrad.tensor.facts.dominance import dominated
-from matgrad.tensor.facts.mirrors import Mirror, Operand, mirrors
+from matgrad.tensor.facts.mirrors import Mirror, mirrors
 from matgrad.tensor.facts.reasons import Why, holds, rule_for, why
-from matgrad.tensor.facts.signs import premises
+from matgrad.tensor.facts.signs import premises, weights
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol
 
 
@@ -41,7 +41,7 @@ def psd(node: Node) -> Why | None:
     if node.out == (0, 0):
         return _diagonal(node, "nonnegative")
     for found_mirror in _mirrors(node):
-        if _is_nonnegative(found_mirror.fixed):
+        if all(holds(weight, "nonnegative") for weight in weights(found_mirror)):
             return Why(_called(found_mirror), tuple(premises(found_mirror)))
     return None
 
@@ -182,15 +182,6 @@ def _mirrors(node: Einsum) -> list[Mirror]:
         return []
     operands = list(zip(node.operands, node.subscripts, strict=True))
     return list(mirrors(operands, [(node.out[0], node.out[1])], (), lambda n: holds(n, "psd")))
-
-
-def _is_nonnegative(fixed: tuple[Operand, ...]) -> bool:
-    """The weights on fixed labels: factor by factor, or the scalars among them as a whole."""
-    return all(holds(node, "nonnegative") for node, _ in fixed) or _is_scalar_part(fixed, "nonnegative")
-
-
-def _is_scalar_part(fixed: tuple[Operand, ...], property: str) -> bool:
-    return bool(fixed) and holds(einsum(list(fixed), ()), property)
 
 
 def _called(found: Mirror) -> str:

@@ -154,7 +154,7 @@ def _product(node: Einsum, property: str) -> Why | None:
 def selects(node: Einsum) -> bool:
     """Whether the constants with axes pick entries, so that no entry of the result is an empty sum.
 
-    x[2], x[1:3] and kron(x, y) do; a block placed among zeros does not.
+    x[2], x[1:3] and kron(x, y) do; a block placed among zeros, as those of kron(eye, x) are, does not.
     """
     seen: set[int] = set()
     for operand, labels in zip(node.operands, node.subscripts, strict=True):
@@ -164,7 +164,7 @@ def selects(node: Einsum) -> bool:
             return False
         seen |= set(labels)
         free = [x in node.out for x in labels]
-        picks = {"unit": not free[0], "shift": not free[0], "fuse": not all(free)}
+        picks = {"unit": not free[0], "shift": not free[0], "fuse": not free[0] or not any(free[1:])}
         if not picks.get(operand.name, False):
             return False
     return bool(seen)
@@ -229,11 +229,21 @@ def mirrored(part: list[Operand], out: set[int]) -> Mirror | None:
         seeds += [tuple(zip(s, t, strict=True)) for other, t in part[i + 1 :] if other is node and s != t]
     for seed in seeds:
         for found in mirrors(part, seed, out, lambda node: holds(node, "psd")):
-            if all(holds(n, "nonnegative") for n, _ in found.fixed):
+            if all(holds(weight, "nonnegative") for weight in weights(found)):
                 return found
     return None
 
 
 def premises(found: Mirror) -> list[tuple[str, Node]]:
-    told = [("psd", node) for node, _ in found.bridges] + [("nonnegative", node) for node, _ in found.fixed]
+    told = [("psd", node) for node, _ in found.bridges] + [("nonnegative", node) for node in weights(found)]
     return list(dict.fromkeys(told))
+
+
+def weights(found: Mirror) -> list[Node]:
+    """What is fixed, in parts that hang together, each on the labels that it has in common with the rest.
+
+    In A*diag(x.*(B*x))*A' that is the vector x.*(B*x), not its sum x'*B*x, which may be ≥ 0 where an entry is not.
+    """
+    rest = {x for _, labels in (*found.side, *found.bridges) for x in labels}
+    parts = components(found.fixed, rest)
+    return [einsum(part, sorted({x for _, labels in part for x in labels} & rest)) for part in parts]
