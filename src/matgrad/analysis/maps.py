@@ -16,7 +16,7 @@ from matgrad.analysis.setting import Evaluator, Setting, bound_at
 from matgrad.answer.differentiation import refuse_exponents, variable_of
 from matgrad.answer.formula import Formula
 from matgrad.answer.reading import bounded, readable
-from matgrad.answer.signals import in_words
+from matgrad.answer.words import words_of
 from matgrad.api import parse
 from matgrad.differentiate.tangent import tangent
 from matgrad.differentiate.transpose import derivatives
@@ -30,6 +30,7 @@ from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Node, Symbol
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import of_order
+from matgrad.translate.recover import Recovery
 
 Array = Any
 Sizes = Mapping[str, int] | None
@@ -101,9 +102,9 @@ class _Map:
             name += "_"
         return name
 
-    def _read(self, node: Node) -> Expr:
+    def _read(self, node: Node, recovery: Recovery) -> Expr:
         types = {name: of_order(symbol.shape) for name, symbol in self.arguments.items()}
-        return readable(self.formula, self.formula.recovery.formula(bounded(node)), **types)
+        return readable(self.formula, recovery.formula(bounded(node)), **types)
 
     @cached_property
     def exprs(self) -> list[Expr]:
@@ -116,7 +117,10 @@ class _Map:
         return [self._worded(node, expand=False) for node in self._nodes]
 
     def _worded(self, node: Node, *, expand: bool) -> Expr:
-        return self._read(rebuild(node, {}, expand=True) if expand else rebuild(node, in_words(self.formula)))
+        words = words_of(self.formula)
+        if expand:
+            return self._read(rebuild(node, {}, expand=True), self.formula.recovery)
+        return self._read(rebuild(node, words.replaced()), words.recovery)
 
     def formulas(self) -> list[Formula]:
         """The values as formulas of the variables and of the map's arguments, with the intermediates they use."""

@@ -166,8 +166,7 @@ class Derivative:
     @cached_property
     def names(self) -> dict[str, str]:
         """The names that ``short`` uses, with their definitions: intermediates first, then repeated parts."""
-        definitions = [*self._printed.definitions, *self.reading.definitions]
-        return {name: self.formula.print(value) for name, value in definitions}
+        return {name: self.formula.print(value) for name, value in self._printed.reading_definitions}
 
     @property
     def kronecker(self) -> str | None:

@@ -23,6 +23,7 @@ from matgrad.objects.convert import to_object
 from matgrad.tensor import builders as b
 from matgrad.tensor import laws as _laws  # noqa: F401  (arms the normal form)
 from matgrad.tensor.nodes import Node
+from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import call
 from matgrad.translate.lower import lower, lower_expression
 from matgrad.translate.recover import Recovery
@@ -243,10 +244,14 @@ class Formula:
         """How graphs are read back in this formula's words."""
         return self.reading_with(())
 
-    def reading_with(self, names: Sequence[str]) -> Recovery:
-        """The same where these names occur, too, which stand in front."""
+    def reading_with(self, names: Sequence[str], replaced: Mapping[Node, Node] | None = None) -> Recovery:
+        """The same where these names occur, too, which stand in front, and where nodes are replaced."""
         order = list(dict.fromkeys([*names, *self._reading_order(), *self.symbols]))
-        return Recovery(order, self._size_names(), self._written)
+        written = self._written
+        if replaced:
+            done = dict(replaced)
+            written = {rebuild(node, done): expr for node, expr in written.items()}
+        return Recovery(order, self._size_names(), written)
 
     def _reading_order(self) -> list[str]:
         return [n.value for nodes in self.program.walked() for n in nodes if n.op == "name"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from matgrad.answer.action import Action
@@ -11,7 +12,8 @@ from matgrad.answer.layout import laid_out
 from matgrad.answer.quotients import quotient_rule
 from matgrad.answer.reading import bounded, readable
 from matgrad.answer.riemannian import RIEMANNIAN
-from matgrad.answer.signals import LONG, Signals, in_words, signals_of
+from matgrad.answer.signals import LONG, Signals, signals_of
+from matgrad.answer.words import Words, words_of
 from matgrad.errors import NotSupported
 from matgrad.formula.syntax import SCALAR_TYPE, Expr, Program
 from matgrad.functions import CARDS
@@ -21,8 +23,13 @@ from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import names, of_order
 from matgrad.translate.kronecker import kronecker
 from matgrad.translate.naming import fresh, length_of, with_names
+from matgrad.translate.recover import Recovery
 
 Definitions = list[tuple[str, Expr]]
+FEW = 5
+"""Named intermediates up to which ``short`` is sought in the full text, too; deep programs are not written out."""
+SMALL = 400
+"""The size of the graph up to which it is."""
 
 
 class Printed:
@@ -48,14 +55,13 @@ class Printed:
     @cached_property
     def expr(self) -> Expr:
         """With named intermediates replaced by their values."""
-        return self._laid_out(self._expanded)
+        return self._laid_out(self._expanded, self.formula.recovery)
 
     @property
     def _expanded(self) -> Node:
         return rebuild(self.node, {}, expand=True) if self.formula.intermediates else self.node
 
-    def _laid_out(self, node: Node) -> Expr:
-        recovery = self.formula.recovery
+    def _laid_out(self, node: Node, recovery: Recovery) -> Expr:
         return readable(self.formula, laid_out(bounded(node), self.outputs, self.layout, recovery, recovery.size))
 
     @cached_property
@@ -100,19 +106,28 @@ class Printed:
         adjoint = self.convention in ("projected", "entries")
         if len(self.wrt) > 1 or self.outputs or not self.formula.intermediates or not adjoint:
             return None
-        found = signals_of(self.formula, self.convention)
+        found = signals_of(self.formula, self.convention, self._free)
         return found if found.definitions else None
+
+    @property
+    def _free(self) -> list[str]:
+        """The intermediates that are differentiated in."""
+        return [name for name in self.wrt if name in self.formula.intermediates]
+
+    @property
+    def _words(self) -> Words:
+        return words_of(self.formula, self._free)
 
     @cached_property
     def short_expr(self) -> Expr:
         """In terms of the formula's named intermediates."""
-        return self._laid_out(rebuild(self.node, in_words(self.formula)))
+        return self._laid_out(rebuild(self.node, self._words.replaced()), self._words.recovery)
 
     @cached_property
     def worded(self) -> tuple[Expr, Definitions]:
         """The same or, where that is long, in terms of signals; and the signals that it may use."""
         if self.signals is not None:
-            expr = self._laid_out(self.signals.node(self.wrt[0]))
+            expr = self._laid_out(self.signals.node(self.wrt[0]), self._words.recovery)
             if self.signals.length(expr) > LONG:
                 return expr, list(self.signals.definitions.items())
         return self.short_expr, []
@@ -121,14 +136,25 @@ class Printed:
     def reading(self) -> Program:
         """For a reader: with names for what it repeats, too."""
         formula, typed = self.formula, self.formula.typed
-        known = {**formula.symbols, **formula.intermediates}
+        known = {**formula.symbols, **self._words.names}
         body, signals = self.worded
         taken = {*known, *typed.functions, *typed.dimensions, *CARDS}
-        if signals:
-            return Program((), body)
-        found, other = with_names(body, known, taken), self._by_quotient_rule(taken)
-        # the quotient itself stands before the reader's eyes
-        return other if other is not None and length_of(other, known=1) < length_of(found) else found
+        found = Program((), body) if signals else with_names(body, known, taken)
+        length = length_of(Program(tuple(needed([body], signals)), body) if signals else found)
+        other = self._by_quotient_rule(taken)
+        if other is not None and length_of(other, known=1) < length:  # the quotient stands before the reader's eyes
+            return other
+        other = self._with_typed_names(taken)
+        return other if other is not None and length_of(other) < length else found
+
+    def _with_typed_names(self, taken: set[str]) -> Program | None:
+        """The text with the formula's names for its parts: what cancels only in full is not in it."""
+        formula, expanded = self.formula, self._expanded
+        if not 0 < len(formula.intermediates) <= FEW or self._free or expanded.extent > SMALL:
+            return None
+        values = {name: rebuild(node, {}, expand=True) for name, node in formula.intermediates.items()}
+        given = {name: (formula.recovery.formula(value), value) for name, value in values.items()}
+        return with_names(self.expr, formula.symbols, taken, given)
 
     def _by_quotient_rule(self, taken: set[str]) -> Program | None:
         """The Hessian of a quotient, in terms of the quotient and its gradient."""
@@ -150,13 +176,14 @@ class Printed:
     def definitions(self) -> Definitions:
         """The intermediates and signals that ``worded`` needs, directly or not, in order."""
         expr, signals = self.worded
-        wanted = set(names(expr))
-        needed: Definitions = []
-        for name, value in reversed([*self.formula.program.definitions, *signals]):
-            if name in wanted:
-                needed.append((name, value))
-                wanted.update(names(value))
-        return needed[::-1]
+        return needed([expr], [*self.formula.program.definitions, *signals])
+
+    @property
+    def reading_definitions(self) -> Definitions:
+        """The same of ``reading``, and its own."""
+        own = self.reading.definitions
+        roots = [self.reading.body, *[value for _, value in own]]
+        return [*needed(roots, [*self.formula.program.definitions, *self.worded[1]]), *own]
 
     # -- as programs
 
@@ -179,3 +206,14 @@ class Printed:
         if len(self.wrt) == 1:
             return self.formula.program
         return Program(self.formula.program.definitions, self.formula.recovery.formula(self.below))
+
+
+def needed(roots: Sequence[Expr], definitions: Sequence[tuple[str, Expr]]) -> Definitions:
+    """The definitions that formulas need, directly or not, in order."""
+    wanted = {name for root in roots for name in names(root)}
+    found: Definitions = []
+    for name, value in reversed(definitions):
+        if name in wanted:
+            found.append((name, value))
+            wanted.update(names(value))
+    return found[::-1]

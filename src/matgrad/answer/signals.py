@@ -14,11 +14,14 @@ write backpropagation, each has the length of its own step:
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from matgrad.answer.formula import Formula
+from matgrad.answer.words import words_of
 from matgrad.differentiate.transpose import derivatives
 from matgrad.formula.syntax import Expr
 from matgrad.tensor import builders as b
-from matgrad.tensor.nodes import Named, Node, Symbol
+from matgrad.tensor.nodes import Named, Node
 from matgrad.tensor.rebuild import rebuild
 from matgrad.translate.algebra import cost, names
 
@@ -28,20 +31,22 @@ LONG = 100
 """Characters up to which a derivative is written without such names."""
 
 
-def signals_of(formula: Formula, symmetric: str) -> Signals:
-    """The signals of a formula, found once."""
-    known: Signals = formula.memo.get(symmetric) or formula.memo.setdefault(symmetric, Signals(formula, symmetric))
+def signals_of(formula: Formula, symmetric: str, free: Collection[str] = ()) -> Signals:
+    """The signals of a formula, found once; the intermediates that are ``free`` are differentiated in."""
+    key = " ".join([symmetric, *sorted(free)])
+    known: Signals = formula.memo.get(key) or formula.memo.setdefault(key, Signals(formula, symmetric, free))
     return known
 
 
 class Signals:
     """The derivatives of a scalar formula in all of its names, from one pass in which long signals are named."""
 
-    def __init__(self, formula: Formula, symmetric: str = "projected") -> None:
+    def __init__(self, formula: Formula, symmetric: str = "projected", free: Collection[str] = ()) -> None:
         self.formula = formula
         self.definitions: dict[str, Expr] = {}
         self._lengths: dict[str, int] = {}
-        self._written = in_words(formula)
+        self._words = words_of(formula, free)
+        self._written = self._words.replaced()
         self._taken = {*formula.symbols, *formula.intermediates, *formula.typed.sizes, *formula.typed.functions}
         variables = {**formula.symbols, **formula.intermediates}
         found = derivatives(formula.node, list(variables.values()), symmetric, shorten=self._named)
@@ -57,7 +62,7 @@ class Signals:
 
     def _named(self, node: Named, signal: Node) -> Node:
         short = rebuild(signal, self._written)
-        expr = self.formula.recovery.plain(short)
+        expr = self._words.recovery.plain(short)
         if cost(expr) < WORTH or len(short.shape) > 2:
             return short
         name = f"δ_{node.name}"
@@ -66,13 +71,6 @@ class Signals:
         self._taken.add(name)
         self._lengths[name] = self.length(expr)
         self.definitions[name] = expr
-        found = b.named(name, short)
+        found = b.named(name, short, symmetric=b.is_symmetric(short))
         self._written[found] = found
         return found
-
-
-def in_words(formula: Formula) -> dict[Node, Node]:
-    """What to replace so that a graph is in the words of a formula: the values of its intermediates by their names."""
-    known = formula.intermediates.values()
-    values = {n.value: n for n in known if isinstance(n, Named) and not isinstance(n.value, Symbol)}
-    return {**values, **{n: n for n in known}}

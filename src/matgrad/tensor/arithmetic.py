@@ -376,8 +376,10 @@ def is_symmetric(node: Node) -> bool:
 def _symmetric(node: Node) -> bool:
     if isinstance(node, Symbol):
         return "symmetric" in node.traits
-    if isinstance(node, Constant | Named):
-        return False  # the derivative in an intermediate is unconstrained, whatever its value is
+    if isinstance(node, Named):
+        return node.symmetric  # the derivative in an intermediate is unconstrained, whatever its value is
+    if isinstance(node, Constant):
+        return False
     if isinstance(node, Map):
         return all(is_symmetric(arg) for arg in node.args)
     if isinstance(node, Apply):

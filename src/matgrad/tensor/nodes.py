@@ -189,8 +189,11 @@ class MatrixPower(Node):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Named(Node):
+    """``symmetric``: its value is, and it is only read, not differentiated in, where entries would be free."""
+
     name: str
     value: Node
+    symmetric: bool
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -198,8 +201,8 @@ class Named(Node):
 
     @staticmethod
     def spelled(name: Spelling, _number: Spelling, *values: Any) -> tuple[Any, ...]:
-        named, value = values
-        return named, name(value)
+        named, value, symmetric = values
+        return (named, name(value), symmetric) if symmetric else (named, name(value))
 
 
 _TABLE: dict[tuple[Any, ...], ref[Node]] = {}

@@ -24,7 +24,7 @@ def rebuilt(node: Node, done: Mapping[Node, Node], expand: bool) -> Node:
     """One node made anew from its children as they are now."""
     if isinstance(node, Named):
         value = done[node.value]
-        return value if expand else node if value is node.value else named(node.name, value)
+        return value if expand else node if value is node.value else named(node.name, value, symmetric=node.symmetric)
     if all(done[child] is child for child in node.children):
         return node
     if isinstance(node, Einsum):

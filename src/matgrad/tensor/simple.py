@@ -46,8 +46,8 @@ def unit(dim: Dim, index: int | Dim) -> Node:
     return constant("unit", (dim,), index)
 
 
-def named(name: str, value: Node) -> Node:
-    return intern(Named, value.shape, name, value)
+def named(name: str, value: Node, *, symmetric: bool = False) -> Node:
+    return intern(Named, value.shape, name, value, symmetric)
 
 
 def primitive(node: Einsum) -> Node:

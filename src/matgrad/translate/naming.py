@@ -40,9 +40,17 @@ class Part(NamedTuple):
     complement: bool = False
 
 
-def with_names(body: Expr, nodes: Mapping[str, Node], taken: Collection[str]) -> Program:
-    """The formula in terms of names for the parts that it repeats, and their definitions in order."""
-    return _Naming(nodes, taken).run(body)
+def with_names(
+    body: Expr, nodes: Mapping[str, Node], taken: Collection[str], given: Mapping[str, tuple[Expr, Node]] | None = None
+) -> Program:
+    """The formula in terms of names for the parts that it repeats, and their definitions in order.
+
+    Parts that have a name already are ``given``, written out, each after those that are parts of it.
+    """
+    naming = _Naming(nodes, taken)
+    for name, (expr, node) in reversed(list((given or {}).items())):
+        body = naming.in_terms_of(name, expr, node, body)
+    return naming.run(body)
 
 
 class _Naming:
@@ -51,6 +59,14 @@ class _Naming:
         self.taken = set(taken)
         self.parts: dict[Expr, Part | None] = {}
         self.sums: set[Expr] = set()
+
+    def in_terms_of(self, name: str, expr: Expr, node: Node, body: Expr) -> Expr:
+        """The formula with the name of a part for the part."""
+        part = self._part(expr)
+        if part is None:
+            return body
+        self.nodes[name] = node
+        return self._replaced(body, part, Expr("name", value=name, type=expr.type))
 
     def run(self, body: Expr) -> Program:
         definitions: list[tuple[str, Expr]] = []
