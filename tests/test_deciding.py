@@ -71,6 +71,12 @@ FALSE = [
     ("X.*X", "X*X", "X: matrix(n,n)"),
     ("log(x^2)", "2*log(abs(x)) + 0.0000001", "x: scalar"),
     ("norm1(X)", "norm2(X)", "X: matrix(m,n)"),
+    ("relu(c - 50)", "0*c", "c: scalar"),
+    ("relu(c - 2)*relu(3 - c)", "0*c", "c: scalar"),
+    ("max(x, -30)", "x", "x: vector(n)"),
+    ("step(c - 50*d)", "0*c", "c: scalar; d: positive"),
+    ("det(O)", "1 + 0*det(O)", "O: orthogonal(n)"),
+    ("abs(det(O) + 1)", "2 + 0*det(O)", "O: orthogonal(3)"),
 ]
 
 
@@ -112,6 +118,10 @@ def test_residues_refuse_what_is_not_rational() -> None:
     typed = read("exp(x)", "x: scalar")
     with pytest.raises(NotRational):
         exact_value(typed.program.body, {"x": 1}, {}, Residues())
+
+
+def test_undecided_where_a_value_is_too_small_to_be_told_from_rounding() -> None:
+    assert _equal("exp(-1000*c^2)", "0*c", "c: scalar") is not True
 
 
 def test_undecided_where_no_point_can_be_found() -> None:

@@ -179,7 +179,8 @@ def draw(subject: Subject, sizes: Mapping[str, int], rng: np.random.Generator, s
         return rng.uniform(0.5, 2, shape)
     value = style(rng, shape)
     if "orthogonal" in traits:
-        return np.linalg.qr(rng.standard_normal(shape))[0]
+        # the factor of QR has the same determinant for all matrices of a size: with the signs of value it has either
+        return np.linalg.qr(rng.standard_normal(shape))[0] * np.where(value[:1] < 0, -1.0, 1.0)
     if "diagonal" in traits:
         return np.diag(np.diag(value))
     if "psd" in traits:

@@ -7,6 +7,7 @@ at points inside the domain, with several sign patterns of what branches, and di
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from matgrad.errors import MatgradError
 from matgrad.formula.syntax import Expr, Program, walk
 
 ENOUGH, ENOUGH_OF_BRANCHES, ROUNDS = 3, 10, 16
+MOST_LEVELS = 8
 _BRANCHES = {"abs", "sign", "step", "relu", "max", "min", "argmax", "argmin", "norm1", "logdet"}
 _ROOTS = {"sqrt", "norm2", "normF", "log"}
 _SAME, _APART = 1e-30, 1e-15
@@ -79,6 +81,10 @@ def _modular(left: Expr, right: Expr, subjects: Sequence[Subject]) -> Iterator[b
         pool = list(POOL[: max(3, len(dims))]) if attempt % 3 else [1, 2, *POOL[: max(3, len(dims))]]
         sizes = dict(zip(dims, rng.permutation(pool)[: len(dims)].tolist(), strict=True))
         arrays = {s.name: _residues(s, sizes, rng) for s in subjects}
+        orthogonal = [s.name for s in subjects if "orthogonal" in s.traits]
+        for k, name in enumerate(orthogonal):
+            if attempt >> k & 1:  # rotations, and what is none
+                arrays[name][:, 0] *= -1
         arrays |= {
             s.name: Residue(int(rng.integers(1, 60))) for s in subjects if s.name in integers and not s.type.dims
         }
@@ -106,7 +112,7 @@ def _residues(subject: Subject, sizes: Mapping[str, int], rng: np.random.Generat
         return Residue(int(rng.integers(1, PRIME)))
     value: Any = draw(rng.integers(1, PRIME, shape).astype(object))
     traits = subject.traits
-    if "orthogonal" in traits:  # Cayley's transform of a skew matrix
+    if "orthogonal" in traits:  # Cayley's transform of a skew matrix: a rotation
         one = draw(np.eye(shape[0]).astype(int).astype(object))
         skew = value - value.T
         return np.dot(one - skew, inverse(one + skew))
@@ -131,27 +137,57 @@ def _with_digits(
     bound = {s.name for s in subjects if s.traits & {"positive", "nonnegative", "psd", "spd"}}
     free = [s.name for s in subjects if s.name not in bound | integers]
     drawing = points(Program((), left), subjects, functions, seed=11, attempts=60, integers=integers)
+
+    def same(arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> bool | None:
+        try:
+            a, b = (np.asarray(exact_value(e, arrays, sizes, field), dtype=object) for e in (left, right))
+        except (Unlucky, MatgradError, ZeroDivisionError, IndexError, ValueError, OverflowError):
+            return None
+        return _close(a, b)
+
     for drawn, point in enumerate(drawing):
-        arrays = {s.name: convert(point.arrays[s.name]) for s in subjects}
+        plain = {s.name: point.arrays[s.name] for s in subjects}
+        if not drawn and (branches(left) or branches(right)):
+            for moved in _beyond_kinks(left, right, subjects, plain, rng):
+                known = {name: convert(value) for name, value in moved.items()}
+                yield False if same(known, point.sizes) is False else None  # these can only tell them apart
+        arrays = {name: convert(value) for name, value in plain.items()}
         for turn in range(2 if branching else 1):  # once as drawn, once with other signs, each variable for itself
             signs = {name: 1 if not turn or (drawn and rng.random() < 0.5) else -1 for name in free}
-            signed = {name: signs.get(name, 1) * value for name, value in arrays.items()}
-            try:
-                a, b = (np.asarray(exact_value(e, signed, point.sizes, field), dtype=object) for e in (left, right))
-            except (Unlucky, MatgradError, ZeroDivisionError, IndexError, ValueError, OverflowError):
-                yield None
-                continue
-            yield _close(a, b)
+            yield same({name: signs.get(name, 1) * value for name, value in arrays.items()}, point.sizes)
         if drawn == ROUNDS:
             return
 
 
+def _beyond_kinks(
+    left: Expr, right: Expr, subjects: Sequence[Subject], arrays: Mapping[str, Any], rng: np.random.Generator
+) -> Iterator[dict[str, Any]]:
+    """Other values of what is free, one name and then all, on each side of the numbers that are typed.
+
+    Of relu(c - 50) and 0, or relu(c - 2)*relu(3 - c) and 0, random values would not tell that they differ.
+    """
+    typed = {float(e.value) for expr in (left, right) for e in walk(expr) if e.op == "number"}
+    ends = sorted({0.0, *typed, *(-value for value in typed)})
+    levels = np.array([1.5 * ends[0], *((a + b) / 2 for a, b in pairwise(ends)), 1.5 * ends[-1]])
+    levels = rng.permutation(levels)[:MOST_LEVELS]
+    exponents = _integers(left, right)
+    names = [s for s in subjects if s.traits <= {"positive", "nonnegative"} and s.name not in exponents]
+    for group in [*([one] for one in names if len(names) > 1), names]:
+        starts = {s.name: rng.integers(len(levels), size=np.shape(arrays[s.name])) for s in group}
+        for turn in range(len(levels)):
+            moved = {s.name: levels[(starts[s.name] + turn) % len(levels)] for s in group}
+            moved = {s.name: np.abs(moved[s.name]) if s.traits else moved[s.name] for s in group}
+            yield {**arrays, **moved}
+
+
 def _close(a: Any, b: Any) -> bool | None:
-    """Whether the arrays agree to thirty digits; None between that and fifteen."""
+    """Whether the arrays agree to thirty digits; None between that and fifteen, and for what is all but zero."""
     if a.shape != b.shape:
         return False
     off = max((abs(x) for x in np.ravel(a - b)), default=0)
     scale = max((max(abs(x), abs(y)) for x, y in zip(np.ravel(a), np.ravel(b), strict=True)), default=0)
-    if off <= _SAME * scale or off <= _SAME * _SAME:
+    if off <= _SAME * scale:
         return True
+    if off <= _SAME * _SAME:
+        return None
     return False if off > _APART * scale else None
