@@ -63,3 +63,8 @@ def test_a_triangle_filled_with_a_number_is_no_triangle_of_ones() -> None:
 def test_rules_for_code_come_to_an_end(text: str, where: str) -> None:
     """They made sums of ever more terms."""
     assert len(matgrad.compile(matgrad.parse(text, where=where)).source) < 2500
+
+
+def test_a_kronecker_form_of_one_row_is_checked() -> None:
+    text = "sqrt(logsumexp(X, dim=2)) - X[:,1]*(abs(X)[:,1]'*X[:,1])"
+    assert matgrad.derive(text, "X", where="X: matrix(1,n)").verify(1).passed

@@ -199,6 +199,8 @@ def _off_form(form: Form, printed: Array, point: Point) -> float:
         arrays = {**arrays, form.direction.name: given[0]}
     wanted = np.asarray(form.expected(printed, *given))
     value = np.asarray(evaluate(form.value, arrays, point.sizes))
+    if (1, *value.shape) == wanted.shape:
+        value = value[None]  # a matrix of one row may be printed as a row
     if value.shape != wanted.shape:
         raise ValueError(f"a form of the derivative has the shape {value.shape}, not {wanted.shape}")
     return float(np.max(np.abs(value - wanted), initial=0)) if np.all(np.isfinite(value)) else np.inf
