@@ -7,6 +7,8 @@ which stands beside one of its own parts. Generated code is compared with the re
 from __future__ import annotations
 
 import random
+import re
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from matgrad.formula.text import to_text, type_text
 from matgrad.stabilising import stable
 from matgrad.stabilising.rule import AHEAD, BEFORE, LAST, RULES
 from matgrad.tensor import builders, laws
+from matgrad.tensor.facts.reasons import holds
 
 assert stable
 assert laws
@@ -33,8 +36,12 @@ OF_NUMBERS = ["%s*%q", "%s + %q", "%s - %q", "%s/%q", "-%s", "%s^2", "2*%s", "1/
               "sqrt(%s)", "%q", "%c"]  # fmt: skip
 OF_ARRAYS = ["%s.*%q", "%s + %q", "%s - %q", "%s./%q", "-%s", "%s.^2", "2*%s", "1./%s", "%c*%s", "%s/%c", "%s.^3",
              "sqrt(%s)", "%q", "exp(%s)", "%s.*%s"]  # fmt: skip
-OF_VECTORS = ["%s - mean(%s)", "%s*(%s'*%q)", "%q*%c"]
-OF_SQUARES = ["%s'", "%s.*%s'", "%s*%s", "%s + %s'"]
+OF_VECTORS = ["%s - mean(%s)", "%s*(%s'*%q)", "%q*%c", "diag(%s*%q')", "diag(diag(%s))*%q", "(%s*%q')*%q"]
+OF_SQUARES = ["%s'", "%s.*%s'", "%s*%s", "%s + %s'", "diag(diag(%s))", "%s.*diag(diag(%q))", "%s - diag(diag(%s))",
+              "tril(%s)", "triu(%s, 1)*%q", "%s'*%s", "tr(%s)*%q", "%s*inv(%q)"]  # fmt: skip
+DECLARED = ["symmetric matrix(%n,%n)", "spd(%n)", "psd(%n)", "diagonal matrix(%n,%n)", "lower matrix(%n,%n)",
+            "upper matrix(%n,%n)", "orthogonal(%n)"]  # fmt: skip
+"""What a square matrix may be declared to be."""
 NUMBER_AND_PART = ["%s*%c", "%s/%c", "%s - %c", "%s*%q", "%s/%q", "%s - %q", "%s^2", "log(%s^2 + 1)", "exp(%s)",
                    "sqrt(%s)", "log(%s)", "%s - 2*%c"]  # fmt: skip
 ARRAY_AND_PART = ["%s*%c", "%s/%c", "%s.*%q", "%s./%q", "%s - %q", "%s + %q", "sum(%s)", "norm2(%s)^2", "sum(log(%s))",
@@ -55,16 +62,26 @@ def near_example(number: int) -> tuple[str, str] | None:
         typed = Formula(text, where).typed
         where = "; ".join(
             [
-                *(f"{name}: {type_text(v.type, frozenset(v.traits))}" for name, v in typed.variables.items() if v.type),
+                *(f"{name}: {_declared(v, rng)}" for name, v in typed.variables.items() if v.type),
                 *(f"{name}: function" for name in sorted(typed.functions)),
             ]
         )
+        if rng.random() < 0.2:  # one entry, two, or as many as another axis has
+            where = re.sub(rf"\b{rng.choice('mnk')}\b(?=[,)])", rng.choice(["1", "2", "n", "m"]), where)
         for _ in range(rng.choice([1, 1, 2, 2, 3])):
             text = _changed(Formula(text, where).typed.program.body, rng)
         Formula(text, where)
     except MatgradError:
         return None
     return (text, where) if len(text) <= LONG else None
+
+
+def _declared(variable: Any, rng: random.Random) -> str:
+    """The declaration of a variable, with more structure than it had in one case of three."""
+    dims = variable.type.dims
+    if len(dims) == 2 and dims[0] == dims[1] and not variable.traits and rng.random() < 0.35:
+        return rng.choice(DECLARED).replace("%n", str(dims[0]))
+    return type_text(variable.type, frozenset(variable.traits))
 
 
 def _changed(body: Expr, rng: random.Random) -> str:
@@ -114,6 +131,36 @@ def failure_near(text: str, where: str, seed: int, order: int) -> str | None:
         return None
     found = _difference(derivative, derivative.program(), formula, subjects, seed)
     return None if found is None else f"in {wrt}: {found}"
+
+
+def false_fact(text: str, where: str, seed: int) -> str | None:
+    """A part of the formula that is said to be positive or semidefinite and is not; None if there is none."""
+    formula = Formula(text, where)
+    subjects = [Subject(name, v.type, frozenset(v.traits)) for name, v in formula.typed.variables.items()]
+    claimed = [
+        (part, property)
+        for part in walk(formula.program.body)
+        if part.type is not None
+        for property in ("nonnegative", "psd")
+        if holds(formula.node_of(part), property)
+    ]
+    drawing = points(formula.program, subjects, sorted(formula.typed.functions), seed=seed, attempts=30)
+    for point in islice(drawing, 3 if claimed else 0):
+        for part, property in claimed:
+            value = np.asarray(evaluate(formula.program._replace(body=part), point.arrays, point.sizes), dtype=float)
+            if np.isfinite(value).all() and _least(value, property) < -1e-7 * max(
+                1.0, np.max(np.abs(value), initial=0)
+            ):
+                return f"not {property}: {formula.print(part)}"
+    return None
+
+
+def _least(value: np.ndarray, property: str) -> float:
+    """The least entry or eigenvalue; how far from symmetric a matrix is, with a minus, where that is more."""
+    if property == "nonnegative":
+        return float(np.min(value, initial=0))
+    skew = float(np.max(np.abs(value - value.T), initial=0))
+    return min(-skew, float(np.min(np.linalg.eigvalsh((value + value.T) / 2), initial=0)))
 
 
 def _difference(item: Any, program: Any, formula: Formula, subjects: list[Subject], seed: int) -> str | None:

@@ -24,7 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from formula_properties import failure_of, outcome_of, shrunk, trials_of
-from near_examples import failure_near, near_example
+from near_examples import failure_near, false_fact, near_example
 from random_formulas import random_formula
 
 SLOW = 2.0
@@ -89,7 +89,9 @@ def run_near(start: int, stop: int, _share: int = 1) -> Found:
             text, where = made or ("", "")
             began = time.perf_counter()
             try:
-                failure = failure_near(text, where, number, order)
+                failure = (
+                    failure_near(text, where, number, order) or (order and false_fact(text, where, number)) or None
+                )
             except Exception as error:  # whatever it is, it is a finding
                 failure = f"raised {type(error).__name__}: {str(error)[:300]}"
             took = time.perf_counter() - began
