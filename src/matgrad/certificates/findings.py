@@ -16,7 +16,7 @@ from matgrad.certificates.setting import Region, Setting, Traits, reduced, regio
 from matgrad.certificates.structure import STRUCTURES
 from matgrad.certificates.suppose import suppositions
 from matgrad.checking.sampling import Point, Subject, exponents_in
-from matgrad.differentiate.conditions import Condition
+from matgrad.differentiate.condition import Condition
 from matgrad.errors import MatgradError, NotSupported
 from matgrad.formula.syntax import MATRIX, Expr, Program, walk
 from matgrad.formula.typed import Typed

@@ -9,7 +9,8 @@ from fractions import Fraction
 from matgrad.certificates import rules as _rules  # noqa: F401  (registers them)
 from matgrad.certificates.judge import CONCAVE, CONVEX, Judge
 from matgrad.certificates.proof import Proof
-from matgrad.differentiate.conditions import Condition, domain
+from matgrad.differentiate.condition import Condition
+from matgrad.differentiate.conditions import domain
 from matgrad.formula.syntax import Expr, Program, walk
 from matgrad.formula.typed import Typed
 from matgrad.tensor import builders as b

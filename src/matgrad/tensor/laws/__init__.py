@@ -11,11 +11,13 @@ from matgrad.tensor.laws import (
     products,
     projections,
     selections,
+    stacks,
     steps,
     updates,
+    vec,
 )
 
 __all__ = [
     "distribution", "elementwise", "exponentials", "fractions", "function_products", "matrices", "powers", "products",
-    "projections", "selections", "steps", "updates",
+    "projections", "selections", "stacks", "steps", "updates", "vec",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Laws of components, slices, stacks and fused axes.
+"""Laws of the constants that select: components, slices, triangles, fused axes.
 
 A law is applied only where it holds on the whole domain of the formula as typed: what it needs beyond that
 (x ≠ 0 in x/x) was already needed to write the formula, and its conditions are collected from there.
@@ -6,16 +6,12 @@ A law is applied only where it holds on the whole domain of the formula as typed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
 
-from matgrad.dims import ONE, Dim
+from matgrad.dims import ONE
 from matgrad.tensor import builders as b
-from matgrad.tensor.builders import Network, einsum, map_, number, power, scaled
-from matgrad.tensor.components import components
-from matgrad.tensor.facts import of_function
-from matgrad.tensor.laws.shared import block_on, disjoint, is_map, placed, position, span
+from matgrad.tensor.builders import Network, einsum, power, scaled
+from matgrad.tensor.laws.shared import disjoint, is_map, position
 from matgrad.tensor.nodes import Constant, Einsum, Node, Sum
 
 
@@ -240,179 +236,3 @@ def _selects(node: Node, axis: int) -> bool:
 
 def _is_selection(node: Node) -> bool:
     return isinstance(node, Constant) and node.name in ("unit", "shift")
-
-
-@b.NETWORK_LAWS.add(
-    "stack",
-    "[A; B]*x = [A*x; B*x]",
-    on=(Sum,),
-    because="a stack is multiplied block by block",
-    examples=(
-        ("[A; B]*x", "A: matrix(m,n); B: matrix(k,n); x: vector(n)"),
-        ("norm2([A; B]*x)^2", "A: matrix(m,n); B: matrix(k,n); x: vector(n)"),
-    ),
-)
-def stacked(net: Network) -> Node | None:
-    """[A; B]*x = [A*x; B*x]: a stack is multiplied block by block."""
-    for i, (node, labels) in enumerate(net.operands):
-        if isinstance(node, Sum) and placed(node) is not None and (len(net.operands) > 1 or _contracts(net, labels)):
-            rest = [operand for j, operand in enumerate(net.operands) if j != i]
-            parts = [
-                einsum([*rest, (term, labels)], net.out, net.coefficient * factor, net.sizes)
-                for factor, term in node.terms
-            ]
-            return b.add(parts)
-    return None
-
-
-def _contracts(net: Network, labels: tuple[int, ...]) -> bool:
-    return any(x not in net.out for x in labels)
-
-
-@b.MAP_LAWS.add(
-    "blocks",
-    "f([u; v]) = [f(u); f(v)]; where a block is missing, f(0) must be 0",
-    because="f acts on each entry",
-    examples=(
-        ("sum(exp([x; y]))", "x: vector(n); y: vector(m)"),
-        ("norm2([x; y])^2", "x: vector(n); y: vector(m)"),
-        ("sum(exp([A, B; C, D]))", "A: matrix(m,m); B: matrix(m,n); C: matrix(n,m); D: matrix(n,n)"),
-    ),
-)
-def blockwise(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None:
-    """f([u; v]) = [f(u); f(v)] for elementwise functions; where a block is missing, f(0) must be 0."""
-    if len(args) != 1 or not 1 <= len(args[0].shape) <= 2 or not isinstance(args[0], Sum):
-        return None
-    inner = args[0]
-    places = [tuple(block_on(term, axis) for axis in range(len(inner.shape))) for _, term in inner.terms]
-    if not all(any(place) for place in places) or not _all_apart(places):
-        return None
-    vanishes = parameter > 0 if function == "power" else of_function(function, "at 0") == "0"
-    if not (vanishes or _cover(places, inner.shape)):
-        return None
-    parts = []
-    for (factor, term), place in zip(inner.terms, places, strict=True):
-        value = scaled(_moved(term, place, out=True), factor)
-        mapped = power(value, parameter) if function == "power" else map_(function, (value,), parameter)
-        parts.append(_moved(mapped, place, out=False))
-    return b.add(parts)
-
-
-Place = tuple[Constant | None, ...]
-"""The block that a term stands in: a selection for each axis, or None for the whole axis."""
-
-
-def _all_apart(places: list[Place]) -> bool:
-    """Whether no two blocks overlap: on some axis they are apart."""
-    return all(
-        any(s is not None and t is not None and disjoint(s, t) for s, t in zip(one, other, strict=True))
-        for k, one in enumerate(places)
-        for other in places[:k]
-    )
-
-
-def _cover(places: list[Place], shape: tuple[Dim, ...]) -> bool:
-    """Whether blocks that do not overlap make up the whole."""
-    total = Dim.of(0)
-    for place in places:
-        area = ONE
-        for selection, dim in zip(place, shape, strict=True):
-            area = area * (dim if selection is None else span(selection)[1])
-        total = total + area
-    whole = ONE
-    for dim in shape:
-        whole = whole * dim
-    return total == whole
-
-
-def _moved(node: Node, place: Place, *, out: bool) -> Node:
-    """A block taken out of the whole, or put back."""
-    large = tuple(range(len(place)))
-    small = tuple(k if s is None else k + 10 for k, s in enumerate(place) if s is None or s.name == "shift")
-    selections = [(s, (k, k + 10)[: len(s.shape)]) for k, s in enumerate(place) if s is not None]
-    return einsum([(node, large if out else small), *selections], small if out else large)
-
-
-@b.MAP_LAWS.add(
-    "fused axes",
-    "f(vec(X)) = vec(f(X))",
-    because="f acts on each entry",
-    examples=(
-        ("sum(vec(X).^3)", "X: matrix(m,n)"),
-        ("exp(vec(X*Y) - 2*vec(X*Y).^2 + 1)", "X: matrix(m,k); Y: matrix(k,n)"),
-        ("hypot(vec(X), vec(Y'))'*vec(X)", "X: matrix(m,n); Y: matrix(n,m)"),
-    ),
-)
-def entrywise_of_fused(function: str, args: tuple[Node, ...], parameter: Any) -> Node | None:
-    """f(vec(X)) = vec(f(X)) for elementwise functions, whose arguments are all fused alike, or are numbers."""
-    if len(args[0].shape) != 1 or (found := _unfused(args)) is None:
-        return None
-    fuse, inner = found
-    return _fused(fuse, power(inner[0], parameter) if function == "power" else map_(function, inner, parameter))
-
-
-@b.APPLY_LAWS.add(
-    "all fused entries",
-    "max(vec(X)) = max(X), softmax(vec(X)) = vec(softmax(X))",
-    because="the order of the entries does not matter",
-    examples=(
-        ("logsumexp(vec(X*Y)) + max(vec(X'))", "X: matrix(m,k); Y: matrix(k,n)"),
-        ("softmax(vec(X))'*vec(Y)", "X: matrix(m,n); Y: matrix(m,n)"),
-    ),
-)
-def reduction_of_fused(function: str, arg: Node, parameter: Any) -> Node | None:
-    """A reduction of vec(X) is one of all entries of X."""
-    if parameter != 1 or len(arg.shape) != 1 or (found := _unfused([arg])) is None:
-        return None
-    fuse, (inner,) = found
-    value = b.apply(function, inner, 2)
-    return _fused(fuse, value) if value.shape else value
-
-
-def _fused(fuse: Constant, matrix: Node) -> Node:
-    return einsum([(fuse, (0, 1, 2)), (matrix, (2, 1))], (0,), sizes=dict(enumerate(fuse.shape)))
-
-
-def _unfused(vectors: Sequence[Node]) -> tuple[Constant, list[Node]] | None:
-    """The matrices X of vectors vec(X) that are all fused alike, or numbers, and the constant that fuses them."""
-    fuse = next(_fuses(vectors), None)
-    found = [] if fuse is None else [_split(vector, fuse) for vector in vectors]
-    return None if fuse is None or None in found else (fuse, [x for x in found if x is not None])
-
-
-def _fuses(nodes: Sequence[Node]) -> Iterator[Constant]:
-    """The constants that fuse the axes of these vectors."""
-    for node in nodes:
-        terms = [term for _, term in node.terms] if isinstance(node, Sum) else [node]
-        for term in terms:
-            if isinstance(term, Einsum):
-                yield from [fuse for fuse, _ in _fusing(term)]
-
-
-def _fusing(term: Einsum) -> Iterator[tuple[Constant, int]]:
-    """The constants that fuse the last axes of this vector, and their places."""
-    for place, (node, labels) in enumerate(zip(term.operands, term.subscripts, strict=True)):
-        if isinstance(node, Constant) and node.name == "fuse" and len(node.shape) == 3:
-            if sum(labels[0] in s for s in term.subscripts) == 1:
-                yield node, place
-
-
-def _split(node: Node, fuse: Constant) -> Node | None:
-    """The matrix X with node = vec(X), as this constant fuses it; None where there is none."""
-    value = b.as_number(node)
-    if value is not None:
-        return number(value, fuse.shape[:0:-1])
-    if isinstance(node, Sum):
-        terms = [(factor, _split(term, fuse)) for factor, term in node.terms]
-        return None if any(t is None for _, t in terms) else b.add([scaled(t, c) for c, t in terms if t is not None])
-    if not isinstance(node, Einsum):
-        return None
-    place = next((place for found, place in _fusing(node) if found is fuse), None)
-    if place is None:
-        return None
-    fused, slow, fast = node.subscripts[place]
-    rest = [operand for i, operand in enumerate(zip(node.operands, node.subscripts, strict=True)) if i != place]
-    if len(components(rest)) > 1:
-        return None  # kron(a, b) is clearer than vec(b*a')
-    sizes = {label: dim for label, dim in enumerate(node.sizes) if label != fused}
-    return einsum(rest, (fast, slow), node.coefficient, sizes)
