@@ -86,6 +86,7 @@ def _divided(node: Einsum, places: dict[int, int], new: list[Operand], coefficie
     examples=(
         ("prod(x)*(1./x)*(1./x)' - prod(x)*diag(1./x.^2)", "x: vector(n)"),
         ("2*prod(x)^2*(1./x)*(1./x)' - prod(x)^2*diag(1./x.^2)", "x: vector(n)"),
+        ("3*prod(x)*(x'*y)*(1./x)*(1./x)' - prod(x)*(x'*y)*diag(1./x.^2)", "x: vector(3); y: vector(3)"),
     ),
 )
 def product_of_others_twice(node: Node) -> Node | None:
@@ -126,7 +127,7 @@ def _on_diagonal(term: Node, first: _Quotient, second: _Quotient) -> Node:
     if len(set(out)) == len(out):
         return einsum(pairs, out, term.coefficient, sizes)
     inner = tuple(dict.fromkeys(out))  # an array on a diagonal
-    return einsum([(einsum(pairs, inner, term.coefficient, sizes), inner)], out, 1, sizes)
+    return einsum([(einsum(pairs, inner, term.coefficient, sizes), inner)], out)
 
 
 def _twice(term: Node, first: _Quotient, second: _Quotient) -> Node:
