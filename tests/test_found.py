@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from formula_properties import failure_of
+from near_examples import failure_near
 
 import matgrad
 
@@ -68,3 +69,9 @@ def test_rules_for_code_come_to_an_end(text: str, where: str) -> None:
 def test_a_kronecker_form_of_one_row_is_checked() -> None:
     text = "sqrt(logsumexp(X, dim=2)) - X[:,1]*(abs(X)[:,1]'*X[:,1])"
     assert matgrad.derive(text, "X", where="X: matrix(1,n)").verify(1).passed
+
+
+def test_a_sum_beside_the_products_of_all_entries_but_two_is_no_factor() -> None:
+    """Where the dimension is a number, a diagonal was multiplied by it."""
+    text = "3*prod(x)*(x'*y)*(1./x)*(1./x)' - prod(x)*(x'*y)*diag(1./x.^2)"
+    assert failure_near(text, "x: vector(3); y: vector(3)", 1, 0) is None
