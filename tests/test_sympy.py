@@ -156,7 +156,9 @@ def foreign():
         (sympy.Sum(A[k, k + 1], (k, 0, n - 1)), "Sum"), (sympy.Product(x[k, 0], (k, 0, n - 1)), "Product"),
         (sympy.besselj(0, c), "besselj"), (x[k, 0], "index k"), (A**sympy.Rational(1, 2), "exponent 1/2"),
         (sympy.I * c, "ImaginaryUnit"),
-        (sympy.oo, "Infinity"), (sympy.Piecewise((c, c > 0), (0, True)), "Piecewise"),
+        (sympy.oo, "Infinity"), (sympy.Piecewise((c, c > 0)), "what holds otherwise"),
+        (sympy.Piecewise((c, sympy.Eq(c, 0)), (0, True)), "Eq(c, 0)"),
+        (sympy.Symbol(r"\lambda") * c, 'Symbol("lambda")'),
         (sympy.Heaviside(c), "Heaviside"),
         (sympy.Eq(c, 1), "Equality"), (sympy.MatrixSymbol("H", n / 2, 1), "the size n/2"), (object(), "no expression"),
     ]  # fmt: skip
@@ -167,3 +169,17 @@ def test_what_the_language_has_not_is_named(expression, words):
     with pytest.raises(NotSupported) as error:
         matgrad.from_sympy(expression)
     assert words in str(error.value)
+
+
+def test_cases_take_the_first_condition_that_holds():
+    c, d = sympy.symbols("c d")
+    whole = sympy.Piecewise(
+        (c**2, (c > 1) & (d >= c)), (-c, c <= 0), (sympy.conjugate(c * d), ~(c < d) | (d < -2)), (3, True)
+    )
+    formula = matgrad.from_sympy(whole)
+    back = formula.to_sympy()
+    for x, y in ((2, 3), (2, 2), (2, 1), (0, 1), (0.5, 1), (0.5, -1), (1, 1), (0.25, -3), (-1, 5)):
+        wanted = float(whole.subs({c: x, d: y}))
+        assert formula(c=float(x), d=float(y)) == wanted
+        assert float(back.subs({symbol: {"c": x, "d": y}[symbol.name] for symbol in back.free_symbols})) == wanted
+    assert matgrad.derive(matgrad.from_sympy(sympy.Piecewise((c, c > 0), (0, True))), "c").text == "step(c)"

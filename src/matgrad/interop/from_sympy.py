@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import reduce
 from typing import Any
 
 from matgrad.dims import ONE, Dim
-from matgrad.errors import NotSupported
+from matgrad.errors import DeclarationError, NotSupported
 from matgrad.formula.declarations import FUNCTION, Declaration, parse_declarations
 from matgrad.formula.syntax import SCALAR_TYPE, Call, Expr, Type
+from matgrad.interop.sympy_cases import piecewise
 from matgrad.interop.sympy_functions import composed, elementary, load, reciprocals
 from matgrad.interop.sympy_sums import summed
 from matgrad.objects import elementwise, indexing, linear, stacking
@@ -83,7 +85,14 @@ class _Walk:
     def _variable(self, name: str, words: str | Declaration) -> Value:
         given = self.declared.get(name)
         known = given if given is not None and given.dims is not None else words
-        (name, what), *_ = parse_declarations({name: known}).items()
+        try:
+            (name, what), *_ = parse_declarations({name: known}).items()
+        except DeclarationError as error:
+            plain = re.sub(r"\W+", "_", name).strip("_") or "x"
+            raise NotSupported(
+                f"SymPy's symbol {name} has no name that a formula can have",
+                hint=f'expression.subs(symbol, Symbol("{plain}")), or MatrixSymbol("{plain}", …)',
+            ) from error
         return Value(Expr("name", value=name, type=Type(what.kind, what.dims or ())), None, Names({name: what}))
 
     def _dim(self, given: Any) -> Dim:
@@ -181,6 +190,18 @@ class _Walk:
             raise NotSupported("Heaviside of SymPy is converted where it is 0 at 0: Heaviside(x, 0)")
         return elementwise.step(self.convert(node.args[0]))
 
+    def _Piecewise(self, node: Any) -> Value:
+        return piecewise(node, self.convert)
+
+    def _conjugate(self, node: Any) -> Value:
+        """Of a real number, itself; so is its real part."""
+        return self.convert(node.args[0])
+
+    _re = _conjugate
+
+    def _beta(self, node: Any) -> Value:
+        return elementwise.exp(elementwise.pairwise("lbeta")(*self._all(node.args)))
+
     def _Max(self, node: Any) -> Value:
         return reduce(elementwise.maximum, self._all(node.args))
 
@@ -220,6 +241,8 @@ class _Walk:
 
     def _Transpose(self, node: Any) -> Value:
         return linear.transpose(self.convert(node.arg))
+
+    _Adjoint = _Transpose
 
     def _Inverse(self, node: Any) -> Value:
         return linear.inverse(self.convert(node.arg))
