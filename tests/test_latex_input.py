@@ -60,6 +60,25 @@ def test_a_function_of_a_matrix_that_could_be_two_things_is_told() -> None:
         assert "exp of a matrix is read entry by entry" in reading.notes
 
 
+@pytest.mark.parametrize(
+    ("latex", "hint"),
+    [
+        (r"\frac{1}{\mathbf{x}}", r"1 \oslash \mathbf{x}"),
+        (r"\mathbf{x}^2", r"\mathbf{x}^{\odot 2} (entry by entry), or \mathbf{x}^\top \mathbf{x} (a scalar)"),
+        (r"[\mathbf{X}]_{ij}", r"[\mathbf{X}]_{1,2}, or [\mathbf{X}]_{1,:} for a row"),
+        (
+            r"\mathbf{A}/\mathbf{B}",
+            r"\mathbf{A} \oslash \mathbf{B} or \mathbf{B}^{-1} \mathbf{A} or \mathbf{A} \mathbf{B}^{-1}",
+        ),
+        (r"\|\mathbf{X}\|_{2,1}", r"\sum_i \|\mathbf{x}_i\|_2, where X has the rows x_i"),
+    ],
+)
+def test_hints_are_in_latex(latex: str, hint: str) -> None:
+    with pytest.raises(matgrad.MatgradError) as caught:
+        matgrad.parse_latex(latex)
+    assert caught.value.hint == hint
+
+
 SOFT = r"\begin{cases} x - c & x > c \\ 0 & |x| \le c \\ x + c & x < -c \end{cases}"
 
 

@@ -195,6 +195,8 @@ def norm(source: str, node: Expr, arg: Expr, kind: str, note: Callable[[str], No
         if sub not in ("*", "ast", "nuc", "tr", "op", "p")
         else r"\|X\|_F, \|x\|_1 or \|x\|_2"
     )
+    if sub == "2,1":
+        hint = r"\sum_i \|\mathbf{x}_i\|_2, where X has the rows x_i"
     if sub.isdigit() or sub == "p":
         hint = r"\|x\|_1, \|x\|_2 or \|X\|_F; for another p, (\sum_i |x_i|^p)^{1/p}"
     raise NotSupported(f"the norm with subscript {node.value} is not known", source=source, span=node.span, hint=hint)

@@ -77,10 +77,30 @@ def read_latex(
     except MatgradError as error:
         if isinstance(error, ShapeError) and _TICKED.search(latex):
             error.hint = r"x' has two readings: it is read as x transposed; for another point write \tilde{x} or x_2"
+        elif isinstance(error, ShapeError) and error.hint and "\\" in error.hint:
+            error.hint = _in_latex(error.hint)
         raise error.located(latex) from None
 
 
 _TICKED = re.compile(r"[A-Za-z}]\s*(?:'|\^\s*\{?\s*\\prime)")
+
+
+_IN_LATEX = (
+    (r"inv\((\\\w+\{\w+\}|\w)\)", r"\1^{-1}"), (r"inv\(([^()]*)\)", r"(\1)^{-1}"), ("'", r"^\\top"),
+    (r"\.\^\(?([\w/]+)\)?", r"^{\\odot \1}"), (r"\./", r" \\oslash "), (r"\.\*", r" \\odot "), (r"\*", " "),
+    (r"(\\\w+\{\w+\}|\b\w)\[([^\]]*)\]", r"[\1]_{\2}"),
+)  # fmt: skip
+
+
+def _in_latex(hint: str) -> str:
+    r"""A hint that is made of the user's LaTeX and the operators of the language, in LaTeX.
+
+    >>> print(_in_latex(r"1./\mathbf{x} or inv(\mathbf{B})*\mathbf{A}' or \mathbf{x}.^2"))
+    1 \oslash \mathbf{x} or \mathbf{B}^{-1} \mathbf{A}^\top or \mathbf{x}^{\odot 2}
+    """
+    for pattern, replacement in _IN_LATEX:
+        hint = re.sub(pattern, replacement, hint)
+    return hint
 
 
 class _Reader:

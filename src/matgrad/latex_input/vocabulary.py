@@ -61,7 +61,8 @@ REFUSED = {
     "implies": "an implication",
 }  # fmt: skip
 HINTS = {
-    "mid": "the right side alone", "neq": r"x > 0, x \le 0, or \text{otherwise}",
+    "mid": "the right side alone",
+    "nabla": r"\nabla_{x} in front of the formula, with its variable", "neq": r"x > 0, x \le 0, or \text{otherwise}",
     "arg": "the objective alone", "infty": "a number",
 }  # fmt: skip
 MATRICES = {
