@@ -100,6 +100,9 @@ INFERRED = [
     ("C*norm1(x) + D*norm2(x)^2", "C: scalar; x: vector(n); D: scalar -> scalar"),
     ("logdet(S) - D*log(pi)/2", "S: matrix(n,n); D: scalar -> scalar"),
     ("A*norm2(x) + c*B", "A: matrix(m,n); x: vector(p); c: scalar; B: matrix(m,n) -> matrix(m,n)"),
+    ("p = sigmoid(w'*x); -y*log(p) - (1 - y)*log(1 - p)", "w: vector(n); x: vector(n); y: scalar -> scalar"),
+    ("k*norm1(w) + (1 - k)*w'*w", "k: scalar; w: vector(n) -> scalar"),
+    ("(1 - y)*norm1(x)", "y: vector(n); x: vector(m) -> vector(n)"),
     ("norm2(x)*C - B", "x: vector(n); C: matrix(m,p); B: matrix(m,p) -> matrix(m,p)"),
     ("tr(A) + norm2(x)*C - B", "A: matrix(n,n); x: vector(m); C: matrix(p,q); B: matrix(p,q) -> matrix(p,q)"),
 ]

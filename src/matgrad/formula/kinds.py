@@ -100,6 +100,7 @@ class Kinds:
         self.after: dict[str, list[int]] = {}  # what stands left of an open name in a product
         self.beside: dict[str, list[tuple[list[int], list[int], list[int]]]] = {}
         """What an open name multiplies in a term, and the other terms: formulas, and names; for each such term."""
+        self.beside_numbers: dict[str, int] = {}  # how often an open name stands in a sum with numbers: 1 - y
         self.picked: set[str] = set()  # open names with one index
         self.lower: list[int] = []  # open names in lower case
         self.hard: list[Limit] = []
@@ -201,6 +202,8 @@ class Kinds:
             name = self._bare(inner)
             if name is not None and others:
                 self.beside.setdefault(name, []).append(([], others, names))
+            elif name is not None and all(t.op in ("number", "constant") for t in rest):
+                self.beside_numbers[name] = self.beside_numbers.get(name, 0) + 1
             if inner.op != "product":
                 continue
             for factor in inner.args:
@@ -220,7 +223,8 @@ class Kinds:
     def only_weighs(self, name: str, is_scalar: Callable[[int], bool], parts: int = 2) -> bool:
         """Whether a name only multiplies scalars (``parts`` 1), beside formulas that are scalars (2), and names (3)."""
         places = self.beside.get(name, [])
-        if not places or len(places) != sum(use.op != "neg" for use in self.uses.get(name, ())):
+        uses = sum(use.op != "neg" for use in self.uses.get(name, ())) - self.beside_numbers.get(name, 0)
+        if not places or len(places) != uses:
             return False
         return all(is_scalar(v) for place in places for part in place[:parts] for v in part)
 

@@ -34,12 +34,12 @@ def solve(kinds: Kinds, count: int | None = None) -> Reading | None:
     """Kinds for all names, from the first ``count`` constraints (all, where None)."""
     count = len(kinds.hard) if count is None else count
     found = _Search(kinds, count, strict=True).run() or _Search(kinds, count, strict=False).run()
-    return found and _with_scalar_capitals(kinds, count, found)
+    return found and _with_scalar_weights(kinds, count, found)
 
 
-def _with_scalar_capitals(kinds: Kinds, count: int, found: Reading) -> Reading:
-    """Capitals that only weigh scalars beside scalars are scalars too: C in C*norm1(w) + w'*w."""
-    names = [name for name in kinds.open if name[0].isupper() and found.why[name] == "letter" and name in kinds.beside]
+def _with_scalar_weights(kinds: Kinds, count: int, found: Reading) -> Reading:
+    """Names that only weigh scalars beside scalars are scalars too: C in C*norm1(w) + w'*w, y in y*p + (1 - y)*q."""
+    names = [n for n in kinds.open if found.why[n] == "letter" and _natural(n) != SCALAR_BIT and n in kinds.beside]
     names = [name for name in names if kinds.only_weighs(name, lambda v: found.kinds[v] == SCALAR, 1)]
     if not names:
         return found
