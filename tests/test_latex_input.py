@@ -79,6 +79,13 @@ def test_hints_are_in_latex(latex: str, hint: str) -> None:
     assert caught.value.hint == hint
 
 
+def test_an_index_may_end_elsewhere_in_another_sum() -> None:
+    formula = matgrad.parse_latex(r"\sum_{i=1}^n x_i + \sum_{i=1}^m y_i + \sum_{i=1}^3 z_i")
+    assert {name: str(what) for name, what in formula.variables.items()} == {
+        "x": "vector(n)", "y": "vector(m)", "z": "vector(3)",
+    }  # fmt: skip
+
+
 SOFT = r"\begin{cases} x - c & x > c \\ 0 & |x| \le c \\ x + c & x < -c \end{cases}"
 
 

@@ -26,7 +26,7 @@ class Arrays:
         names: Sequence[Name],
         table: NameTable,
         declared: Mapping[str, Declaration],
-        highs: Mapping[str, str],
+        highs: Mapping[Name, tuple[str, ...]],
         sizes: set[str],
         note: Callable[[str], None],
     ) -> None:
@@ -101,7 +101,7 @@ class Arrays:
         return Name(base, BOLD, name.accent, name.sub, name.sup, "" if base != name.base else name.command)
 
     def _declaration(self, name: Name, matrix: bool) -> Declaration:
-        highs = [self.highs[i] for i in name.indices]
+        highs = self.highs[name]
         dims: tuple[Dim, ...] | None = None
         if all(highs):
             dims = tuple(Dim.of(int(h) if h.isdigit() else h) for h in highs)
@@ -110,7 +110,8 @@ class Arrays:
         return Declaration(MATRIX if matrix else VECTOR, dims)
 
     def _free_size(self) -> str:
-        taken = {self.table.text(n) for n in self.names if not n.indices} | set(self.highs.values()) | self.sizes
+        ends = {end for ends in self.highs.values() for end in ends}
+        taken = {self.table.text(n) for n in self.names if not n.indices} | ends | self.sizes
         return next(s for s in ("d", "p", "q", "k", "r", *(f"d{n}" for n in range(1, 99))) if s not in taken)
 
     def check_entries(self, program: Program) -> None:

@@ -125,7 +125,8 @@ class _Reader:
         known = set(declared) | sizes | (set(context.variables) | set(context.intermediates) if context else set())
         self.table = NameTable(known, spelled)
         self.tree = tree
-        self.highs: dict[str, str] = {}
+        self.highs: dict[Name, tuple[str, ...]] = {}  # of indexed names: where their indices end
+        self.ends: set[str] = set()
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -141,7 +142,7 @@ class _Reader:
         arrays = Arrays(self.latex, names, self.table, self.declared, self.highs, self.sizes, self.note)
         free = {name: text for name, text in temporary.items() if text not in defined}
         hints, bold = hints_for(free, transposed, arrays.for_terms(temporary), self.context)
-        dims = {high for high in self.highs.values() if high and not high.isdigit()}
+        dims = {end for end in self.ends if end and not end.isdigit()}
         hints = [_without_sizes(h, self.sizes) for h in hints]
         kinds = decide(self.latex, program, lambda name: temporary[name], hints, self.context, self.expect)
         sums = Sums(self.latex, kinds, partial(arrays.of, typed=kinds.typed), self.table.text, self.note)
@@ -202,26 +203,43 @@ class _Reader:
 
     def _marked(self, root: Expr) -> Expr:
         """The tree with ``indices`` on the names that stand in the scope of their sum."""
-        stack: list[tuple[Expr, frozenset[str]]] = [(root, frozenset())]
-        scopes: dict[int, frozenset[str]] = {}
+        stack: list[tuple[Expr, dict[str, str]]] = [(root, {})]
+        scopes: dict[int, dict[str, str]] = {}
         while stack:
             node, scope = stack.pop()
             if node.op == "over":
-                again = scope & set(node.value[0])
+                again = scope.keys() & set(node.value[0])
                 if again:
                     raise self._error(f"the index {min(again)} is summed over twice", node)
-                scope = scope | set(node.value[0])
-                self.highs.update(dict.fromkeys(node.value[0], node.value[1]))
+                scope = scope | dict.fromkeys(node.value[0], node.value[1])
+                self.ends.add(node.value[1])
             scopes[id(node)] = scope
             stack.extend((arg, scope) for arg in node.args)
 
         def visit(node: Expr, args: list[Expr]) -> Expr:
             if node.op == "name":
-                return node.replace(value=self._indexed(node, scopes[id(node)]))
+                scope = scopes[id(node)]
+                name = self._indexed(node, frozenset(scope))
+                self._end_at(node, name, tuple(scope[index] for index in name.indices))
+                return node.replace(value=name)
             return node.replace(args=tuple(args)) if args else node
 
         marked: Expr = fold(root, visit)
         return marked
+
+    def _end_at(self, node: Expr, name: Name, ends: tuple[str, ...]) -> None:
+        """The indices of an array end at one place each, whatever they are called."""
+        whole = name._replace(indices=())
+        if not name.indices:
+            return
+        for other, before in self.highs.items():
+            if other._replace(indices=()) == whole and len(before) == len(ends):
+                differ = [(a, b) for a, b in zip(before, ends, strict=True) if a and b and a != b]
+                if differ:
+                    (first, here), *_ = differ
+                    raise self._error(f"the index of {whole.latex} ends at {first} in one sum, at {here} here", node)
+        if not all(self.highs.get(name, ("",))):
+            self.highs[name] = ends
 
     def _indexed(self, node: Expr, scope: frozenset[str]) -> Name:
         name: Name = node.value

@@ -48,6 +48,10 @@ class Words(Scanner):
             self.at += 1
             span = self.argument()
             inner = plain_script(self.text[slice(*span)])
+            turned = re.fullmatch(r"(\(\w+\))(.+)", inner) if char == "^" else None
+            if turned and turned.group(2) in TRANSPOSES:  # x^{(i)\top}
+                inner = turned.group(1)
+                powers.append((self.text.index(")", *span) + 1, span[1]))
             bracketed = re.fullmatch(r"[(\[<](.+)[)\]>]|\\langle(.+)\\rangle", inner)
             if char == "^" and not bracketed:
                 if powers or (inner in TRANSPOSES and "_" not in seen and self.peek() != "_"):
