@@ -28,6 +28,7 @@ class Arrays:
         declared: Mapping[str, Declaration],
         highs: Mapping[Name, tuple[str, ...]],
         sizes: set[str],
+        defined: Mapping[Name, str],
         note: Callable[[str], None],
     ) -> None:
         self.source = source
@@ -36,6 +37,7 @@ class Arrays:
         self.declared = declared
         self.highs = highs
         self.sizes = sizes
+        self.defined = defined
         self.note = note
         self.declarations: dict[str, Declaration] = {}
         self._kind_of_term: dict[tuple[Name, int], str] = {}
@@ -81,6 +83,8 @@ class Arrays:
                 f"{name.latex} with one index is read as a number here and as a vector there",
                 source=self.source, span=(0, len(self.source)), hint=r"bold for vectors: \mathbf{x}_i",
             )  # fmt: skip
+        if letter(name) in self.defined:
+            return self._entries_of(self.defined[letter(name)], name, matrix, typed)
         whole = self._declared(name)
         if whole is None:
             whole = self.table.text(self._proper(name, matrix, typed))
@@ -89,6 +93,16 @@ class Arrays:
             term = f"{name.base}_{''.join(name.indices)}"
             what = "rows" if kind == VECTOR else "entries"
             self.note(f"{whole} has the {term} as its {what}")
+        return whole
+
+    def _entries_of(self, whole: str, name: Name, matrix: bool, typed: Typed) -> str:
+        """A definition whose entries are meant: z_i of z = Wx."""
+        if typed.intermediates[whole].kind != (MATRIX if matrix else VECTOR):
+            raise FormulaError(
+                f"{whole} is defined as a {typed.intermediates[whole].kind}, and {name.latex} has indices",
+                source=self.source, span=(0, len(self.source)), hint="another letter for one of them",
+            )  # fmt: skip
+        self.note(f"{whole} has the {name.base}_{''.join(name.indices)} as its entries")
         return whole
 
     def _proper(self, name: Name, matrix: bool, typed: Typed) -> Name:
@@ -116,11 +130,11 @@ class Arrays:
 
     def check_entries(self, program: Program) -> None:
         """A name such as x_k, or x_1, outside of the sum that makes the x_i entries of x, is no variable of its own."""
-        terms = {_letter(name): name for name in self.names if name.indices}
+        terms = {letter(name): name for name in self.names if name.indices}
         nodes = [node for value in values(program) for node in walk(value) if node.op == "name"]
         for node in nodes:
             name: Name = node.value
-            term = terms.get(_letter(name._replace(sub="")))
+            term = terms.get(letter(name._replace(sub="")))
             if name.indices or term is None or not _ENTRY.fullmatch(name.sub):
                 continue
             rows = self._kind_of_term[term._replace(indices=()), len(term.indices)] == VECTOR
@@ -135,6 +149,6 @@ class Arrays:
             )  # fmt: skip
 
 
-def _letter(name: Name) -> Name:
+def letter(name: Name) -> Name:
     """The name whatever its font and the indices that a sum runs over."""
     return name._replace(indices=(), style="", command="")

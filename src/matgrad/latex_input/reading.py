@@ -21,7 +21,7 @@ from matgrad.formula.syntax import SCALAR, Expr, Program, Type, fold, walk
 from matgrad.formula.text import to_text
 from matgrad.formula.typed import Typed
 from matgrad.latex_input.alignment import unaligned
-from matgrad.latex_input.arrays import Arrays
+from matgrad.latex_input.arrays import Arrays, letter
 from matgrad.latex_input.asking import Asked, asked_for
 from matgrad.latex_input.building import Tree
 from matgrad.latex_input.choices import decide, hints_for, values
@@ -127,6 +127,7 @@ class _Reader:
         self.tree = tree
         self.highs: dict[Name, tuple[str, ...]] = {}  # of indexed names: where their indices end
         self.ends: set[str] = set()
+        self.defined: dict[Name, str] = {}  # the text names of definitions
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -139,7 +140,7 @@ class _Reader:
         transposed = self._transposed(program)
         temporary = {name: self._temporary(name) for name in names}
         defined = {name for name, _ in program.definitions}
-        arrays = Arrays(self.latex, names, self.table, self.declared, self.highs, self.sizes, self.note)
+        arrays = Arrays(self.latex, names, self.table, self.declared, self.highs, self.sizes, self.defined, self.note)
         free = {name: text for name, text in temporary.items() if text not in defined}
         hints, bold = hints_for(free, transposed, arrays.for_terms(temporary), self.context)
         dims = {end for end in self.ends if end and not end.isdigit()}
@@ -174,6 +175,7 @@ class _Reader:
             return
         names = [n.value for value in values(program) for n in walk(value) if n.op == "name"]
         used = {self.table.text(name) for name in names if not name.indices}
+        used |= {self.defined[letter(name)] for name in names if name.indices and letter(name) in self.defined}
         used |= set(self.context.intermediates) if self.context else set()
         for name, value in program.definitions:
             if name not in used:
@@ -199,6 +201,7 @@ class _Reader:
                     hint="its value in the sum",
                 )
             definitions.append((self.table.text(proper), self._marked(value)))
+            self.defined[letter(proper)] = self.table.text(proper)
         return Program(tuple(definitions), self._marked(program.body))
 
     def _marked(self, root: Expr) -> Expr:
