@@ -289,3 +289,22 @@ def test_products_of_vectors_in_one_of_them(formula: str, name: str, order: int,
     assert d.text == text
     assert d.verify().passed
     assert matgrad.parse_latex(d.latex, context=d).node is matgrad.parse(text, context=d).node
+
+
+@pytest.mark.parametrize(
+    ("formula", "where", "wrt", "text"),
+    [
+        ("inv(Y)*A*inv(Y)", "Y: matrix(n,n); A: matrix(n,n)", "Y",
+         '-einsum("ik,lj->ijkl", inv(Y), inv(Y)*A*inv(Y)) - einsum("lj,ik->ijkl", inv(Y), inv(Y)*A*inv(Y))'),
+        ("tr(Y)*inv(Y)", "Y: matrix(n,n)", "Y",
+         'einsum("ij,kl->ijkl", inv(Y), eye) - tr(Y)*einsum("ik,lj->ijkl", inv(Y), inv(Y))'),
+        ("Y*A*Y*b", "A: matrix(n,n); Y: matrix(n,n)", "Y",
+         'einsum("k,ij->ijk", A*Y*b, eye) + einsum("ij,k->ijk", Y*A, b)'),
+        ("x*y'*A*x*y'/c", "A: matrix(n,n); x: vector(n); y: vector(n)", "x",
+         '(y\'*A*x)*einsum("j,ik->ijk", y, eye)/c + einsum("i,j,k->ijk", x, y, A\'*y)/c'),
+    ],
+)  # fmt: skip
+def test_index_notation_multiplies_out_what_is_one_matrix(formula: str, where: str, wrt: str, text: str) -> None:
+    derivative = matgrad.derive(formula, wrt, where=where)
+    assert derivative.text == text
+    assert derivative.verify(points=2).passed is True

@@ -8,11 +8,15 @@ from string import ascii_lowercase
 from matgrad.errors import NotSupported
 from matgrad.formula.subscripts import axes
 from matgrad.formula.syntax import MATRIX, VECTOR, Call, Expr, Type
+from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Einsum, Node
 from matgrad.translate.algebra import call, negated, number, of_order
+from matgrad.translate.factors import joined
 from matgrad.translate.fused import Pairs, SizeOf, exchanged, is_fuse
+from matgrad.translate.merging import merged
 from matgrad.translate.operands import indexed
-from matgrad.translate.terms import Ordering
+from matgrad.translate.splitting import split_scalar
+from matgrad.translate.terms import Ordering, Term
 
 LETTERS = ascii_lowercase[8:] + ascii_lowercase[:8]
 
@@ -30,10 +34,12 @@ def index_notation(node: Einsum, signed: Signed, order: Ordering, size: SizeOf) 
     )
     pattern = f"{','.join(s for _, s in ranked)}->{''.join(reading.out)}"
     body = Expr("einsum", tuple(a for a, _ in ranked), pattern, type=of_order(node.shape))
-    amount = abs(node.coefficient)
-    front = [*([number(amount)] if amount != 1 else []), *reading.scalars]
-    whole = Expr("product", (*front, body), ("*",) * len(front), type=body.type) if front else body
-    return whole if reading.sign * node.coefficient > 0 else Expr("neg", (whole,), type=body.type)
+    scalars: list[Expr] = []
+    below: list[Expr] = []
+    coefficient = node.coefficient if reading.sign > 0 else -node.coefficient
+    for scalar in reading.scalars:
+        coefficient = b.times(coefficient, split_scalar(scalar, scalars, below))
+    return joined(Term(coefficient, tuple(scalars), tuple(below), (body,)), order, of_order(node.shape))
 
 
 Signed = Callable[[Node], tuple[int, Expr]]
@@ -53,8 +59,8 @@ class _Reading:
 
         self.node = node
         pairs: Pairs = list(zip(node.operands, node.subscripts, strict=True))
-        self.pairs = exchanged(indexed(pairs, node.out, plain, size), node, size)
-        self.letters = _letters(node)
+        self.pairs = merged(exchanged(indexed(pairs, node.out, plain, size), node, size), node, signed)
+        self.letters = _letters(node, {x for _, labels in self.pairs for x in labels})
         self.leaves = _leaves(self.pairs)
         self.fused = {x: f"({''.join(self.letters[y] for y in leaves)})" for x, leaves in self.leaves.items()}
         self.args: list[Expr] = []
@@ -130,12 +136,12 @@ class _Reading:
         return out
 
 
-def _letters(node: Einsum) -> dict[int, str]:
-    """A letter for each label: i, j, k, … along the axes of the result, then the summed ones."""
+def _letters(node: Einsum, used: set[int]) -> dict[int, str]:
+    """A letter for each label that is used: i, j, k, … along the axes of the result, then the summed ones."""
     letters: dict[int, str] = {}
     for place, x in enumerate(node.out):
         letters.setdefault(x, LETTERS[place])
-    rest = [x for x in range(len(node.sizes)) if x not in letters]
+    rest = [x for x in range(len(node.sizes)) if x in used and x not in letters]
     if len(node.out) + len(rest) > len(LETTERS):
         raise NotSupported("index notation with more than 26 indices", hint="named intermediates, or .matvec")
     return {**letters, **{x: LETTERS[len(node.out) + k] for k, x in enumerate(rest)}}

@@ -184,7 +184,7 @@ class Recovery:
 
     def _total(self, terms: Sequence[tuple[Fraction, Node]], shape: tuple[Dim, ...], *, turning: bool = False) -> Expr:
         if len(shape) > 2:
-            tensors = [self._scaled_tensor(factor, term) for factor, term in terms]
+            tensors = sorted((self._scaled_tensor(factor, term) for factor, term in terms), key=lambda e: e.op == "neg")
             return addition([e for e in tensors if not is_zero(coefficient(e)[1])] or [zero(shape, self.size)])
         parts = sorted((self._term(factor, term) for factor, term in terms), key=self.order.rank_term)
         parts = [part for part in parts if not any(is_zero(e) for e in (*part.scalars, *part.chain))]
