@@ -48,6 +48,7 @@ from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
 from matgrad.translate.spreading import arranged_sums, is_outer, is_sum, spread_sums, worth_spreading
 from matgrad.translate.terms import Ordering, Term, flattened
+from matgrad.translate.triangles import is_triangular
 
 SIZED = "sizes of the constants, as in zeros(m, n)"
 
@@ -340,6 +341,8 @@ class Recovery:
                 inside = b.einsum(rest, node.out, sizes=dict(enumerate(node.sizes)))
                 sign, expr = self.signed(inside)
                 coefficient = coefficient if sign > 0 else -coefficient
+                if is_triangular(inside, name) and (offset >= 0 if name == "tril" else offset <= 0):
+                    return Term(coefficient, tuple(scalars), tuple(below), (expr,))
                 if expr.op == "call" and expr.value.name == "matrix":  # c*triu(matrix(1)) for triu(matrix(c))
                     coefficient = b.times(coefficient, split_scalar(expr.args[0], scalars, below))
                     expr = expr.replace(args=(number(1),))
