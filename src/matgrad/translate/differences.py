@@ -23,7 +23,10 @@ class Differences:
         return negated(expr) not in self._typed and not any(terms.issuperset(typed.args) for typed in self._typed)
 
     def negated(self, product: Expr) -> Expr:
-        """-product, with the sign taken into the sum that factoring left behind."""
+        """-product, with the sign taken into the sum that factoring left behind; -sum, with differences turned."""
+        if product.op == "add":
+            turned = self._all_positive(negated(product))
+            return turned if turned.args[0].op != "neg" else negated(negated(turned))
         for k, arg in enumerate(product.args):
             if self._turns(arg):
                 return product.replace(args=_with(product.args, k, self._all_positive(self._turned(arg))))

@@ -43,6 +43,7 @@ def groupings(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
             return Term(sign * content, (), (), (inside,))
 
         yield list(terms), scale, [t._replace(coefficient=t.coefficient / content) for t in terms], type_
+    yield from _common_fractions(terms, type_)
     yield from _diagonals(terms, type_)
     for left in (True, False):
         yield from _common_ends(terms, left, type_)
@@ -53,6 +54,19 @@ def groupings(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
     yield from _common_denominator(terms, type_)
     if 2 < len(terms) <= FEW:
         yield from _some_with_scalars(terms, type_)
+
+
+def _common_fractions(terms: Sequence[Term], type_: Type) -> Iterator[Grouping]:
+    """H + 1/2*(P*G + G*P): a fraction that some terms have in common."""
+    for size in dict.fromkeys(abs(t.coefficient) for t in terms if t.coefficient.denominator != 1):
+        group = [t for t in terms if abs(t.coefficient) == size]
+        if not 1 < len(group) < len(terms) or type_.kind == SCALAR or not all(t.chain for t in group):
+            continue
+
+        def back(inside: Expr, sign: Fraction, size: Fraction = size) -> Term:
+            return Term(sign * size, (), (), (inside,))
+
+        yield group, back, [t._replace(coefficient=t.coefficient / size) for t in group], type_
 
 
 def _is_readable(content: Fraction, terms: Sequence[Term]) -> bool:

@@ -106,7 +106,7 @@ class Recovery:
         sign, expr = self.signed(node)
         if sign > 0:
             return expr
-        return self._differences.negated(expr) if is_sum(node) and expr.op == "product" else negated(expr)
+        return self._differences.negated(expr) if is_sum(node) and expr.op in ("product", "add") else negated(expr)
 
     def signed(self, root: Node) -> tuple[int, Expr]:
         """The sign and the formula of which the node is the product: the first term of a sum is positive."""
