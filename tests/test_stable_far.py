@@ -273,3 +273,16 @@ def test_stable_logarithms_have_the_domain_of_what_is_typed(text: str) -> None:
         assert np.isnan(value(a=-0.9, b=0.5))
         assert np.isnan(value(a=-2.5, b=0.5))
         assert np.isfinite(value(a=0.5, b=-0.9))
+
+
+def test_logarithms_of_powers_and_of_sums_of_squares_far_out() -> None:
+    density = matgrad.parse("log(1/sqrt(2*pi*s^2)*exp(-x^2/(2*s^2)))", where="s: positive; x: scalar")
+    cubed = matgrad.parse("log(a/x^3)/2", where="a: positive; x: positive")
+    circle = matgrad.parse("log(x^2 + y^2)", where="x: scalar; y: scalar")
+    for size in (1e-200, 3.0, 1e200):
+        log = np.log(size)
+        assert matgrad.compile(density)(s=size, x=size) == pytest.approx(-log - np.log(2 * np.pi) / 2 - 0.5, rel=1e-14)
+        assert matgrad.compile(cubed)(a=2.0, x=size) == pytest.approx(np.log(2) / 2 - 1.5 * log, rel=1e-14)
+        assert matgrad.compile(circle)(x=-size, y=size) == pytest.approx(2 * log + np.log(2), rel=1e-14)
+        slopes = matgrad.compile(matgrad.gradient(circle, "x"))(x=-size, y=size)
+        assert slopes == pytest.approx(-1 / size, rel=1e-14)

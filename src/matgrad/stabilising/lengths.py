@@ -86,6 +86,7 @@ def _raised(node: Node, exponent: Node) -> Node:
         ("sqrt(a^2 + 2*c^2 + x'*x)^3", "a: scalar; c: scalar; x: vector(n)"),
         ("log(x'*x) + log(1 + x'*x)", "x: vector(n)"),
         ("log(1 + x.^2)", "x: vector(n)"),
+        ("log(a^2 + c^2)", "a: scalar; c: scalar"),
     ),
 )
 def length(node: Node) -> Node | None:
@@ -97,7 +98,8 @@ def length(node: Node) -> Node | None:
         return None if found is None else map_("log1p_square", (found,))
     if node.function == "log":
         found = length_of(node.args[0])
-        return scaled(map_("log", (found,)), 2) if found is not None and is_norm(found) else None
+        plain = all(b.as_number(term) is None for term in b.linear_terms(node.args[0]))  # else it may be a log1p
+        return scaled(map_("log", (found,)), 2) if found is not None and (plain or is_norm(found)) else None
     if node.function != "power" or node.parameter.denominator == 1:
         return None
     found = length_of(node.args[0])

@@ -7,7 +7,7 @@ from fractions import Fraction
 from matgrad.stabilising.log_forms import log_of, spread
 from matgrad.stabilising.rule import RULES
 from matgrad.tensor import builders as b
-from matgrad.tensor.builders import einsum, map_, power, scaled
+from matgrad.tensor.builders import einsum, map_, number, power, scaled
 from matgrad.tensor.facts import Fact, positive
 from matgrad.tensor.laws.shared import is_map, power_of
 from matgrad.tensor.nodes import Einsum, Map, Node
@@ -49,6 +49,7 @@ def logarithm_of_factor(node: Node) -> Node | None:
     examples=(
         ("log(p^k*(1 - p)^(n - k)*exp(p))", "p: positive; k: positive; n: positive"),
         ("log(abs(x)^k*y^2/3)", "x: scalar; k: scalar; y: scalar"),
+        ("log(c*x.^3./y.^2) + log(1./y.^4)", "x: positive vector(n); y: positive vector(n); c: scalar"),
     ),
 )
 def logarithm_of_powers(node: Node) -> Node | None:
@@ -66,10 +67,10 @@ def logarithm_of_powers(node: Node) -> Node | None:
         return None
     logs, left = [], []
     for operand, labels in pairs:
-        if not is_map(operand, "pow") or _is_sign(operand.children[0]):
+        base, exponent = _power(operand)
+        if exponent is None or _is_sign(base):
             left.append((operand, labels))
             continue
-        base, exponent = operand.children
         certain = positive(base) is Fact.YES
         log = map_("log", (base if certain else map_("abs", (base,)),))
         logs.append(einsum([(b.multiply(exponent, log), labels)], out, 1, {x: sizes[x] for x in out}))
@@ -78,6 +79,15 @@ def logarithm_of_powers(node: Node) -> Node | None:
     if not logs:
         return None
     return b.add([*logs, map_("log", (einsum(left, out, coefficient, {x: sizes[x] for x in out}),))])
+
+
+def _power(node: Node) -> tuple[Node, Node | None]:
+    """x and p for x^p, where p is no number, or x > 0 and p neither 1 nor -1."""
+    if is_map(node, "pow"):
+        base, exponent = node.children
+        return base, exponent
+    base, count = power_of(node)
+    return base, number(count, node.shape) if abs(count) != 1 and positive(base) is Fact.YES else None
 
 
 def _is_sign(node: Node) -> bool:
