@@ -286,3 +286,13 @@ def test_logarithms_of_powers_and_of_sums_of_squares_far_out() -> None:
         assert matgrad.compile(circle)(x=-size, y=size) == pytest.approx(2 * log + np.log(2), rel=1e-14)
         slopes = matgrad.compile(matgrad.gradient(circle, "x"))(x=-size, y=size)
         assert slopes == pytest.approx(-1 / size, rel=1e-14)
+
+
+def test_the_hessian_of_a_partial_likelihood_where_its_risks_are_large() -> None:
+    """Cox's, with ties: the squares of the sums of exponentials overflow at 355."""
+    formula = matgrad.parse("sum(log(M*exp(X*b)))", where="M: nonnegative matrix(m, m); X: matrix(m, n); b: vector(n)")
+    hessian = matgrad.compile(matgrad.hessian(formula, "b"))
+    at = {"M": np.triu(np.ones((3, 3))), "X": np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 2.0]])}
+    # at equal risks of the first two, each row of M has a mean and a covariance of rows of X that are halves
+    wanted = sum(np.cov(rows.T, bias=True) for rows in (at["X"][:2], at["X"][1:2]))
+    assert hessian(**at, b=np.array([300.0, 200.0])) == pytest.approx(wanted, rel=1e-9, abs=1e-12)

@@ -54,3 +54,43 @@ def _within(above: _Power, below: _Power) -> bool:
     if not isinstance(below.base, Sum) or above.base in below.base.children:
         return False
     return any(node is above.base for node in topological(below.base))
+
+
+@LAST.add(
+    "square of a quotient",
+    "M'*diag(1./d.^2)*M = Q'*Q with Q = diag(1./d)*M",
+    because="the square of the divisor may overflow or underflow; with other weights, all are one array",
+    on=(Einsum,),
+    examples=(
+        ("X'*diag(1./(X*exp(x)).^2)*X*y", "X: nonnegative matrix(m, n); x: vector(n); y: vector(n)"),
+        ("X'*diag(1./y.^3)*X", "X: matrix(m, n); y: vector(m)"),
+    ),
+)
+def square_of_quotient(node: Node) -> Node | None:
+    assert isinstance(node, Einsum)
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    for j, (divisor, labels) in enumerate(pairs):
+        base, count = power_of(divisor)
+        if not labels or count > -2 or isinstance(base, Constant) or len(set(labels)) < len(labels):
+            continue
+        if sum(not {*labels}.isdisjoint(own) for _, own in pairs) != 3:
+            continue
+        for i, (factor, own) in enumerate(pairs):
+            if isinstance(factor, Constant) or not _each_once(own, labels):
+                continue
+            places = [own.index(x) for x in labels]
+            alike = [k for k, (n, s) in enumerate(pairs[:i]) if n is factor and s != own and _each_once(s, labels)]
+            other = next((k for k in alike if [pairs[k][1].index(x) for x in labels] == places), None)
+            if other is None or _within(_Power(i, factor, Fraction(1)), _Power(j, base, count)):
+                continue
+            over = einsum([(base, labels)], own, 1, dict(zip(own, factor.shape, strict=True)))
+            part = map_("ratio", (factor, over))
+            rest = [pair for place, pair in enumerate(pairs) if place not in (i, j, other)]
+            new = [(part, own), (part, pairs[other][1]), (power(base, count + 2), labels)]
+            return einsum([*rest, *new], node.out, node.coefficient, dict(enumerate(node.sizes)))
+    return None
+
+
+def _each_once(own: tuple[int, ...], labels: tuple[int, ...]) -> bool:
+    """Whether an array has each of its axes once, and all of those of the divisor."""
+    return len({*own}) == len(own) and {*labels} <= {*own}
