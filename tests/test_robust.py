@@ -32,6 +32,13 @@ def test_a_size_that_no_variable_has() -> None:
         _ = matgrad.derive("[X, matrix(2)', c]", "c", order=2).text
 
 
+def test_a_long_product_on_vec_has_no_end_of_matrices_in_matrices() -> None:
+    """What is one matrix in index notation was read as the whole, again and again (a RecursionError)."""
+    derivative = matgrad.derive("*".join("A" * 30), "A", layout="vec")
+    with pytest.raises(matgrad.errors.NotSupported, match="no sum of Kronecker products"):
+        _ = derivative.text
+
+
 TOO_LARGE = [
     ("sin(" * 190 + "x" + ")" * 190, "x", 2, "operations, written out"),
     ("sin(" * 60 + "x" + ")" * 60, "x", 3, "operations, written out"),

@@ -49,7 +49,7 @@ def _joined(groups: list[_Group], x: int, fixed: set[int], node: Einsum, signed:
     free = tuple(y for y in dict.fromkeys([*node.out, *(y for group in inside for y in group.free)])
                  if y in kept and any(y in group.free for group in inside))  # fmt: skip
     whole = _Group(pairs, free)
-    if len(free) > 2 or (len(pairs) == 1 and free):
+    if len(free) > 2 or (len(pairs) == 1 and free) or len(pairs) == len(node.operands):  # of the whole, none is known
         return None
     whole = min((whole, whole._replace(free=free[::-1])), key=lambda group: cost(_read(group, node, signed)))
     return None if any(part.op == "einsum" for part in walk(_read(whole, node, signed))) else [whole, *others]
