@@ -149,8 +149,8 @@ class Printed:
 
     def _with_typed_names(self, taken: set[str]) -> Program | None:
         """The text with the formula's names for its parts: what cancels only in full is not in it."""
-        formula, expanded = self.formula, self._expanded
-        if not 0 < len(formula.intermediates) <= FEW or self._free or expanded.extent > SMALL:
+        formula = self.formula
+        if not 0 < len(formula.intermediates) <= FEW or self._free or self._expanded.extent > SMALL:
             return None
         values = {name: rebuild(node, {}, expand=True) for name, node in formula.intermediates.items()}
         given = {name: (formula.recovery.formula(value), value) for name, value in values.items()}
