@@ -165,6 +165,16 @@ def test_rounding_errors_excuse_no_wrong_derivative(text: str, wrt: str, expecte
     assert ("rounding errors" in str(check)) == (expected is None)
 
 
+def test_rounding_errors_of_what_cancels_are_no_mistake() -> None:
+    """The terms are as large as the squared inverse where A*B is nearly singular, and the derivative is 0."""
+    derivative = matgrad.derive("inv(A*B)*A*x - inv(B)*x", "A", where="A: matrix(n,n); B: matrix(n,n)")
+    assert derivative.text == "zeros(n, n, n)"
+    assert [derivative.verify(seed=seed).passed for seed in range(4)] == [True] * 4
+    slight = matgrad.derive("x + 1e-8*sin(x)", "x", where="x: scalar")
+    slight._printed.__dict__["expr"] = number(1)
+    assert slight.verify().passed is False
+
+
 def test_what_is_read_back_is_evaluated_at_the_arrays_of_the_formula() -> None:
     """x does not occur in the Hessian, and only its shape shows the size of eye."""
     arrays = {"v": np.arange(1.0, 5), "x": np.arange(3.0)}
