@@ -255,6 +255,23 @@ def test_angles_and_distances_near_zero(text: str, exact: Any, slope: Any) -> No
         assert derivative(d=d) == pytest.approx(slope(d), rel=1e-13)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("a", [1e-100, 1e-9, 0.3, 1.999, 2 - 1e-10, 2 - 1e-14])
+def test_angles_near_0_and_near_pi(a: float, backend: Any) -> None:
+    """By arcsin(sqrt(a/2)) they lost digits where a is nearly 2."""
+    jax = pytest.importorskip("jax")
+    formula = matgrad.parse("arccos(1 - a)", where="a: scalar")
+    with mp.workdps(250):
+        exact = mp.mpf(a)
+        truth = float(mp.acos(1 - exact)), float(1 / mp.sqrt(exact * (2 - exact)))
+    with jax.enable_x64(True):
+        value = matgrad.compile(formula, backend)
+        found = float(value(a=a)), float(matgrad.compile(matgrad.derive(formula, "a"), backend)(a=a))
+        assert found == pytest.approx(truth, rel=1e-14)
+        if backend == "jax":
+            assert float(jax.grad(lambda z: value(a=z))(a)) == pytest.approx(truth[1], rel=1e-13)
+
+
 def test_an_inverse_hyperbolic_sine_typed_as_a_logarithm() -> None:
     formula = matgrad.parse("log(x + sqrt(x^2 + 1))", where="x: scalar")
     value, second = matgrad.compile(formula), matgrad.compile(matgrad.hessian(formula, "x"))

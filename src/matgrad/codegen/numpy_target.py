@@ -38,7 +38,7 @@ argument itself."""
 
 
 _UFUNC = re.compile(r"(np|scipy\.special)\.\w+\(#1\)")
-"""What a card says of a function that NumPy or SciPy has."""
+"""What the card of an elementwise function says that is one of NumPy's or SciPy's, which can write into an array."""
 
 
 class NumPy(Arrays):

@@ -45,9 +45,11 @@ def asked_for(text: str) -> Asked:
 def _without_condition(text: str) -> str:
     r"""The text without a left side that says what the formula is of: ``\log p(y \mid X) =``, ``f(x; w) =``."""
     left, equals, _ = text.partition("=")
+    if not equals:
+        return text
     of = _OF.search(left)
     conditional = (of and _is_parted(of.group(1))) or re.search(r"\\(?:mid|given|vert|parallel)\b", left)
-    return _blank(text, (0, len(left) + 1)) if equals and conditional and left.count("{") == left.count("}") else text
+    return _blank(text, (0, len(left) + 1)) if conditional and left.count("{") == left.count("}") else text
 
 
 def _without_arguments(text: str) -> str:

@@ -45,7 +45,7 @@ def inverse_hyperbolic(node: Node) -> Node | None:
 
 @AHEAD.add(
     "angle or distance near 0",
-    "arccos(1 - u) = 2*arcsin(sqrt(u/2)), arccosh(1 + u) = 2*arcsinh(sqrt(u/2))",
+    "arccos(1 - u) = 2*arctan(sqrt(u/(2 - u))), arccosh(1 + u) = 2*arcsinh(sqrt(u/2))",
     because="1 ± u has few digits of a small u",
     on=(Map,),
     examples=(
@@ -55,11 +55,13 @@ def inverse_hyperbolic(node: Node) -> Node | None:
 )
 def near_zero_angle(node: Node) -> Node | None:
     assert isinstance(node, Map)
-    functions = {"arccos": ("arcsin", -1), "arccosh": ("arcsinh", 1)}
-    if node.function not in functions:
+    signs = {"arccos": -1, "arccosh": 1}
+    if node.function not in signs:
         return None
-    function, sign = functions[node.function]
-    gap = scaled(b.subtract(node.args[0], number(1, node.shape)), sign)
+    gap = scaled(b.subtract(node.args[0], number(1, node.shape)), signs[node.function])
     if any(b.as_number(term) is not None for term in b.linear_terms(gap)):
         return None
-    return scaled(map_(function, (power(scaled(gap, HALF), HALF),)), 2)
+    if node.function == "arccosh":
+        return scaled(map_("arcsinh", (power(scaled(gap, HALF), HALF),)), 2)
+    rest = b.subtract(number(2, node.shape), gap)  # exact where it is small
+    return scaled(map_("arctan", (power(b.multiply(gap, power(rest, -1)), HALF),)), 2)
