@@ -358,3 +358,22 @@ def test_sizes_that_only_the_answer_shows(formula: str, name: str, order: int, w
     d = matgrad.derive(formula, name, order=order, where=where)
     assert matgrad.parse_latex(d.latex, context=d).node is matgrad.parse(d.text, context=d).node
     assert matgrad.parse_latex(d.formula.latex, context=d.formula).node is d.formula.node
+
+
+@pytest.mark.parametrize(
+    ("latex", "where", "text", "printed"),
+    [
+        (r"\boldsymbol{\pi}^\top x + \pi", None, "pi_bold'*x + pi", r"\boldsymbol{\pi}^{\top} x + \pi"),
+        (r"\sum_k \pi_k \log \pi_k", None, "pi_bold'*log(pi_bold)", r"\boldsymbol{\pi}^{\top} \log(\boldsymbol{\pi})"),
+        (r"\sum_k \pi_k \log(2 \pi x_k)", None, "pi_bold'*log(2*pi*x)",
+         r"\boldsymbol{\pi}^{\top} \log(2 \pi \mathbf{x})"),
+        (r"\sum_{i=1}^n \log x_i", "x: positive vector(n)", "sum(log(x))", r"\operatorname{sum}(\log(\mathbf{x}))"),
+    ],
+)  # fmt: skip
+def test_arrays_that_share_a_letter_with_a_constant_or_are_declared(
+    latex: str, where: str | None, text: str, printed: str
+) -> None:
+    """Mixture weights are no number pi; an array may be declared where only its entries stand."""
+    formula = matgrad.parse_latex(latex, where=where)
+    assert (formula.text, formula.latex) == (text, printed)
+    assert matgrad.parse_latex(printed, context=formula).text == text

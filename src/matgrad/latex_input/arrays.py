@@ -47,10 +47,13 @@ class Arrays:
     def for_terms(self, temporary: Mapping[Name, str]) -> dict[str, Declaration]:
         """The declarations for single terms: where y is declared a vector, y_i is a scalar."""
         found = dict(self.declared)
+        alone = {self.table.text(name) for name in self.names if not name.indices}
         for name in self.names:
             whole = self._declared(name) if name.indices else None
             if whole is None:
                 continue
+            if whole not in alone:
+                found.pop(whole, None)
             declaration = self.declared[whole]
             axes = len(declaration.dims or ()) or {VECTOR: 1, MATRIX: 2, SCALAR: 0}[declaration.kind]
             left = axes - len(name.indices)
