@@ -63,6 +63,8 @@ def _whole(
     same = len(pairs) == len(node.operands) and sorted(free) == sorted(node.out)  # that is what is being read
     if same or len(free) > 2 or (len(pairs) == 1 and free):
         return None
+    first_axes = {labels[0] for _, labels in pairs if labels}
+    free = tuple(sorted(free, key=lambda x: x not in first_axes))  # A*B rather than (B'*A')'
     whole = _group(pairs, free, node)
     read = signed(whole.product)[1]
     if any(part.op == "transpose" for part in walk(read)):
