@@ -149,20 +149,14 @@ def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
     at = np.asarray(_value_of(claim, point), dtype=float)
     function = _perturbed(claim, point)
     value = np.asarray(function(at))
-    printed = np.asarray(evaluate(claim.derivative, point.arrays, point.sizes), dtype=float)
-    shape = value.shape + at.shape
-    printed = claim.to_mixed(printed, shape)
-    if printed.shape != shape:
-        raise ValueError(f"the derivative has the shape {printed.shape}, not {shape}")
+    printed = _printed(claim, point, value.shape + at.shape)
     directions = _compared(claim, at)
     numeric, method = _numeric(function, at, directions)
     if not np.all(np.isfinite(value)) or not np.all(np.isfinite(numeric)):
         return None, method
     if not np.all(np.isfinite(printed)):
         return np.inf, method
-    axes = tuple(range(value.ndim, printed.ndim))
-    entries = claim.symmetric == "entries" and "symmetric" in claim.wrt.traits
-    ours = np.array([_along(_lowered(printed, at, claim), d, axes, entries) for d in directions])
+    ours = _slopes(claim, printed, at, directions)
     outside = _outside(printed, at, claim.wrt.traits, claim.symmetric)
     slopes_off = float(np.max(np.abs(ours - numeric), initial=0))
     others_off = max([outside, *(_off_form(form, printed, point) for form in claim.forms)])
@@ -184,6 +178,22 @@ def _compare(claim: Claim, point: Point) -> tuple[float | None, str]:
     return (off / scale if scale else off), method
 
 
+def _printed(claim: Claim, point: Point, shape: tuple[int, ...]) -> Array:
+    """The derivative as printed, in mixed layout."""
+    found = claim.to_mixed(np.asarray(evaluate(claim.derivative, point.arrays, point.sizes), dtype=float), shape)
+    if found.shape != shape:
+        raise ValueError(f"the derivative has the shape {found.shape}, not {shape}")
+    return found
+
+
+def _slopes(claim: Claim, printed: Array, at: Array, directions: Sequence[Array]) -> Array:
+    """What the printed derivative says of the slopes along the directions."""
+    axes = tuple(range(printed.ndim - at.ndim, printed.ndim))
+    entries = claim.symmetric == "entries" and "symmetric" in claim.wrt.traits
+    lowered = _lowered(printed, at, claim)
+    return np.array([_along(lowered, d, axes, entries) for d in directions])
+
+
 def _changes(claim: Claim, point: Point, gaps: Array, directions: Sequence[Array]) -> bool:
     """Whether what is off is another number when the point moves by less than a mistake would notice: rounding.
 
@@ -194,11 +204,7 @@ def _changes(claim: Claim, point: Point, gaps: Array, directions: Sequence[Array
     at = np.asarray(point.arrays[claim.wrt.name], dtype=float) * (1 + _MOVE)
     moved = replace(point, arrays={**point.arrays, claim.wrt.name: at})
     numeric, _ = _numeric(_perturbed(claim, moved), at, directions)
-    printed = np.asarray(evaluate(claim.derivative, moved.arrays, moved.sizes), dtype=float)
-    printed = claim.to_mixed(printed, (*numeric.shape[1:], *at.shape))
-    axes = tuple(range(numeric.ndim - 1, printed.ndim))
-    entries = claim.symmetric == "entries" and "symmetric" in claim.wrt.traits
-    ours = np.array([_along(_lowered(printed, at, claim), d, axes, entries) for d in directions])
+    ours = _slopes(claim, _printed(claim, moved, (*numeric.shape[1:], *at.shape)), at, directions)
     return bool(np.max(np.abs(ours - numeric - gaps)) > np.max(np.abs(gaps)) / 10)
 
 

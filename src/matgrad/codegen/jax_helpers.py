@@ -211,25 +211,27 @@ def largest(x, axis=None):
     size = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=axis))
     return jnp.where((size > 0) & (size < jnp.inf), size, 1.0)
 '''
-_NORMAL_RATIO = '''\
-def normal_ratio(x):
-    """normpdf(x)/normcdf(x); in the left tail t + 1/(t + 2/(t + 3/(t + ...))), t = -x."""
-    t, near = jnp.where(x < -3, -x, 3.0), jnp.where(x < -3, -3.0, jnp.where(x > 40, 40.0, x))
+_NORMAL_TAIL = '''\
+def normal_tail(t):
+    """normpdf(t)/normcdf(-t) for t >= 3: t + 1/(t + 2/(t + 3/(t + ...)))."""
     tail = 0 * t
     for k in range(50, 0, -1):
         tail = k / (t + tail)
+    return t + tail
+'''
+_NORMAL_RATIO = '''\
+def normal_ratio(x):
+    """normpdf(x)/normcdf(x), in the left tail without dividing what is nearly 0."""
+    t, near = jnp.where(x < -3, -x, 3.0), jnp.where(x < -3, -3.0, jnp.where(x > 40, 40.0, x))
     density = jnp.exp(-near * near / 2) / (2 * jnp.pi) ** 0.5
-    return jnp.where(x < -3, t + tail, density / jax.scipy.special.ndtr(near))
+    return jnp.where(x < -3, normal_tail(t), density / jax.scipy.special.ndtr(near))
 '''
 _LOG_NORMCDF = '''\
 def log_normcdf(x):
-    """log(normcdf(x)); in the left tail log(normpdf(x)/(t + 1/(t + 2/(t + 3/(t + ...))))), t = -x."""
+    """log(normcdf(x)), to the last digits in both tails."""
     t, right = jnp.where(x < -3, -x, 3.0), jnp.where(x > 0, x, 0.0)
     near = jnp.where(x < -3, -3.0, jnp.where(x > 0, 0.0, x))
-    tail = 0 * t
-    for k in range(50, 0, -1):
-        tail = k / (t + tail)
-    left = -t * t / 2 - math.log(2 * math.pi) / 2 - jnp.log(t + tail)
+    left = -t * t / 2 - math.log(2 * math.pi) / 2 - jnp.log(normal_tail(t))
     middle = jnp.log(jax.scipy.special.ndtr(near))
     return jnp.where(x < -3, left, jnp.where(x > 0, jnp.log1p(-jax.scipy.special.ndtr(-right)), middle))
 '''
@@ -248,6 +250,7 @@ HELPERS = {
     "upper": _TRIANGULAR.format(name="upper", lower=False),
     "matrix_power": _POWER,
     "ratio": _RATIO,
+    "normal_tail": _NORMAL_TAIL,
     "normal_ratio": _NORMAL_RATIO,
     "over": _OVER,
     "adj": _ADJ,

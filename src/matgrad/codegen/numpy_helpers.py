@@ -175,7 +175,7 @@ def over(x, norm):
 _SMOOTH = '''\
 def smooth(x, p, s, c):
     """p @ x for p = inv(s*x + c*eye): (eye - c*p)/s loses no digits where c is at most as large as s*x."""
-    if not abs(c) <= abs(s) * np.max(np.abs(np.diagonal(x))) and not abs(c) <= abs(s) * np.max(np.abs(x)):
+    if not abs(c) <= abs(s) * np.max(np.abs(np.diagonal(x))):
         return p @ x
     found = p * (-c / s)
     np.einsum("ii->i", found)[...] += 1 / s

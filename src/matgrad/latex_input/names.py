@@ -77,7 +77,7 @@ class NameTable:
         if spelled is not None:
             return spelled
         candidates = [c for c in _candidates(name) if normalise_name(c) == c]
-        if name.style == BOLD or name.indices:
+        if name.style == BOLD:
             candidates = [c for c in candidates if c not in CONSTANTS] or [f"{name.base}_{BOLD}"]
         free = [c for c in candidates if c not in self._taken]
         return next((c for c in free if c in self.known), None) or next(iter(free), None) or self._numbered(candidates)
@@ -96,8 +96,7 @@ class NameTable:
 
     def spelling(self) -> dict[str, str]:
         """Each text name with its LaTeX."""
-        bold = {name: name._replace(style=BOLD) for name in self._text if name.indices and name.base in CONSTANTS}
-        return {text: bold.get(name, name).latex for name, text in self._text.items()}
+        return {text: name.latex for name, text in self._text.items()}
 
 
 def _candidates(name: Name) -> Iterable[str]:

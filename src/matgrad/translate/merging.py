@@ -5,7 +5,6 @@ Factors that share a summed index are merged where the result has two axes at mo
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -35,8 +34,8 @@ def merged(pairs: Pairs, node: Einsum, signed: Signed) -> Pairs:
     parts = [[group for group, _ in part] for part in components([(group, group.free) for group in groups], fixed)]
     groups = [group for part in parts for group in _whole(part, [], fixed, node, signed) or part]
     while True:
-        counts = Counter(x for group in groups for x in {*group.free})
-        found = next(filter(None, (_joined(groups, x, fixed, node, signed) for x in sorted(counts))), None)
+        labels = sorted({x for group in groups for x in group.free})
+        found = next(filter(None, (_joined(groups, x, fixed, node, signed) for x in labels)), None)
         if found is None:
             return [*rest, *[(group.product, group.free) for group in groups]]
         groups = found

@@ -11,7 +11,7 @@ from fractions import Fraction
 from matgrad.dims import ONE
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, einsum, power, scaled
-from matgrad.tensor.laws.shared import disjoint, is_map, position
+from matgrad.tensor.laws.shared import disjoint, is_map, position, term_by_term
 from matgrad.tensor.nodes import Constant, Einsum, Node, Sum
 
 
@@ -215,12 +215,7 @@ def entry_of_sum(net: Network) -> Node | None:
     picks = {s[0] for n, s in net.operands if isinstance(n, Constant) and n.name == "unit" and net.count(s[0]) == 2}
     for i, (node, labels) in enumerate(net.operands if picks else []):
         if isinstance(node, Sum) and any(x in picks and _selects(node, axis) for axis, x in enumerate(labels)):
-            rest = [operand for j, operand in enumerate(net.operands) if j != i]
-            parts = [
-                einsum([*rest, (term, labels)], net.out, net.coefficient * factor, net.sizes)
-                for factor, term in node.terms
-            ]
-            return b.add(parts)
+            return term_by_term(net, i)
     return None
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from matgrad.dims import ONE as ONE_LONG
 from matgrad.dims import Dim
 from matgrad.tensor import builders as b
+from matgrad.tensor.builders import Network
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum
 
 ONE = Fraction(1)
@@ -15,6 +16,19 @@ ONE = Fraction(1)
 
 def power_of(node: Node) -> tuple[Node, Fraction]:
     return (node.args[0], node.parameter) if isinstance(node, Map) and node.function == "power" else (node, ONE)
+
+
+def term_by_term(net: Network, place: int) -> Node:
+    """The contraction with the sum at this place among its factors multiplied out."""
+    total, labels = net.operands[place]
+    assert isinstance(total, Sum)
+    rest = [operand for k, operand in enumerate(net.operands) if k != place]
+    return b.add(
+        [
+            b.einsum([*rest, (term, labels)], net.out, net.coefficient * factor, net.sizes)
+            for factor, term in total.terms
+        ]
+    )
 
 
 def is_map(node: Node, function: str) -> bool:

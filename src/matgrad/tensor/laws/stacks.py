@@ -8,7 +8,7 @@ from matgrad.dims import ONE, Dim
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, einsum, map_, power, scaled
 from matgrad.tensor.facts import of_function
-from matgrad.tensor.laws.shared import block_on, disjoint, placed, span
+from matgrad.tensor.laws.shared import block_on, disjoint, placed, span, term_by_term
 from matgrad.tensor.nodes import Constant, Node, Sum
 
 
@@ -26,12 +26,7 @@ def stacked(net: Network) -> Node | None:
     """[A; B]*x = [A*x; B*x]: a stack is multiplied block by block."""
     for i, (node, labels) in enumerate(net.operands):
         if isinstance(node, Sum) and placed(node) is not None and (len(net.operands) > 1 or _contracts(net, labels)):
-            rest = [operand for j, operand in enumerate(net.operands) if j != i]
-            parts = [
-                einsum([*rest, (term, labels)], net.out, net.coefficient * factor, net.sizes)
-                for factor, term in node.terms
-            ]
-            return b.add(parts)
+            return term_by_term(net, i)
     return None
 
 
