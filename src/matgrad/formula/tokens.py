@@ -239,7 +239,9 @@ class _Tokenizer:
         before = self.tokens[-1] if self.tokens else None
         if char == "\\":
             if before is None or before.kind not in _ENDS_OPERAND:
-                return self._error("'\\' is not part of a formula", at, at + 1, "parse_latex, for formulas in LaTeX")
+                return self._error(
+                    "'\\' is not part of a formula", at, at + 1, "for LaTeX: parse_latex, or --latex-input"
+                )
             left = self.text[before.start : before.stop] if before.kind == "NAME" else "A"
             after = re.match(r"\s*(\w+)", self.text[at + 1 :])
             right = after.group(1) if after and before.kind == "NAME" else "b"
