@@ -134,7 +134,8 @@ class Body:
         function = "\n".join([head, *("    " + line for line in body), ""])
         text = function
         helpers: list[str] = []
-        known = {**self._of_cards(), **target.helpers}
+        of_cards = {helper: code for helper, code in self._of_cards().items() if helper not in target.helpers}
+        known = {**of_cards, **target.helpers}  # each after those that it calls
         for helper, code in reversed(list(known.items())):
             if re.search(rf"(?<![\w.]){helper}\(", text):
                 code = _called(code.strip(), text)
