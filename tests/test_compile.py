@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 import warnings
@@ -312,6 +313,37 @@ def test_what_is_made_of_symmetric_intermediates_is_symmetric() -> None:
     derivative = matgrad.gradient("S = B + R; logdet(S) + y'*inv(S)*y", "R", where="R: spd(k); B: spd(k)")
     source = derivative.code()
     assert (source.count("cholesky(S)"), source.count(".inverse()"), source.count("rank_one(t")) == (1, 1, 1)
+
+
+def _derivatives_of_tanh2(x: float) -> tuple[float, float]:
+    """Both derivatives of tanh(x)^2, from exp(-2*abs(x))."""
+    e = math.exp(-2 * abs(x))
+    s, t = 4 * e / (1 + e) ** 2, math.tanh(x)
+    return 2 * t * s, 2 * s * (1 - 3 * t * t)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("at", [[], [0.0, -1e-9, 3.0, -4.5], [0.5, -5.5, 1e-9, 2.0], [30.0, -300.0, 800.0]])
+def test_the_square_of_tanh_and_its_derivative_share_tanh(backend: Any, at: list[float]) -> None:
+    """1 - tanh^2 is a difference where that has digits enough, and none where one entry has too few."""
+    if backend == "jax":
+        pytest.importorskip("jax")
+    formula, where = "sum(tanh(x).^2)", "x: vector(n)"
+    items = matgrad.gradient(formula, "x", where=where), matgrad.hessian(formula, "x", where=where)
+    code = matgrad.compile(items, backend=backend)
+    assert "sech2_of_tanh(x, " in code.source
+    wanted = np.array([_derivatives_of_tanh2(x) for x in at]).reshape(-1, 2)
+    first, second = (np.asarray(part) for part in code(x=np.array(at)))
+    np.testing.assert_allclose(first, wanted[:, 0], rtol=1e-11, atol=0)
+    np.testing.assert_allclose(np.diagonal(second), wanted[:, 1], rtol=1e-11, atol=0)
+
+
+def test_products_of_entries_that_are_needed_anyway() -> None:
+    """a∘x∘y takes the x∘y of another term: here sech2∘dZ."""
+    source = matgrad.compile(matgrad.hessian("norm2(V*tanh(W*X) - Y)^2", "W").matvec).source
+    assert source.count("dW") == 2
+    assert "t4 = t3 * (dW @ X)" in source
+    assert (source.count("t3"), source.count("t4")) == (3, 3)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax"])

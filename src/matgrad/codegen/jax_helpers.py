@@ -153,6 +153,20 @@ def sech2(x):
     e = jnp.exp(-2 * jnp.where(x < 0, -x, x))
     return 4 * e / (1 + e) ** 2
 '''
+_SECH2_OF_TANH = '''\
+def by_exponentials(x, t):
+    return sech2(x)
+
+
+def by_square(x, t):
+    return 1 - t * t
+
+
+def sech2_of_tanh(x, t):
+    """1 - tanh(x)^2 for t = tanh(x): by exponentials where a difference from 1 would have few digits."""
+    few = jnp.any(1 - t * t < 5e11 * jnp.finfo(t.dtype).eps)
+    return jax.lax.cond(few, by_exponentials, by_square, x, t)
+'''
 _LOG_COSH = '''\
 def log_cosh(x):
     """log(cosh(x))."""
@@ -256,6 +270,7 @@ HELPERS = {
     "adj": _ADJ,
     "log1mexp": _LOG1MEXP,
     "sech2": _SECH2,
+    "sech2_of_tanh": _SECH2_OF_TANH,
     "log_cosh": _LOG_COSH,
     "log_softmax": _LOG_SOFTMAX,
     "largest": _LARGEST,

@@ -31,6 +31,12 @@ def sech2(x):
     e = np.exp(-2 * np.abs(x))
     return 4 * e / (1 + e) ** 2
 '''
+_SECH2_OF_TANH = '''\
+def sech2_of_tanh(x, t):
+    """1 - tanh(x)^2 for t = tanh(x): by exponentials where a difference from 1 would have few digits."""
+    s = 1 - t * t
+    return sech2(x) if s.min(initial=1) < 5e11 * np.finfo(s.dtype).eps else s
+'''
 _LOG_COSH = '''\
 def log_cosh(x):
     """log(cosh(x))."""
@@ -153,6 +159,8 @@ CARDS = (
     Card("log1p_square", "elementwise", _EACH, "log(1 + x.^2)", numpy="log1p_square(#1)", helper=_LOG1P_SQUARE),
     Card("sech2", "elementwise", _EACH, "1 - tanh(x).^2", numpy="sech2(#1)", helper=_SECH2,
          facts={"range": "positive"}),
+    Card("sech2_of_tanh", "elementwise", _PAIR, "1 - y.^2, for y = tanh(x)", numpy="sech2_of_tanh(#1, #2)",
+         arguments=("x", "y"), helper=_SECH2_OF_TANH, facts={"range": "positive"}),
     Card("log_cosh", "elementwise", _EACH, "log(cosh(x))", numpy="log_cosh(#1)", helper=_LOG_COSH),
     Card("log_normcdf", "elementwise", _EACH, "log(normcdf(x))", numpy="scipy.special.log_ndtr(#1)", scipy=True,
          derivative="normal_ratio(x)"),

@@ -1,23 +1,26 @@
-"""What can be decided only when the whole plan is known: which inverses are needed anyway."""
+"""What can be decided only when the whole plan is known: which inverses and which products are needed anyway."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from matgrad.planning.setting import Setting
-from matgrad.planning.steps import Plan, Shape, Step, needed
+from matgrad.planning.steps import Plan, Shape, Step, needed, uses
 
 LARGE = 64
 """Rows from which a pass over a matrix is much faster than a product of two."""
 
 
 def finished(setting: Setting, outputs: Sequence[Step]) -> list[Step]:
-    """Where an inverse is needed anyway, systems with many right sides are products with it."""
+    """Where an inverse is needed anyway, systems with many right sides are products with it; where x·y is, a·x·y is
+    a·(x·y), entry by entry."""
     plan = setting.plan
     steps = needed(outputs)
     inverses = {step.args[0]: step for step in steps if step.op == "inverse"}
-    if not inverses:
+    once = {step for step, count in uses(steps, outputs).items() if count == 1}
+    products = {frozenset(step.args): step for step in steps if step.op == "mul" and step.shape}
+    if not inverses and len(products) < 2:
         return list(outputs)
     new: dict[Step, Step] = {}
     for step in steps:
@@ -32,11 +35,27 @@ def finished(setting: Setting, outputs: Sequence[Step]) -> list[Step]:
             new[step] = plan.view(args[0], step.param)
         elif step.op == "inner":
             new[step] = plan.step("inner", _either_way(plan, *args))
+        elif step.op == "mul" and (regrouped := _regrouped(step, products, once)) is not None:
+            a, x, y = (new[part] for part in regrouped)
+            new[step] = plan.mul(a, plan.mul(x, y))
         else:
             new[step] = step if args == list(step.args) else plan.step(step.op, args, step.param, step.shape)
         if step in plan.hints:
             plan.hints.setdefault(new[step], plan.hints[step])
     return [new[step] for step in outputs]
+
+
+def _regrouped(
+    step: Step, products: Mapping[frozenset[Step], Step], once: Collection[Step]
+) -> tuple[Step, Step, Step] | None:
+    """a, x, y, where the step is (a·x)·y, of which nothing else needs a·x, while x·y is needed."""
+    for inner, y in (step.args, step.args[::-1]):
+        if inner.op == "mul" and inner in once:
+            for x, a in (inner.args, inner.args[::-1]):
+                known = products.get(frozenset((x, y)))
+                if known is not None and known.shape == step.shape:
+                    return a, x, y
+    return None
 
 
 def _either_way(plan: Plan, a: Step, b: Step) -> tuple[Step, Step]:

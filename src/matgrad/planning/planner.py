@@ -94,22 +94,30 @@ class Planner:
     def _map(self, node: Map) -> Value:
         if self.setting.differentiated and any(count for _, _, count in sides(node)):
             return self._length(node)
-        args = [self.value(arg) for arg in node.args]
-        steps, labels, out = self._aligned(args, node.shape)
-        if node.function == "power":
+        name, given = self._beside(node)
+        steps, labels, out = self._aligned([self.value(arg) for arg in given], node.shape)
+        if name == "power":
             return Value(self.plan.power(steps[0], node.parameter), labels, out)
         shape: Shape = ()
         for step in steps:
             shape = broadcast(shape, step.shape)
-        if node.function == "ratio":
+        if name == "ratio":
             step = self.plan.div(*steps)
-        elif node.function == "function":
+        elif name == "function":
             step = self.plan.step("call", steps, node.parameter, shape)
         elif node.parameter is not None:
-            step = self.plan.step("series", steps, (node.function, *node.parameter), shape)
+            step = self.plan.step("series", steps, (name, *node.parameter), shape)
         else:
-            step = self.plan.step("map", steps, node.function, shape)
+            step = self.plan.step("map", steps, name, shape)
         return Value(step, labels, out)
+
+    def _beside(self, node: Map) -> tuple[str, tuple[Node, ...]]:
+        """The function and its arguments: of an array whose tanh is needed, sech2 takes that too."""
+        if node.function == "sech2" and node.shape:
+            tanh = b.map_("tanh", node.args)
+            if tanh in self._all:
+                return "sech2_of_tanh", (*node.args, tanh)
+        return node.function, node.args
 
     def _length(self, node: Map) -> Value:
         """All sides of a root of squares in one operation."""
