@@ -7,12 +7,16 @@ was interrupted goes on where it was. A million, on two cores:
     python tools/soak.py 1000000 --jobs 2 --resume soak.json
 
 With ``--near`` the formulas are those near the examples of laws and rules, and only their code is checked.
+
+With ``--growth`` nothing is checked but that one process derives and prints so many without growing: its memory is told
+ten times, and must not be larger in the end than after the first tenth.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import time
 from collections import Counter
@@ -25,11 +29,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from formula_properties import failure_of, outcome_of, shrunk, trials_of
 from near_examples import failure_near, false_fact, near_example
-from random_formulas import random_formula
+from random_formulas import random_formula, variables_of, where_of
+
+import matgrad
 
 SLOW = 2.0
 """Seconds from which a formula is reported as slow."""
 CHUNK = 200
+GROWTH = 64.0
+"""Megabytes by which the memory of a process may differ from that after a tenth of its derivations."""
 SHRINK = 40
 """Failures of one kind that are shrunk, a chunk: the later ones are told as they are."""
 
@@ -106,6 +114,24 @@ def run_near(start: int, stop: int, _share: int = 1) -> Found:
     return found
 
 
+def grown(count: int, seed: int) -> bool:
+    """Derive and print that many short formulas, the one after the other; whether the process grew meanwhile."""
+    told = []
+    for number in range(count):
+        text = random_formula(seed + number, depth=1).text
+        str(matgrad.derive(text, variables_of(text)[0], where=where_of(text)).text)
+        if (number + 1) % max(count // 10, 1) == 0:
+            told.append(_megabytes())
+            print(f"{number + 1} derivations: {told[-1]:.0f} MB", flush=True)
+    return told[-1] - told[0] > GROWTH
+
+
+def _megabytes() -> float:
+    """The resident memory of this process, on Linux."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
@@ -114,7 +140,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--share", type=int, default=1, help="compare each form for one formula in so many")
     parser.add_argument("--resume", type=Path, help="a file that keeps what has been done")
     parser.add_argument("--near", action="store_true", help="formulas near the examples of laws and rules")
+    parser.add_argument("--growth", action="store_true", help="derive all in one process, which must not grow")
     options = parser.parse_args(arguments)
+    if options.growth:
+        return int(grown(options.count, options.seed))
     total = _loaded(options.resume)
     first, last = options.seed + total.done, options.seed + options.count
     chunks = ((n, min(n + CHUNK, last), options.share) for n in range(first, last, CHUNK))
