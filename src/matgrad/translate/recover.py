@@ -80,14 +80,17 @@ class Recovery:
         order = topological(root)
         selected = any(n.name in ("unit", "shift") for n in order if isinstance(n, Constant))
         found = written_out(root, self.plain, self.size) if selected else self.plain(root)
-        other = updated(root, order)
-        if other is not None:
-            found = min(found, self.plain(other), key=cost)
+        found = self._updated(root, found, order)
         if root.shape and is_zero(found):  # terms that only the text shows to cancel
             return sized_zero(root.shape, self.size)
         if any(name[0] == "<" for name in names(found)):
             raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
         return ones_shown(found, self.size, self.typed)
+
+    def _updated(self, root: Node, found: Expr, order: Sequence[Node]) -> Expr:
+        """What was found for the node, or the node with the laws of updates applied throughout, if that is shorter."""
+        other = updated(root, order)
+        return found if other is None else min(found, self.plain(other), key=cost)
 
     def size(self, dim: Dim) -> Expr:
         """A dimension as a formula that can stand as a size: m*m, not m^2."""
@@ -257,8 +260,7 @@ class Recovery:
     def _contraction(self, node: Einsum) -> Expr:
         spread = spread_sums(node)
         if spread is not None:
-            sign, expr = self.signed(spread)
-            return expr if sign > 0 else negative(expr)
+            return self._updated(spread, self.plain(spread), topological(spread))
         if is_sum(node):
             (inner,) = node.operands
             assert isinstance(inner, Sum)
