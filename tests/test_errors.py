@@ -30,6 +30,16 @@ MESSAGES = [
     ),
     ("zeros(n,n)^-1*x", None, "a negative power of zero\n    zeros(n,n)^-1*x\n    ^^^^^^^^^^^^^"),
     ("x*0^-1", None, "a negative power of zero\n    x*0^-1\n      ^^^^"),
+    (
+        "sum(mean(X,1).^2)",
+        None,
+        (
+            "mean takes the dimension over which it runs by its name\n"
+            "    sum(mean(X,1).^2)\n"
+            "        ^^^^^^^^^\n"
+            "    try  mean(X, dim=1)"
+        ),
+    ),
     ("sin x", None, "the argument of sin needs brackets\n    sin x\n    ^^^^^\n    try  sin(x)"),
     (
         "x'*x",

@@ -156,6 +156,10 @@ def _misapplied(node: Expr) -> MatgradError:
         wanted = {"eye": "eye or eye(n)", "vector": "vector(1)", "matrix": "matrix(1)", "unit": "unit(1)"}
         hint = wanted.get(name, f"{name}(m,n)")
         return FormulaError(f"{name} does not take {_counted(len(node.args))}", span=node.span, hint=hint)
+    if _takes_dim(name) and len(node.args) == 2 and node.args[1].op == "number" and node.args[1].value in (1, 2):
+        array = node.args[0].value if node.args[0].op == "name" else "X"
+        message = f"{name} takes the dimension over which it runs by its name"
+        return FormulaError(message, span=node.span, hint=f"{name}({array}, dim={node.args[1].value})")
     counts = sorted({s.split("->")[0].count(",") + 1 for entries in known.signatures.values() for s in entries})
     takes = " or ".join(_counted(c) for c in counts)
     named = known.arguments if known.of_pairs else "xy"[: counts[0]]
