@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,23 @@ def test_an_outer_product_is_added_to_an_inverse_in_its_place(text: str, where: 
     at = {"S": S, "x": x} | ({"y": np.cos(x)} if "y" in text else {})
     assert code(**at) == pytest.approx(expected(S, x), abs=1e-12)
     assert np.isnan(code(**at | {"x": np.where(np.arange(n) == 1, np.nan, x)})).any()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("columns", [1, 63, 64, 300])
+@pytest.mark.parametrize("kind", ["spd", "symmetric"])
+def test_many_right_sides_at_once(backend: Any, columns: int, kind: str) -> None:
+    """Pascal's matrix has the condition 2e7 and an integer inverse; an indefinite one goes through LU."""
+    if backend == "jax":
+        pytest.importorskip("jax")
+    pascal = np.array([[math.comb(i + j, i) for j in range(8)] for i in range(8)], dtype=float)
+    exact = np.random.default_rng(columns).integers(-9, 9, (8, columns)).astype(float)
+    code = matgrad.compile(matgrad.parse("inv(S)*B", where=f"S: {kind}(n); B: matrix(n, m)"), backend=backend)
+    assert np.asarray(code(S=pascal, B=pascal @ exact)) == pytest.approx(exact, abs=1e-7)
+    assert np.asarray(code(S=np.eye(8), B=np.asfortranarray(exact))) == pytest.approx(exact, abs=0)
+    if kind == "symmetric":
+        turned = np.diag([1.0, -2, 3, 4, -5, 6, 7, 8])
+        assert np.asarray(code(S=turned, B=turned @ exact)) == pytest.approx(exact)
 
 
 def test_an_inverse_that_is_needed_again_is_kept() -> None:

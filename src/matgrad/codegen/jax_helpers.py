@@ -64,6 +64,14 @@ class cholesky:
     def solve(self, b):
         return self._either(lambda: jax.scipy.linalg.cho_solve((self._c, True), b), lambda f: f.solve(b))
 
+    def solve_many(self, b):
+        """By products with the inverse of the factor, which are as accurate as substitution, and faster for many b."""
+        n = len(self._c)
+        if b.shape[1] < max(4 * n, 128):
+            return self.solve(b)
+        x = jax.scipy.linalg.solve_triangular(self._c, jnp.eye(n, dtype=self._c.dtype), lower=True)
+        return self._either(lambda: x.T @ (x @ b), lambda f: f.solve(b))
+
     def inverse(self):
         return self.solve(jnp.eye(self._c.shape[0], dtype=self._c.dtype))
 
@@ -164,7 +172,7 @@ def by_square(x, t):
 
 def sech2_of_tanh(x, t):
     """1 - tanh(x)^2 for t = tanh(x): by exponentials where a difference from 1 would have few digits."""
-    few = jnp.any(1 - t * t < 5e11 * jnp.finfo(t.dtype).eps)
+    few = jnp.min(1 - t * t, initial=1) < 5e11 * jnp.finfo(t.dtype).eps
     return jax.lax.cond(few, by_exponentials, by_square, x, t)
 '''
 _LOG_COSH = '''\

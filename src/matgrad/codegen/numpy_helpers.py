@@ -30,6 +30,9 @@ class lu:
         self._check()
         return self._getrs(self._lu, self._pivots, b, trans=int(transposed))[0]
 
+    def solve_many(self, b):
+        return self.solve(b)
+
     def inverse(self):
         self._check()
         return self._getri(self._lu, self._pivots, lwork=64 * len(self._lu))[0]
@@ -98,16 +101,26 @@ class _cholesky:
     def __init__(self, c, potrs, potri):
         self._c, self._potrs, self._potri = c, potrs, potri
 
+    def _inverted(self):
+        x = self._c.copy(order="F")
+        invert_lower(x)
+        return x
+
     def solve(self, b):
         return self._potrs(self._c, b, lower=True)[0]
+
+    def solve_many(self, b):
+        """By products with the inverse of the factor, which are as accurate as substitution, and faster for many b."""
+        if b.shape[1] < max(len(b), 64):
+            return self.solve(b)
+        x, (trmm,) = self._inverted(), blas(self._c, "trmm")
+        return trmm(1, x, trmm(1, x, b, lower=True), lower=True, trans_a=True, overwrite_b=True)
 
     def inverse(self):
         if len(self._c) < 96:
             return mirrored(self._potri(self._c, lower=True)[0])
         (lauum,) = lapack(self._c, "lauum")
-        x = self._c.copy(order="F")
-        invert_lower(x)
-        return mirrored(lauum(x, lower=True, overwrite_c=True)[0])
+        return mirrored(lauum(self._inverted(), lower=True, overwrite_c=True)[0])
 
     def det(self):
         return product(np.diagonal(self._c)) ** 2

@@ -38,6 +38,8 @@ class Arrays:
     blas: bool
     differentiated: bool
     eager: bool
+    solve_many: str = "solve_many"
+    """What factors of definite matrices call the solution of systems with several right sides."""
     imports: Mapping[str, str]
     helpers: Mapping[str, str]
 
@@ -326,7 +328,9 @@ class Arrays:
     def _solve(self, step: Step, args: list[Code], body: Body) -> Code:
         factor, right = args
         if self._shared(step.args[0], body):
-            return call(f"{factor.at_least(ATOM)}.solve", right, *["transposed=True"] * step.param)
+            many = len(step.shape) == 2 and step.args[0].param in ("cholesky", "symmetric")
+            method = self.solve_many if many else "solve"
+            return call(f"{factor.at_least(ATOM)}.{method}", right, *["transposed=True"] * step.param)
         return call(f"{self.np}.linalg.solve", transposed(factor) if step.param else factor, right)
 
     def _inverse(self, step: Step, args: list[Code], body: Body) -> Code:

@@ -20,6 +20,7 @@ class Torch(Functional):
 
     np = "torch"
     eager = True
+    solve_many = "solve"
     imports: Mapping[str, str] = {
         "functools": "import functools",
         "math": "import math",
