@@ -328,7 +328,7 @@ class Network:
             wanted = set(out).union(*(o.labels for o in operands))
             total = taken[0]
             for other in taken[1:]:
-                total = self._two(total, other, wanted, out)
+                total = self._two(total, other, wanted, _laid(total, other, operands, out))
             self.setting.products.add(total.step)
             operands = self._known_products([*operands, total], out)
         (last,) = operands
@@ -387,6 +387,17 @@ class Network:
         made = [_source(operands[i].step) in self.setting.products for i in pair]
         total = sum([math.prod([self.setting.size(self.sizes[x]) for x in labels]) for labels in (first, second)])
         return total, sum(made), first.isdisjoint(out[:1])
+
+
+def _laid(a: Operand, b: Operand, others: Sequence[Operand], out: Labels) -> Labels:
+    """The order in which the axes of a product may lie: that of the result, or of an array that it meets entry by
+    entry."""
+    rest = {*a.labels} ^ {*b.labels}
+    if not rest <= {*out}:
+        for other in others:
+            if rest == {*other.labels}:
+                return other.labels
+    return out
 
 
 def _source(step: Step) -> Step:
