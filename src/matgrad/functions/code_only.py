@@ -29,12 +29,17 @@ _SECH2 = '''\
 def sech2(x):
     """1 - tanh(x)^2."""
     e = np.exp(-2 * np.abs(x))
-    return 4 * e / (1 + e) ** 2
+    below = 1 + e
+    below *= below
+    e *= 4
+    e /= below
+    return e
 '''
 _SECH2_OF_TANH = '''\
 def sech2_of_tanh(x, t):
     """1 - tanh(x)^2 for t = tanh(x): by exponentials where a difference from 1 would have few digits."""
-    s = 1 - t * t
+    s = t * t
+    np.subtract(1, s, out=s)
     return sech2(x) if s.min(initial=1) < 5e11 * np.finfo(s.dtype).eps else s
 '''
 _LOG_COSH = '''\

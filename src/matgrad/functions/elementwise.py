@@ -16,12 +16,16 @@ def _elementwise(name: str, derivative: str, because: str, value: Value, numpy: 
 _SOFTPLUS = '''\
 def softplus(x):
     """log(1 + exp(x)), without overflow; np.logaddexp takes four times as long."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    e = np.log1p(np.exp(-np.abs(x)))
+    e += np.maximum(x, 0)
+    return e
 '''
 _SIGMOID = '''\
 def sigmoid(x):
     """1/(1 + exp(-x)), without overflow."""
-    return 1.0 / (1.0 + np.exp(-np.maximum(x, -709.0)))
+    e = np.exp(-np.maximum(x, -709.0))
+    e += 1.0
+    return 1.0 / e
 '''
 _SATURATING = {"increasing on": "all", "convex on": "nonpositive", "concave on": "nonnegative"}
 _GROWING_FASTER = {"increasing on": "all", "convex on": "nonnegative", "concave on": "nonpositive"}

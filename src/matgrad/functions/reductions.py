@@ -25,7 +25,8 @@ def logsumexp(x, axis=None):
 _SOFTMAX = """\
 def softmax(x, axis=None):
     e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
+    e /= e.sum(axis=axis, keepdims=True)
+    return e
 """
 LOGSUMEXP = Card(
     "logsumexp", "reduction", OVER, "the chain rule on log(sum(exp(x)))",
