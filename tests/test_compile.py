@@ -338,6 +338,14 @@ def test_the_square_of_tanh_and_its_derivative_share_tanh(backend: Any, at: list
     np.testing.assert_allclose(np.diagonal(second), wanted[:, 1], rtol=1e-11, atol=0)
 
 
+def test_a_number_goes_into_the_terms_that_are_smaller_than_their_sum() -> None:
+    """Not into the array of the result, in a pass of its own."""
+    source = matgrad.compile(matgrad.hessian("exp(-norm2(x)^2)", "x")).source
+    assert source.endswith(
+        '    t2 = np.einsum("i,j->ij", 4 * t1 * x, x)\n    t2.ravel()[:: len(t2) + 1] += -2 * t1\n    return t2\n'
+    )
+
+
 def test_products_of_entries_that_are_needed_anyway() -> None:
     """a∘x∘y takes the x∘y of another term: here sech2∘dZ."""
     source = matgrad.compile(matgrad.hessian("norm2(V*tanh(W*X) - Y)^2", "W").matvec).source

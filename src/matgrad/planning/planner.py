@@ -284,11 +284,13 @@ class Planner:
 
     def _is_spread(self, node: Einsum, operand: Node) -> bool:
         """Whether the product with a sum is multiplied out: a sum of numbers, or one with terms on a diagonal, or with
-        outer products, which are then never formed; squares stay squares."""
+        outer products, which are then never formed, or which take in a number cheaper; squares stay squares."""
         if not isinstance(operand, Sum) or node in self._whole:
             return False
         if len(node.operands) == 1 and node.subscripts[0] == node.out and len(set(node.out)) == len(node.out):
-            return not node.shape or (node.coefficient == -1 and self._parents[operand] == 1)
+            if not node.shape or self._parents[operand] > 1:
+                return not node.shape
+            return node.coefficient == -1 or all(self._has_diagonal(x) or _is_outer(x) for _, x in operand.terms)
         if len(node.operands) == 1 or node.operands.count(operand) > 1:
             return False
         if any(self._has_diagonal(term) or _is_outer(term) for _, term in operand.terms):
