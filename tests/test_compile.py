@@ -315,27 +315,34 @@ def test_what_is_made_of_symmetric_intermediates_is_symmetric() -> None:
     assert (source.count("cholesky(S)"), source.count(".inverse()"), source.count("rank_one(t")) == (1, 1, 1)
 
 
-def _derivatives_of_tanh2(x: float) -> tuple[float, float]:
-    """Both derivatives of tanh(x)^2, from exp(-2*abs(x))."""
+def _slope_of_tanh2(x: float) -> float:
+    """2*tanh(x)*(1 - tanh(x)^2), from exp(-2*abs(x))."""
     e = math.exp(-2 * abs(x))
-    s, t = 4 * e / (1 + e) ** 2, math.tanh(x)
-    return 2 * t * s, 2 * s * (1 - 3 * t * t)
+    return 2 * math.tanh(x) * 4 * e / (1 + e) ** 2
+
+
+def _slope_of_sigmoid2(x: float) -> float:
+    """2*sigmoid(x)^2*sigmoid(-x), from exp(-abs(x))."""
+    e = math.exp(-abs(x))
+    return 2 * e / (1 + e) ** 3 * (e if x < 0 else 1)
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax"])
-@pytest.mark.parametrize("at", [[], [0.0, -1e-9, 3.0, -4.5], [0.5, -5.5, 1e-9, 2.0], [30.0, -300.0, 800.0]])
-def test_the_square_of_tanh_and_its_derivative_share_tanh(backend: Any, at: list[float]) -> None:
+@pytest.mark.parametrize(
+    ("function", "slope", "called"),
+    [("tanh", _slope_of_tanh2, "sech2_of_tanh"), ("sigmoid", _slope_of_sigmoid2, "one_minus_sigmoid")],
+)
+@pytest.mark.parametrize("at", [[], [0.0, -1e-9, 3.0, -4.5], [0.5, -9.5, 1e-9, 12.0], [30.0, -300.0, 700.0]])
+def test_a_function_and_its_derivative_of_a_matrix_share_work(
+    backend: Any, function: str, slope: Any, called: str, at: list[float]
+) -> None:
     """1 - tanh^2 is a difference where that has digits enough, and none where one entry has too few."""
     if backend == "jax":
         pytest.importorskip("jax")
-    formula, where = "sum(tanh(x).^2)", "x: vector(n)"
-    items = matgrad.gradient(formula, "x", where=where), matgrad.hessian(formula, "x", where=where)
-    code = matgrad.compile(items, backend=backend)
-    assert "sech2_of_tanh(x, " in code.source
-    wanted = np.array([_derivatives_of_tanh2(x) for x in at]).reshape(-1, 2)
-    first, second = (np.asarray(part) for part in code(x=np.array(at)))
-    np.testing.assert_allclose(first, wanted[:, 0], rtol=1e-11, atol=0)
-    np.testing.assert_allclose(np.diagonal(second), wanted[:, 1], rtol=1e-11, atol=0)
+    code = matgrad.compile(matgrad.gradient(f"sum({function}(X).^2)", "X", where="X: matrix(m, n)"), backend=backend)
+    assert f"{called}(X, " in code.source or (backend, function) == ("jax", "sigmoid")
+    wanted = np.array([[slope(x) for x in at]] * 2)
+    np.testing.assert_allclose(np.asarray(code(X=np.array([at] * 2))), wanted, rtol=1e-11, atol=0)
 
 
 def test_a_number_goes_into_the_terms_that_are_smaller_than_their_sum() -> None:

@@ -299,6 +299,9 @@ SPELLED = {
     "abs": "#1*np.sign(#1)",
     "relu": "jax.nn.relu(#1)",
     "hypot": "length(#1, #2)",
+    "one_minus_sigmoid": "jax.nn.sigmoid(-#1)",
+    "normcdf": "scipy.special.erfc(-0.7071067811865476*#1)/2",
+    "gelu": "#1*scipy.special.erfc(-0.7071067811865476*#1)/2",
     "log_normcdf": "log_normcdf(#1)",
 }
 """Functions that JAX has; abs and relu with the derivative 0 at 0."""

@@ -268,6 +268,7 @@ HELPERS = {
 
 SPELLED = {
     "sech2_of_tanh": "sech2(#1)",
+    "one_minus_sigmoid": "torch.sigmoid(-#1)",
     "step": "(#1 > 0).to(#1.dtype)",
     "relu": "torch.relu(#1)",
     "softplus": "torch.logaddexp(#1, torch.zeros_like(#1))",

@@ -42,6 +42,12 @@ def sech2_of_tanh(x, t):
     np.subtract(1, s, out=s)
     return sech2(x) if s.min(initial=1) < 5e11 * np.finfo(s.dtype).eps else s
 '''
+_ONE_MINUS_SIGMOID = '''\
+def one_minus_sigmoid(x, p):
+    """1 - p for p = sigmoid(x): sigmoid(-x) where a difference from 1 would have few digits."""
+    s = 1 - p
+    return sigmoid(-x) if s.min(initial=1) < 5e11 * np.finfo(s.dtype).eps else s
+'''
 _LOG_COSH = '''\
 def log_cosh(x):
     """log(cosh(x))."""
@@ -166,6 +172,8 @@ CARDS = (
          facts={"range": "positive"}),
     Card("sech2_of_tanh", "elementwise", _PAIR, "1 - y.^2, for y = tanh(x)", numpy="sech2_of_tanh(#1, #2)",
          arguments=("x", "y"), helper=_SECH2_OF_TANH, facts={"range": "positive"}),
+    Card("one_minus_sigmoid", "elementwise", _PAIR, "1 - y, for y = sigmoid(x)", numpy="one_minus_sigmoid(#1, #2)",
+         arguments=("x", "y"), helper=_ONE_MINUS_SIGMOID, facts={"range": "positive"}),
     Card("log_cosh", "elementwise", _EACH, "log(cosh(x))", numpy="log_cosh(#1)", helper=_LOG_COSH),
     Card("log_normcdf", "elementwise", _EACH, "log(normcdf(x))", numpy="scipy.special.log_ndtr(#1)", scipy=True,
          derivative="normal_ratio(x)"),

@@ -94,30 +94,42 @@ class Planner:
     def _map(self, node: Map) -> Value:
         if self.setting.differentiated and any(count for _, _, count in sides(node)):
             return self._length(node)
-        name, given = self._beside(node)
-        steps, labels, out = self._aligned([self.value(arg) for arg in given], node.shape)
-        if name == "power":
+        beside = self._beside(node)
+        if beside is not None:
+            return beside
+        steps, labels, out = self._aligned([self.value(arg) for arg in node.args], node.shape)
+        if node.function == "power":
             return Value(self.plan.power(steps[0], node.parameter), labels, out)
         shape: Shape = ()
         for step in steps:
             shape = broadcast(shape, step.shape)
-        if name == "ratio":
+        if node.function == "ratio":
             step = self.plan.div(*steps)
-        elif name == "function":
+        elif node.function == "function":
             step = self.plan.step("call", steps, node.parameter, shape)
         elif node.parameter is not None:
-            step = self.plan.step("series", steps, (name, *node.parameter), shape)
+            step = self.plan.step("series", steps, (node.function, *node.parameter), shape)
         else:
-            step = self.plan.step("map", steps, name, shape)
+            step = self.plan.step("map", steps, node.function, shape)
         return Value(step, labels, out)
 
-    def _beside(self, node: Map) -> tuple[str, tuple[Node, ...]]:
-        """The function and its arguments: of an array whose tanh is needed, sech2 takes that too."""
-        if node.function == "sech2" and node.shape:
-            tanh = b.map_("tanh", node.args)
-            if tanh in self._all:
-                return "sech2_of_tanh", (*node.args, tanh)
-        return node.function, node.args
+    def _beside(self, node: Map) -> Value | None:
+        """sech2(X) by tanh(X) and sigmoid(-X) by sigmoid(X), where that is needed, too, perhaps of the transpose."""
+        if len(node.shape) < 2 or node.function not in ("sech2", "sigmoid"):
+            return None
+        (x,) = node.args
+        if node.function == "sech2":
+            name, wanted = "sech2_of_tanh", b.map_("tanh", (x,))
+        elif isinstance(x, Einsum) and x.coefficient < 0:
+            name, wanted = "one_minus_sigmoid", b.map_("sigmoid", (b.scaled(x, -1),))
+        else:
+            return None
+        known = wanted if isinstance(wanted, Map) else wanted.children[0]
+        if known not in self._all:
+            return None
+        steps, labels, out = self._aligned([self.value(known.children[0]), self.value(known)], known.shape)
+        found = Value(self.plan.step("map", steps, name, steps[1].shape), labels, out)
+        return found if known is wanted else _turned_back(found)
 
     def _length(self, node: Map) -> Value:
         """All sides of a root of squares in one operation."""
