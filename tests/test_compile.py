@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import re
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -343,6 +344,23 @@ def test_a_function_and_its_derivative_of_a_matrix_share_work(
     assert f"{called}(X, " in code.source or (backend, function) == ("jax", "sigmoid")
     wanted = np.array([[slope(x) for x in at]] * 2)
     np.testing.assert_allclose(np.asarray(code(X=np.array([at] * 2))), wanted, rtol=1e-11, atol=0)
+
+
+def test_what_is_larger_than_the_result_is_not_formed_for_a_common_factor() -> None:
+    """(a*b' + b*a')*X was made of a matrix with as many rows and columns as there are observations."""
+    formula, where = "r = y - X*inv(X'*X)*X'*y; n*log(r'*r/n)", "y: vector(n); X: matrix(n, p)"
+    code = matgrad.compile(matgrad.gradient(formula, "X", where=where))
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((9000, 3)), rng.standard_normal(9000)
+    r = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    code(X=X, y=y)
+    tracemalloc.start()
+    found = code(X=X, y=y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 9000 * 9000
+    weights = np.linalg.solve(X.T @ X, X.T @ y)
+    np.testing.assert_allclose(found, -2 * 9000 * np.outer(r, weights) / (r @ r), rtol=1e-9, atol=1e-9)
 
 
 def test_a_number_goes_into_the_terms_that_are_smaller_than_their_sum() -> None:

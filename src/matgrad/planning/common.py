@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -25,8 +25,9 @@ class Split(NamedTuple):
     rest: Node
 
 
-def factored(terms: Sequence[Term]) -> list[Term]:
-    """Terms that share a matrix joined, each as often as possible."""
+def factored(terms: Sequence[Term], larger: Callable[[Node, Node], bool]) -> list[Term]:
+    """Terms that share a matrix joined, each as often as possible; where the rest of one is larger than the term
+    and than its own factors, it is not formed."""
     left = list(terms)
     found: list[Term] = []
     while left:
@@ -34,7 +35,8 @@ def factored(terms: Sequence[Term]) -> list[Term]:
         for split in _splits(node):
             matches = [next((m for m in _splits(other) if _alike(split, m)), None) for _, other in left]
             shared = [b.scaled(m.rest, c) for (c, _), m in zip(left, matches, strict=True) if m is not None]
-            if not shared:
+            rests = [split.rest, *(m.rest for m in matches if m is not None)]
+            if not shared or any(_grows(rest) and larger(rest, node) for rest in rests):
                 continue
             joined = _joined(split, b.add([b.scaled(split.rest, factor), *shared]), len(node.shape))
             if isinstance(joined, Einsum):  # else a law has taken it apart again
@@ -43,6 +45,11 @@ def factored(terms: Sequence[Term]) -> list[Term]:
                 break
         found.append((factor, node))
     return found
+
+
+def _grows(node: Node) -> bool:
+    """Whether a product is larger than all of its factors."""
+    return isinstance(node, Einsum) and not any({*node.out} <= {*labels} for labels in node.subscripts)
 
 
 def _alike(one: Split, other: Split) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
@@ -191,7 +192,7 @@ class Planner:
     def _of_terms(self, terms: Sequence[tuple[Fraction, Node]], shape: Shape) -> Value:
         """Σ c·x; a factor goes into a contraction, which may have a smaller place for it."""
         given = {term for _, term in terms}
-        terms = factored(terms)
+        terms = factored(terms, self._is_larger)
         self._whole.update(term for _, term in terms if term not in given)
         if len(terms) == 1:
             return self.value(b.scaled(terms[0][1], terms[0][0]))
@@ -204,6 +205,13 @@ class Planner:
             else:
                 found.append((factor, self.value(term)))
         return self.added(found, shape)
+
+    def _is_larger(self, x: Node, y: Node) -> bool:
+        if sorted(x.shape, key=str) == sorted(y.shape, key=str):
+            return False
+        self.setting.by_size = True
+        entries = [math.prod([self.setting.size(dim) for dim in node.shape]) for node in (x, y)]
+        return entries[0] > entries[1]
 
     def _times(self, factor: Fraction, term: Einsum) -> Value:
         """A multiple of a contraction, made anew where nothing else needs the contraction itself."""

@@ -173,6 +173,8 @@ class Plan:
             return self.div(self.mul(self.number(a.param.numerator), b), self.number(a.param.denominator))
         if b.op == "number":
             a, b = b, a
+        if a.op == "number" and b.op == "mul" and b.args[0].op == "number":
+            return self.mul(self.number(a.param * b.args[0].param), b.args[1])
         for x, y in ((a, b), (b, a)):
             if y.op == "power" and y.param == 2 and y.shape and x.shape == y.shape:  # x·y² by x·y, where that is known
                 known = self.steps.get(("mul", frozenset((x.index, y.args[0].index)), x.shape))
