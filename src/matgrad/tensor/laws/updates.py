@@ -1,7 +1,7 @@
-"""Rank-one updates and products of inverses, for the reader: where an answer gets shorter by them, it is given so.
+"""Rank-one updates of inverses, for the reader: where an answer gets shorter by them, it is given so.
 
-What an update needs, an invertible A, is known from the facts; that A + u*v' has an inverse was needed to write the
-formula, so 1 + v'*inv(A)*u is not 0 by the matrix determinant lemma.
+What is needed, an invertible A, is known from the facts; that A + u*v' has an inverse was needed to write the formula,
+so 1 + v'*inv(A)*u is not 0 by the matrix determinant lemma.
 """
 
 from __future__ import annotations
@@ -52,58 +52,6 @@ def sherman_morrison(node: Einsum) -> Node | None:
 
 def _counted(pairs: list[Operand], node: Einsum, label: int) -> int:
     return sum(s.count(label) for _, s in pairs) + node.out.count(label)
-
-
-@b.UPDATE_LAWS.add(
-    "product of inverses",
-    "inv(eye + inv(A)*B)*inv(A) = inv(A + B)",
-    because="inv(X)*inv(Y) = inv(Y*X)",
-    examples=(
-        ("inv(eye + inv(S)*B)*inv(S)*x", "S: spd(n); B: matrix(n,n); x: vector(n)"),
-        ("x'*inv(X)*inv(c*eye - B*inv(X))", "X: matrix(n,n); B: matrix(n,n); c: scalar; x: vector(n)"),
-        ("y'*inv(S)*inv(eye + H*H'*inv(S))", "S: spd(m); H: matrix(m,n); y: vector(m)"),
-        ("inv(inv(A) + inv(B)')*inv(A)", "A: matrix(n,n); B: matrix(n,n)"),
-    ),
-)
-def product_of_inverses(node: Einsum) -> Node | None:
-    """inv(X)·inv(Y) = inv(Y·X), where X is a sum of multiples of eye and of products with inv(Y), which cancels."""
-    pairs = list(zip(node.operands, node.subscripts, strict=True))
-    for i, (first, x) in enumerate(pairs):
-        for k, (second, y) in enumerate(pairs) if divided(first) else ():
-            summed = {*x} & {*y}
-            if i == k or not _is_inverse(second) or len(summed) != 1 or len({*x, *y}) != 3:
-                continue
-            (label,) = summed
-            if _counted(pairs, node, label) == 2:
-                found = _inverse_of_product(second, y.index(label), first, x.index(label))
-                if found is not None:
-                    rest = [pair for place, pair in enumerate(pairs) if place not in (i, k)]
-                    free = (x[1 - x.index(label)], y[1 - y.index(label)])
-                    sizes = {axis: size for axis, size in enumerate(node.sizes) if axis != label}
-                    return einsum([*rest, (found, free)], node.out, node.coefficient, sizes)
-    return None
-
-
-def _inverse_of_product(second: Node, of_second: int, first: Node, of_first: int) -> Node | None:
-    """inv(Y·X) for inv(X)·inv(Y), each transposed unless the axis that is summed is the last, or the first."""
-    ((y,), (x,)) = second.children, first.children
-    assert isinstance(x, Sum)
-    row = (0, 2) if of_second == 0 else (2, 0)
-    column = (2, 1) if of_first == 1 else (1, 2)
-    parts = [einsum([(y, row), (term, column)], (0, 1), factor) for factor, term in x.terms]
-    return None if any(second in part.children for part in parts) else b.apply("inv", b.add(parts))
-
-
-def divided(node: Node) -> bool:
-    """Whether a node is the inverse of a sum, a term of which is an inverse or a product with one."""
-    if not _is_inverse(node) or not isinstance(node.children[0], Sum):
-        return False
-    parts = [part for _, term in node.children[0].terms for part in (term, *term.children)]
-    return any(map(_is_inverse, parts))
-
-
-def _is_inverse(node: Node) -> bool:
-    return isinstance(node, Apply) and node.function == "inv"
 
 
 def update_of(node: Node) -> Update | None:
