@@ -19,7 +19,7 @@ from matgrad.formula.network import (
     VECTOR_BIT,
     Relation,
 )
-from matgrad.formula.syntax import MATRIX, VECTOR, Expr, Program, fold
+from matgrad.formula.syntax import MATRIX, SCALAR, VECTOR, Expr, Program, fold, product_kind
 from matgrad.functions import card
 
 
@@ -30,6 +30,10 @@ class Limit(NamedTuple):
     variables: tuple[int, ...]
     node: Expr
     step: int
+
+
+Factors = list[tuple[str, int]]
+"""The variables of factors, each with the operator before it."""
 
 
 def constant_value(node: Expr) -> Fraction | None:
@@ -98,8 +102,9 @@ class Kinds:
         self.uses: dict[str, list[Expr]] = {}
         self.neighbours: set[str] = set()
         self.after: dict[str, list[int]] = {}  # what stands left of an open name in a product
-        self.beside: dict[str, list[tuple[list[int], list[int], list[int]]]] = {}
-        """What an open name multiplies in a term, and the other terms: formulas, and names; for each such term."""
+        self.beside: dict[str, list[tuple[list[Factors], list[int], list[int]]]] = {}
+        """What an open name multiplies in a term, left and right of it, and the other terms: formulas, and names; for
+        each such term."""
         self.beside_numbers: dict[str, int] = {}  # how often an open name stands in a sum with numbers: 1 - y
         self.picked: set[str] = set()  # open names with one index
         self.lower: list[int] = []  # open names in lower case
@@ -201,16 +206,16 @@ class Kinds:
             names = [self.of_node[id(t)] for t in rest if not self._is_formula(t)]
             name = self._bare(inner)
             if name is not None and others:
-                self.beside.setdefault(name, []).append(([], others, names))
+                self.beside.setdefault(name, []).append(([[]], others, names))
             elif name is not None and all(t.op in ("number", "constant") for t in rest):
                 self.beside_numbers[name] = self.beside_numbers.get(name, 0) + 1
             if inner.op != "product":
                 continue
-            for factor in inner.args:
+            pairs = [(o, self.of_node[id(f)]) for o, f in zip(("*", *inner.value), inner.args, strict=True)]
+            for place, factor in enumerate(inner.args):
                 name = self._bare(factor)
                 if name is not None and others and not all(map(_is_plain, inner.args)):
-                    factors = [self.of_node[id(f)] for f in inner.args if f is not factor]
-                    self.beside.setdefault(name, []).append((factors, others, names))
+                    self.beside.setdefault(name, []).append(([pairs[:place], pairs[place + 1 :]], others, names))
 
     def _is_formula(self, node: Expr) -> bool:
         """Whether it is more than a name or a number, or the name of a formula that was defined."""
@@ -220,13 +225,16 @@ class Kinds:
         )
         return defined or not _is_plain(node)
 
-    def only_weighs(self, name: str, is_scalar: Callable[[int], bool], parts: int = 2) -> bool:
-        """Whether a name only multiplies scalars (``parts`` 1), beside formulas that are scalars (2), and names (3)."""
+    def only_weighs(self, name: str, kind_of: Callable[[int], str | None], parts: int = 2) -> bool:
+        """Whether a name only multiplies scalars, as k does in k*w'*w and S in w'*S*w does not (``parts`` 1), beside
+        formulas that are scalars (2), and names (3). ``kind_of`` gives the kind of a variable, where that is known."""
         places = self.beside.get(name, [])
         uses = sum(use.op != "neg" for use in self.uses.get(name, ())) - self.beside_numbers.get(name, 0)
         if not places or len(places) != uses:
             return False
-        return all(is_scalar(v) for place in places for part in place[:parts] for v in part)
+        terms = (variable for _, *others in places for part in others[: parts - 1] for variable in part)
+        sides = (side for place in places for side in place[0])
+        return all(_gives_scalar(side, kind_of) for side in sides) and all(kind_of(v) == SCALAR for v in terms)
 
     def _product(self, node: Expr) -> None:
         total = self.of_node[id(node.args[0])]
@@ -307,6 +315,15 @@ class Kinds:
             self._limit(rel.one_of((MATRIX,)), node, self.of_name[bare])
         else:
             self._only(node.args[0], ANY & ~SCALAR_BIT)
+
+
+def _gives_scalar(factors: Factors, kind_of: Callable[[int], str | None]) -> bool:
+    """Whether the product is a scalar; of no factors, it is 1."""
+    total: str | None = SCALAR
+    for operator, variable in factors:
+        kind = kind_of(variable)
+        total = None if total is None or kind is None else product_kind(total, operator, kind)
+    return total == SCALAR
 
 
 def _scalar_places(walked: list[list[Expr]]) -> set[str]:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from matgrad.formula.kinds import Kinds, Limit
 from matgrad.formula.network import KIND_OF_BIT, MATRIX_BIT, ROW_BIT, SCALAR_BIT, VECTOR_BIT, Network, single
-from matgrad.formula.syntax import SCALAR
 
 _GREEK_WORDS = """
 alpha beta gamma delta epsilon zeta eta theta iota kappa lambda lam mu nu xi omicron rho sigma tau upsilon phi chi psi
@@ -40,14 +39,14 @@ def solve(kinds: Kinds, count: int | None = None) -> Reading | None:
 def _with_scalar_weights(kinds: Kinds, count: int, found: Reading) -> Reading:
     """Names that only weigh scalars beside scalars are scalars too: C in C*norm1(w) + w'*w, y in y*p + (1 - y)*q."""
     names = [n for n in kinds.open if found.why[n] == "letter" and _natural(n) != SCALAR_BIT and n in kinds.beside]
-    names = [name for name in names if kinds.only_weighs(name, lambda v: found.kinds[v] == SCALAR, 1)]
+    names = [name for name in names if kinds.only_weighs(name, found.kinds.__getitem__, 1)]
     if not names:
         return found
     search = _Search(kinds, count, strict=True)
     for name in names:
         search.net.domains[kinds.of_name[name]] = SCALAR_BIT
     again = search.run()
-    if again is None or not all(kinds.only_weighs(n, lambda v: again.kinds[v] == SCALAR, 3) for n in names):
+    if again is None or not all(kinds.only_weighs(n, again.kinds.__getitem__, 3) for n in names):
         return found
     return again._replace(why={**again.why, **dict.fromkeys(names, "neighbour")})
 
@@ -170,7 +169,7 @@ class _Search:
     def _note(self, name: str | None, kind: int, first: bool) -> None:
         if name is not None:
             natural = _natural(name)
-            weight = kind == SCALAR_BIT and self.kinds.only_weighs(name, self._is_scalar)
+            weight = kind == SCALAR_BIT and self.kinds.only_weighs(name, self._kind)
             odd = "neighbour" if weight else "forced" if first else "fits"
             self.why[name] = "letter" if kind == natural else odd
 
@@ -184,7 +183,7 @@ class _Search:
             return [natural]  # names may broadcast here: then all else is as usual
         if natural == SCALAR_BIT and self._follows_array(name):
             natural = VECTOR_BIT
-        if natural == VECTOR_BIT and self.kinds.only_weighs(name, self._is_scalar):
+        if natural == VECTOR_BIT and self.kinds.only_weighs(name, self._kind):
             natural = SCALAR_BIT
         order = [natural] + [bit for bit in (VECTOR_BIT, SCALAR_BIT, MATRIX_BIT) if bit != natural]
         if natural == SCALAR_BIT and domain & VECTOR_BIT and self._makes_lower_case_matrix(variable, SCALAR_BIT):
@@ -197,8 +196,9 @@ class _Search:
         left = [self.net.domains[variable] for variable in self.kinds.after.get(name, ())]
         return any(mask in (ROW_BIT, MATRIX_BIT, ROW_BIT | MATRIX_BIT) for mask in left)
 
-    def _is_scalar(self, variable: int) -> bool:
-        return self.net.domains[variable] == SCALAR_BIT
+    def _kind(self, variable: int) -> str | None:
+        """The kind of a variable, where only one is left."""
+        return KIND_OF_BIT.get(self.net.domains[variable])
 
     def _makes_lower_case_matrix(self, variable: int, kind: int) -> bool:
         """Whether a choice is impossible, or leaves a lower-case name no kind but matrix (y - X*beta)."""
