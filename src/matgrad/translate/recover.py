@@ -264,7 +264,11 @@ class Recovery:
         if is_sum(node):
             (inner,) = node.operands
             assert isinstance(inner, Sum)
-            return self._read_sum([(node.coefficient * f, t) for f, t in inner.terms], node.shape)
+            found = self._read_sum([(node.coefficient * f, t) for f, t in inner.terms], node.shape)
+            if abs(node.coefficient) != 1:
+                return found
+            sign, expr = self.signed(inner)  # as it was typed, perhaps
+            return min(found, expr if sign == node.coefficient else negative(expr), key=cost)
         if len(node.shape) <= 2:
             try:
                 term = self._network(node, node.coefficient)
