@@ -250,6 +250,7 @@ def _hadamard_matrices(c: Contraction) -> bool:
                     len(same) == 2
                     and any(x not in c.out and c.count(x) == 2 for x in legs)
                     and not _scales(c, legs, same)
+                    and not _summed_entries(c, same)
                 ):
                     return _contract_pair(c, same)
                 turned = [p if p.legs == legs else p.flip() for p in same]
@@ -261,6 +262,17 @@ def _hadamard_matrices(c: Contraction) -> bool:
 def _scales(c: Contraction, legs: tuple[int, ...], same: Sequence[Piece]) -> bool:
     """Whether the sum over one leg scales a matrix on the other: diag(sum(A.*B, dim=2))*C, not diag(diag(A*B'))*C."""
     return any(len(p.legs) == 2 for x in legs for p in c.at(x) if p not in same)
+
+
+def _summed_entries(c: Contraction, same: Sequence[Piece]) -> bool:
+    """Whether a vector of the result is sum(A.*B, dim=2) rather than diag(A*B'): the same axis first, no product."""
+    first, second = same
+    legs = {*first.legs}
+    kept = legs & {*c.out}
+    if len(kept) != 1 or c.count(*kept) != 3 or c.count(*(legs - kept)) != 2 or first.legs != second.legs:
+        return False
+    factors = [f for piece in same for f in piece.factors]
+    return len(factors) == 2 and all(f.straight.op != "transpose" and f.straight != f.turned for f in factors)
 
 
 def _contract_pair(c: Contraction, same: Sequence[Piece]) -> bool:

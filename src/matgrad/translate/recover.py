@@ -46,7 +46,7 @@ from matgrad.translate.multiples import Multiples
 from matgrad.translate.norms import is_total, norm, squared
 from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
-from matgrad.translate.spreading import arranged_sums, is_outer, is_sum, spread_sums, worth_spreading
+from matgrad.translate.spreading import arranged_sums, is_outer, is_sum, parts_with, spread_sums, worth_spreading
 from matgrad.translate.terms import Ordering, Term, flattened
 from matgrad.translate.triangles import is_triangular
 
@@ -232,6 +232,9 @@ class Recovery:
         if spread is not None and dressed_cost(spread) <= dressed_cost(found):
             return spread
         others = [self.plain(other) for other in arranged_sums(node)]
+        if len(node.operands) == 1 and node.coefficient.denominator != 1 and is_sum(b.transpose(node)):
+            terms = b.linear_terms(b.transpose(node.operands[0]))  # the coefficient may cancel in them
+            others.append(self._read_sum([(node.coefficient * f, t) for t, f in terms.items()], node.shape))
         return min([found, *others], key=dressed_cost) if others else found
 
     def _spread(self, node: Einsum, square: bool) -> Expr | None:
@@ -247,6 +250,7 @@ class Recovery:
                 outer = [is_outer(term) for _, term in operand.terms]
                 dissolves = any(outer) and (not node.shape or (len(node.shape) == 1 and _thin(operand, outer)))
                 dissolves = dissolves or (labels[0] == labels[1] and all(outer))
+                dissolves = dissolves or (operand not in self.written and parts_with(operand, labels, node))
                 inside = len(labels) == 2 and any(len(s) == 2 and worth_spreading(n, operand, square) for n, s in rest)
                 if not (dissolves or inside):
                     continue

@@ -20,6 +20,14 @@ def worth_spreading(factor: Node, total: Sum, square: bool) -> bool:
     return any(isinstance(p, Apply) and p.function == "inv" and p.arg is factor for p in parts)
 
 
+def parts_with(total: Sum, axes: tuple[int, ...], product: Einsum) -> bool:
+    """Whether a product may be shorter term by term: with a multiple c*eye, or where rows or columns are added up."""
+    if any(isinstance(t, Einsum) and t.operands and t.out == (0, 0) and not any(t.subscripts) for _, t in total.terms):
+        return True
+    uses = [x for labels in (*product.subscripts, product.out) for x in labels]
+    return any(uses.count(x) == 1 for x in axes)
+
+
 def is_outer(node: Node) -> bool:
     """Whether a matrix is a column times a row, so that its trace with another is no trace any more: u'*A*v."""
     if not isinstance(node, Einsum) or len(set(node.out)) < 2 or len(node.out) != 2:
