@@ -323,8 +323,12 @@ def _summed(c: Contraction) -> bool:
             times(*(f.straight for f in across.factors), ones),
             transposed(call("sum", across.flip().expr(), type=Type("row", (c.sizes(kept),)), dim=1)),
         ]
-        if across.expr().op == "transpose" and across.expr().args[0].args:  # sum(X.^2, dim=1)', not sum((X.^2)', dim=2)
+        if across.expr().op == "transpose":  # sum(X.^2, dim=1)', not sum((X.^2)', dim=2)
             candidates = candidates[::-1]
+        *before, last = across.factors
+        if before and last.straight.kind == MATRIX:  # A*sum(B, dim=2), not sum(A*B, dim=2)
+            inner = call("sum", last.straight, type=Type(VECTOR, last.straight.dims[:1]), dim=2)
+            candidates = [chained([*(f.straight for f in before), inner]), *candidates]
         straight, turned = c.order.best(candidates), c.order.best([transposed(e) for e in candidates])
         c.replace([piece], Piece((Factor(straight, turned),), (kept,)))
         return True

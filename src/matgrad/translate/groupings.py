@@ -160,10 +160,14 @@ def _common_ends(terms: Sequence[Term], left: bool, type_: Type) -> Iterator[Gro
 
 
 def _summed_matrix(term: Term) -> Expr | None:
-    """M for sum(M, dim=2), which is M times a column of ones."""
-    only = term.chain[0] if len(term.chain) == 1 else None
-    summed = only is not None and only.op == "call" and only.value.name == "sum" and only.value.dim == 2
-    return only.args[0] if only is not None and summed else None
+    """M for sum(M, dim=2), which is M times a column of ones, and M' for sum(M, dim=1)'."""
+    if len(term.chain) != 1:
+        return None
+    (only,) = term.chain
+    inner = only.args[0] if only.op == "transpose" else only
+    if inner.op != "call" or inner.value.name != "sum" or inner.value.dim != (2 if inner is only else 1):
+        return None
+    return inner.args[0] if inner is only else transposed(inner.args[0])
 
 
 def _common_both(terms: Sequence[Term]) -> Iterator[Grouping]:
