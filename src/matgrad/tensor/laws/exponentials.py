@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from matgrad.tensor import builders as b
-from matgrad.tensor.builders import Network, einsum, map_, number, power, scaled
+from matgrad.tensor.builders import Network, Operand, einsum, map_, number, power, scaled
 from matgrad.tensor.laws.shared import is_apply, is_map, power_of, weight
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node, Sum
 
@@ -207,7 +207,7 @@ def hyperbolic(terms: dict[Node, Fraction]) -> bool:
 
 @b.NETWORK_LAWS.add(
     "powers of one base",
-    "x*x^(p - 1) = x^p, x^p*x^q = x^(p + q)",
+    "x*x^(p - 1) = x^p, x^p*x^q = x^(p + q), (x/y)^(p - 1)*x/y = (x/y)^p",
     on=("pow",),
     because="exponents add up",
     examples=(
@@ -215,6 +215,7 @@ def hyperbolic(terms: dict[Node, Fraction]) -> bool:
         ("norm2(x)^(p - 1)*x/norm2(x)", "x: vector(n); p: scalar"),
         ("x.^2.*x.^(y - 2)", "x: positive vector(n); y: vector(n)"),
         ("x.^(y - 1)./x.^y + x.^y./x.^z", "x: positive vector(n); y: vector(n); z: vector(n)"),
+        ("k*x.*(x/c).^(k - 1)/c^2", "x: positive vector(n); c: positive; k: scalar"),
     ),
 )
 def powers_of_one_base(net: Network) -> Network | None:
@@ -239,7 +240,32 @@ def powers_of_one_base(net: Network) -> Network | None:
                 total = b.add([exponent, number(count / own, exponent.shape)])
                 if weight(total) <= weight(exponent):
                     return net.replaced([i, j], [(map_("pow", (base, total)), labels)])
+        if isinstance(base, Einsum) and len(base.operands) > 1 and base.coefficient == 1:
+            joined = _with_its_base(net, i, base, exponent)
+            if joined is not None:
+                return joined
     return None
+
+
+def _with_its_base(net: Network, place: int, base: Einsum, exponent: Node) -> Network | None:
+    """(x/y)^(p - 1)·x/y = (x/y)^p, where the factors of the base stand in the product by themselves."""
+    total = b.add([exponent, number(1, exponent.shape)])
+    bound = dict(zip(base.out, net.operands[place][1], strict=True))
+    if weight(total) >= weight(exponent) or len(bound) != len(base.out):
+        return None
+    used, left = [place], list[Operand]()
+    for node, own in zip(base.operands, base.subscripts, strict=True):
+        root, count = power_of(node)
+        labels = tuple([bound.get(x, -1) for x in own])
+        for j, (other, others) in enumerate(net.operands):
+            factor, times = power_of(other)
+            if j not in used and factor is root and others == labels and times / count >= 1:
+                used.append(j)
+                left.append((power(root, times - count), labels))
+                break
+        else:
+            return None
+    return net.replaced(used, [(map_("pow", (base, total)), net.operands[place][1]), *left])
 
 
 def _symbolic_power(node: Node) -> tuple[Node, Node] | None:

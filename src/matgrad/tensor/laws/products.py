@@ -7,8 +7,8 @@ A law is applied only where it holds on the whole domain of the formula as typed
 from __future__ import annotations
 
 from matgrad.tensor import builders as b
-from matgrad.tensor.builders import Network, power
-from matgrad.tensor.laws.shared import is_apply, power_of
+from matgrad.tensor.builders import Network, map_, number, power
+from matgrad.tensor.laws.shared import is_apply, is_map, power_of
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node
 
 
@@ -122,12 +122,14 @@ def product_over_itself(net: Network) -> Network | None:
 
 @b.NETWORK_LAWS.add(
     "adjugate",
-    "adj(X)*det(X)^p = inv(X)*det(X)^(p + 1) for p < 0, inv(X)*det(X)^p = adj(X)*det(X)^(p - 1) for p ≥ 1",
+    "adj(X)*det(X)^p = inv(X)*det(X)^(p + 1) for p < 0 and a symbolic p, inv(X)*det(X)^p = adj(X)*det(X)^(p - 1) for "
+    "p ≥ 1",
     on=("adj", "inv"),
-    because="adj(X) = det(X)*inv(X)",
+    because="adj(X) = det(X)*inv(X); what has a symbolic exponent is positive",
     examples=(
         ("adj(X)/det(X)", "X: matrix(n,n)"),
         ("det(X)^2*inv(X)'", "X: matrix(n,n)"),
+        ("k*det(X)^(k - 1)*adj(X)", "X: spd(n); k: scalar"),
     ),
 )
 def adjugate(net: Network) -> Network | None:
@@ -137,7 +139,14 @@ def adjugate(net: Network) -> Network | None:
             continue
         for j, (other, _) in enumerate(net.operands):
             base, exponent = power_of(other)
-            if not isinstance(base, Apply) or base.function != "det" or base.arg is not node.arg:
+            symbolic = is_map(base, "pow") and exponent == 1
+            of = base.args[0] if isinstance(base, Map) and symbolic else base
+            if not isinstance(of, Apply) or of.function != "det" or of.arg is not node.arg:
+                continue
+            if symbolic:
+                if node.function == "adj":
+                    raised = map_("pow", (of, b.add([base.children[1], number(1)])))
+                    return net.replaced([i, j], [(b.apply("inv", node.arg), labels), (raised, ())])
                 continue
             if node.function == "adj" and exponent < 0:
                 return net.replaced([i, j], [(b.apply("inv", node.arg), labels), (power(base, exponent + 1), ())])
