@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, einsum, number, power, scaled
-from matgrad.tensor.laws.shared import power_of
+from matgrad.tensor.laws.shared import power_of, weight
 from matgrad.tensor.nodes import Einsum, Map, Node, Sum
 
 
@@ -105,3 +107,41 @@ def sum_of_diagonals(net: Network) -> Network | None:
             parts = [scaled(einsum([(term, (0, 0))], (0,)), factor) for factor, term in node.terms]
             return net.replaced([i], [(b.add(parts), axis)], merge=labels)
     return None
+
+
+@b.READING_LAWS.add(
+    "multiplied out where terms cancel",
+    "x - (x'*(x - y))*x/(x'*x) = (x'*y)*x/(x'*x)",
+    because="distributivity",
+    examples=(
+        ("x - (x'*(x - y))*x/(x'*x)", "x: vector(n); y: vector(n)"),
+        ("A*(B + X) - A*B + X", "A: matrix(n,n); B: matrix(n,n); X: matrix(n,n)"),
+    ),
+)
+def multiplied_out_where_terms_cancel(terms: dict[Node, Fraction]) -> Node | None:
+    """The terms that have a sum among their factors multiplied out, where others cancel and less is left to write."""
+    if not 1 < len(terms) <= FACTORED:
+        return None
+    factors = [node for term in terms if isinstance(term, Einsum) for node in term.operands]
+    for total in dict.fromkeys(node for node in factors if isinstance(node, Sum) and len(node.terms) <= FACTORED):
+        after: dict[Node, Fraction] = {}
+        seen = set[Node]()
+        for term, times in terms.items():
+            for part, factor in _term_by_term(term, total).items():
+                seen.update(b.linear_terms(part))
+                b.collect(after, part, times * factor)
+        if len(after) < len(seen) and len(after) <= len(terms) and sum(map(weight, after)) < sum(map(weight, terms)):
+            return b.add([scaled(other, count) for other, count in after.items()])
+    return None
+
+
+def _term_by_term(term: Node, total: Sum) -> dict[Node, Fraction]:
+    """The term with a sum among its factors multiplied out; as it is where it has no such factor."""
+    if not isinstance(term, Einsum) or total not in term.operands:
+        return {term: Fraction(1)}
+    pairs = list(zip(term.operands, term.subscripts, strict=True))
+    (_, labels), sizes = pairs.pop(term.operands.index(total)), dict(enumerate(term.sizes))
+    found: dict[Node, Fraction] = {}
+    for factor, part in total.terms:
+        b.collect(found, einsum([(part, labels), *pairs], term.out, term.coefficient, sizes), factor)
+    return found
