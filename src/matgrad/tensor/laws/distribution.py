@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 from matgrad.tensor import builders as b
@@ -116,12 +117,23 @@ def sum_of_diagonals(net: Network) -> Network | None:
     examples=(
         ("x - (x'*(x - y))*x/(x'*x)", "x: vector(n); y: vector(n)"),
         ("A*(B + X) - A*B + X", "A: matrix(n,n); B: matrix(n,n); X: matrix(n,n)"),
+        ("c*(a - (k - 1)/c) + k", "a: scalar; c: positive; k: scalar"),
     ),
 )
 def multiplied_out_where_terms_cancel(terms: dict[Node, Fraction]) -> Node | None:
     """The terms that have a sum among their factors multiplied out, where others cancel and less is left to write."""
     if not 1 < len(terms) <= FACTORED:
         return None
+    for once, cancels in _multiplied_out(terms):
+        plain = not cancels and all(not term.shape for term in once)  # numbers: (k - 1)*l/l - k, too
+        for after, cancelled in [(once, cancels), *(_multiplied_out(once) if plain else ())]:
+            if cancelled and len(after) <= len(terms) and sum(map(weight, after)) < sum(map(weight, terms)):
+                return b.add([scaled(other, count) for other, count in after.items()])
+    return None
+
+
+def _multiplied_out(terms: dict[Node, Fraction]) -> Iterator[tuple[dict[Node, Fraction], bool]]:
+    """The terms for each sum that is a factor of some, with that multiplied out, and whether any cancel."""
     factors = [node for term in terms if isinstance(term, Einsum) for node in term.operands]
     for total in dict.fromkeys(node for node in factors if isinstance(node, Sum) and len(node.terms) <= FACTORED):
         after: dict[Node, Fraction] = {}
@@ -130,9 +142,7 @@ def multiplied_out_where_terms_cancel(terms: dict[Node, Fraction]) -> Node | Non
             for part, factor in _term_by_term(term, total).items():
                 seen.update(b.linear_terms(part))
                 b.collect(after, part, times * factor)
-        if len(after) < len(seen) and len(after) <= len(terms) and sum(map(weight, after)) < sum(map(weight, terms)):
-            return b.add([scaled(other, count) for other, count in after.items()])
-    return None
+        yield after, len(after) < len(seen)
 
 
 def _term_by_term(term: Node, total: Sum) -> dict[Node, Fraction]:
