@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matgrad.tensor import builders as b
-from matgrad.tensor.laws.updates import update_of
+from matgrad.tensor.laws.updates import has_factors, update_of
 from matgrad.tensor.nodes import Apply, Einsum, Node
 from matgrad.tensor.rebuild import rebuilt
 
@@ -15,7 +15,7 @@ def updated(root: Node, order: Sequence[Node]) -> Node | None:
 
     ``order`` has all its nodes, children first.
     """
-    if all(update_of(node) is None for node in order if isinstance(node, Apply)):
+    if not any(has_factors(node) or update_of(node) is not None for node in order if isinstance(node, Apply)):
         return None
     done: dict[Node, Node] = {}
     for node in order:

@@ -1,4 +1,4 @@
-"""Rank-one updates of inverses, for the reader: where an answer gets shorter by them, it is given so.
+"""Inverses of sums, for the reader: rank-one updates and common factors. Where an answer gets shorter, it is given so.
 
 What is needed, an invertible A, is known from the facts; that A + u*v' has an inverse was needed to write the formula,
 so 1 + v'*inv(A)*u is not 0 by the matrix determinant lemma.
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, einsum, number, power, scaled
 from matgrad.tensor.facts import Fact, invertible
+from matgrad.tensor.laws.shared import power_of, weight
 from matgrad.tensor.nodes import Apply, Einsum, Node, Sum
 
 
@@ -48,6 +49,70 @@ def sherman_morrison(node: Einsum) -> Node | None:
             below: list[Operand] = [(power(update.factor, -1), ()), (update.inverse, labels)]
             return einsum([*rest, *below], node.out, node.coefficient, dict(enumerate(node.sizes)))
     return None
+
+
+@b.UPDATE_LAWS.add(
+    "factor of an inverse",
+    "inv(eye + inv(B)*A)*inv(B) = inv(B + A), inv(eye + A/c)/c = inv(c*eye + A)",
+    because="inv(P)*inv(B) = inv(B*P), distributivity",
+    examples=(
+        ("inv(eye + inv(B)*A)*inv(B)*x", "A: matrix(n,n); B: matrix(n,n); x: vector(n)"),
+        ("x'*inv(B)'*inv(eye + A*inv(B)')", "A: matrix(n,n); B: matrix(n,n); x: vector(n)"),
+        ("inv(eye + A/c)*A/c^2", "A: matrix(n,n); c: positive"),
+    ),
+)
+def factor_of_inverse(node: Einsum) -> Node | None:
+    """inv(P)·inv(B) = inv(B·P) and inv(P)/c = inv(c·P), where less is left of P multiplied out."""
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    for i, (operand, labels) in enumerate(pairs):
+        if not has_factors(operand) or labels[0] == labels[1]:
+            continue
+        assert isinstance(operand, Apply) and isinstance(operand.arg, Sum)
+        for j, (other, own) in enumerate(pairs):
+            found: tuple[Operand, tuple[int, ...], list[Operand]] | None = None
+            base, count = power_of(other)
+            if not own and count <= -1:
+                found = (base, ()), labels, [(power(base, count + 1), ())]
+            elif isinstance(other, Apply) and other.function == "inv" and i != j and len({*labels, *own}) == 3:
+                found = _beside(other.arg, own, labels, pairs, node)
+            if found is None:
+                continue
+            factor, legs, left = found
+            turned = legs[0] not in labels or labels.index(legs[0]) == 1
+            terms = []
+            for times, term in operand.arg.terms:
+                inner = (b.transpose(term) if turned else term, (2, 1) if factor[1] else (0, 1))
+                terms.append(scaled(einsum([factor, inner], (0, 1)), times))
+            total = b.add(terms)
+            if weight(total) < weight(operand.arg) + (not own):
+                rest = [pair for k, pair in enumerate(pairs) if k not in (i, j)]
+                new: list[Operand] = [(b.apply("inv", total), legs), *left]
+                sizes = {x: node.sizes[x] for x in node.out}
+                return einsum([*rest, *new], node.out, node.coefficient, sizes)
+    return None
+
+
+def _beside(
+    arg: Node, own: tuple[int, ...], labels: tuple[int, ...], pairs: list[Operand], node: Einsum
+) -> tuple[Operand, tuple[int, ...], list[Operand]] | None:
+    """B as a factor from the left, where inv(P)·inv(B) is a matrix product; the legs of the product."""
+    (shared,) = {*own} & {*labels}
+    if _counted(pairs, node, shared) != 2:
+        return None
+    a, other = labels.index(shared), own.index(shared)
+    factor = arg if other == 0 else b.transpose(arg)
+    return (factor, (0, 2)), (labels[1 - a], own[1 - other]), []
+
+
+def has_factors(node: Node) -> bool:
+    """Whether a node is the inverse of a sum in which there are inverses, or quotients by scalars."""
+    if not isinstance(node, Apply) or node.function != "inv" or not isinstance(node.arg, Sum):
+        return False
+    if "factors" not in node.memo:
+        operands = [operand for _, term in node.arg.terms if isinstance(term, Einsum) for operand in term.operands]
+        inverses = any(isinstance(operand, Apply) and operand.function == "inv" for operand in operands)
+        node.memo["factors"] = inverses or any(not o.shape and power_of(o)[1] < 0 for o in operands)
+    return bool(node.memo["factors"])
 
 
 def _counted(pairs: list[Operand], node: Einsum, label: int) -> int:
