@@ -236,7 +236,7 @@ def _gathered(terms: list[Expr]) -> list[Expr]:
         sums[rest] = sums[rest] + factor if rest in sums else factor
     if len(sums) == len(terms):
         return terms
-    found = [_times_number(total, rest) for rest, total in sums.items() if total]
+    found = [multiple(total, rest) for rest, total in sums.items() if total]
     return found or [number(0)]
 
 
@@ -260,17 +260,18 @@ def _is_number_over(term: Expr) -> bool:
     return term.op == "product" and term.args[0].op == "number" and term.value[0] in ("/", "./")
 
 
-def _times_number(factor: Fraction, rest: Expr) -> Expr:
+def multiple(factor: Fraction, rest: Expr) -> Expr:
+    """A number times what has no number in front."""
     if rest.op == "number":
         return number(factor * rest.value)
     if _is_number_over(rest) and factor.denominator == 1:
         whole = rest.replace(args=(number(abs(factor)), *rest.args[1:]))
         return whole if factor > 0 else negative(whole)
-    whole = rest if abs(factor) == 1 else _multiple(abs(factor), rest)
+    whole = rest if abs(factor) == 1 else _joined_multiple(abs(factor), rest)
     return whole if factor > 0 else negative(whole)
 
 
-def _multiple(factor: Fraction, rest: Expr) -> Expr:
+def _joined_multiple(factor: Fraction, rest: Expr) -> Expr:
     """2*n/k for 2*(n/k), where all are scalars."""
     if rest.op == "product" and set(rest.value) <= {"*", "/"} and all(a.kind == SCALAR for a in rest.args):
         return product([("*", number(factor)), *zip(("*", *rest.value), rest.args, strict=True)])

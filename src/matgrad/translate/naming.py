@@ -13,7 +13,17 @@ from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Expr, Program, f
 from matgrad.functions import card
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Einsum, Map, Node
-from matgrad.translate.algebra import addition, cost, is_unsized, negative, number, product, transposed
+from matgrad.translate.algebra import (
+    addition,
+    coefficient,
+    cost,
+    is_unsized,
+    multiple,
+    negative,
+    number,
+    product,
+    transposed,
+)
 from matgrad.translate.lower import lower_expression
 
 SHORTEST = 5
@@ -162,12 +172,21 @@ class _Naming:
                 return expr.replace(args=tuple(args))
             if expr.op == "transpose":
                 return transposed(args[0])
-            if expr.op == "add" and any(a.op == "neg" and a.args[0].op == "add" for a in args):
-                return addition(args)  # q - 1 + p for q - (1 - p)
+            if expr.op == "add" and any(coefficient(a)[1].op == "add" for a in args):
+                opened = addition([part for a in args for part in _opened(a)])  # 2 - 3*p for 2*(1 - p) - p
+                return min(addition(args), opened, key=cost)
             return expr.replace(args=tuple(args)) if args else expr
 
         found: Expr = fold(root, visit)
         return found
+
+
+def _opened(term: Expr) -> list[Expr]:
+    """The terms of a multiple of a sum: 2 and -2*p of 2*(1 - p)."""
+    factor, rest = coefficient(term)
+    if rest.op != "add":
+        return [term]
+    return [multiple(factor * size, inner) for size, inner in map(coefficient, rest.args)]
 
 
 def _used_often(program: Program) -> Program:
