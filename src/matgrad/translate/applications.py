@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from matgrad.errors import NotSupported
-from matgrad.formula.syntax import MATRIX, SCALAR, Call, Expr, Type
+from matgrad.formula.syntax import MATRIX, SCALAR, Call, Expr, Type, walk
 from matgrad.functions import card
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Map, MatrixPower, Node
@@ -53,6 +53,12 @@ def of_entries(reader: Reader, node: Map) -> Expr:
     else:
         typed = reader.written.get(b.scaled(node.args[0], sign))
         arg = typed if typed is not None and cost(typed) <= cost(arg) else arg
+    if len(node.shape) == 2 and any(e.op == "transpose" for e in walk(arg)):
+        turned = transposed(
+            call(node.function, _argument(reader, b.transpose(node.args[0])), type=of_order(node.shape[::-1]))
+        )
+        if cost(turned) < cost(call(node.function, reader.plain(node.args[0]), type=type_)):
+            return turned  # tanh(V*X)' for tanh(X'*V')
     whole = call(node.function, arg, type=type_)
     return negative(whole) if parity == "odd" and sign < 0 else whole
 

@@ -343,7 +343,8 @@ def _norms(expr: Expr) -> list[Expr]:
         return []
     base = power(expr.args[0], expr.args[1].value / 2)
     found = [power(call("norm2", base, type=SCALAR_TYPE), Fraction(2))]
-    return [*found, times(transposed(base), base)] if base.kind == VECTOR else found
+    chain = base.op == "product" and "*" in base.value  # norm2(A*x)^2, not (A*x)'*A*x
+    return [*found, times(transposed(base), base)] if base.kind == VECTOR and not chain else found
 
 
 def _scale(c: Contraction) -> bool:
