@@ -46,9 +46,10 @@ from matgrad.translate.multiples import Multiples
 from matgrad.translate.norms import is_total, norm, squared
 from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
-from matgrad.translate.spreading import arranged_sums, is_outer, is_sum, parts_with, spread_sums, worth_spreading
+from matgrad.translate.spreading import arranged_sums, dissolves, is_sum, spread_sums, worth_spreading
 from matgrad.translate.terms import Ordering, Term, flattened
 from matgrad.translate.triangles import is_triangular
+from matgrad.translate.typed_products import as_typed, products_in
 
 SIZED = "sizes of the constants, as in zeros(m, n)"
 
@@ -71,6 +72,7 @@ class Recovery:
         self._turned: dict[Node, Expr] = {}
         self._multiples = Multiples(written)
         self._differences = Differences(self.typed)
+        self._products = products_in(written)
         self._sums = [node for node, expr in written.items() if isinstance(node, Sum) and expr.op == "add"]
 
     def formula(self, root: Node) -> Expr:
@@ -247,12 +249,8 @@ class Recovery:
         for k, (operand, labels) in enumerate(pairs):
             if isinstance(operand, Sum) and len(labels) == 2 and len(operand.terms) <= EXHAUSTIVE:
                 rest = pairs[:k] + pairs[k + 1 :]
-                outer = [is_outer(term) for _, term in operand.terms]
-                dissolves = any(outer) and (not node.shape or (len(node.shape) == 1 and _thin(operand, outer)))
-                dissolves = dissolves or (labels[0] == labels[1] and all(outer))
-                dissolves = dissolves or (operand not in self.written and parts_with(operand, labels, node))
-                inside = len(labels) == 2 and any(len(s) == 2 and worth_spreading(n, operand, square) for n, s in rest)
-                if not (dissolves or inside):
+                inside = any(len(s) == 2 and worth_spreading(n, operand, square) for n, s in rest)
+                if not (inside or dissolves(operand, labels, node, typed=operand in self.written)):
                     continue
                 sizes = dict(enumerate(node.sizes))
                 terms = [
@@ -295,7 +293,7 @@ class Recovery:
         pieces: list[Piece] = []
         scalars: list[Expr] = []
         below: list[Expr] = []
-        for operand, labels in read_operands(node, self.plain, self.size):
+        for operand, labels in as_typed(node, read_operands(node, self.plain, self.size), self._products):
             if isinstance(operand, Expr):
                 if labels:
                     turned = self.order.best([transposed(operand), turned_kron(operand)])
@@ -384,12 +382,6 @@ class Recovery:
             is_typed = straight in self.typed  # the formula's own sums are recognised best as typed
             self._turned[node] = candidates[0] if is_typed and cost(candidates[0]) <= cost(best) + 2 else best
         return self._turned[node]
-
-
-def _thin(total: Sum, outer: Sequence[bool]) -> bool:
-    """Whether a matrix is a sum of diagonal ones and of columns times rows: with a vector, no matrix is left of it."""
-    diagonal = [isinstance(term, Einsum) and len(set(term.out)) == 1 for _, term in total.terms]
-    return all(map(any, zip(diagonal, outer, strict=True)))
 
 
 def _read_from(node: Node) -> Iterator[Node]:

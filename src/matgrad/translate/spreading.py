@@ -20,7 +20,15 @@ def worth_spreading(factor: Node, total: Sum, square: bool) -> bool:
     return any(isinstance(p, Apply) and p.function == "inv" and p.arg is factor for p in parts)
 
 
-def parts_with(total: Sum, axes: tuple[int, ...], product: Einsum) -> bool:
+def dissolves(total: Sum, axes: tuple[int, ...], product: Einsum, *, typed: bool) -> bool:
+    """Whether nothing, or little, is left of the matrix that a sum is, where the product is multiplied out."""
+    outer = [is_outer(term) for _, term in total.terms]
+    if any(outer) and (not product.shape or (len(product.shape) == 1 and _thin(total, outer))):
+        return True
+    return (axes[0] == axes[1] and all(outer)) or (not typed and _parts_with(total, axes, product))
+
+
+def _parts_with(total: Sum, axes: tuple[int, ...], product: Einsum) -> bool:
     """Whether a product may be shorter term by term: with a multiple c*eye, or where rows or columns are added up."""
     if any(isinstance(t, Einsum) and t.operands and t.out == (0, 0) and not any(t.subscripts) for _, t in total.terms):
         return True
@@ -122,3 +130,9 @@ def _denominator(factor: Node, labels: tuple[int, ...], powers: Powers) -> Node 
 ZERO = Fraction(0)
 MOST = 4
 """Terms up to which a sum is multiplied term by term."""
+
+
+def _thin(total: Sum, outer: Sequence[bool]) -> bool:
+    """Whether a matrix is a sum of diagonal ones and of columns times rows: with a vector, no matrix is left of it."""
+    diagonal = [isinstance(term, Einsum) and len(set(term.out)) == 1 for _, term in total.terms]
+    return all(map(any, zip(diagonal, outer, strict=True)))

@@ -54,7 +54,7 @@ def match(net: Network, skip: int, arg: Node, joint: int, axis: int) -> tuple[li
         pattern, out = [(arg, (0, 1))], (0, 1)
     bound = {out[axis]: joint}
     used: list[int] = []
-    if not _extend(net, skip, pattern, bound, used) or out[1 - axis] not in bound:
+    if not extended(net, skip, pattern, bound, used) or out[1 - axis] not in bound:
         return None
     inner = [bound[x] for x in bound if x not in out]
     counts = {x: sum(net.operands[i][1].count(x) for i in used) for x in inner}
@@ -63,7 +63,7 @@ def match(net: Network, skip: int, arg: Node, joint: int, axis: int) -> tuple[li
     return used, bound[out[1 - axis]], inner
 
 
-def _extend(
+def extended(
     net: Network, skip: int, pattern: list[tuple[Node, tuple[int, ...]]], bound: dict[int, int], used: list[int]
 ) -> bool:
     if not pattern:
@@ -79,7 +79,7 @@ def _extend(
             trial = dict(bound)
             if all(trial.setdefault(x, y) == y for x, y in zip(subscript, legs, strict=True)):
                 used.append(i)
-                if _extend(net, skip, rest, trial, used):
+                if extended(net, skip, rest, trial, used):
                     bound.update(trial)
                     return True
                 used.pop()
@@ -111,7 +111,7 @@ def product_over_itself(net: Network) -> Network | None:
             continue
         bound, used = dict(zip(base.out, labels, strict=True)), list[int]()
         pattern = list(zip(base.operands, base.subscripts, strict=True))
-        if not _extend(net, place, pattern, bound, used):
+        if not extended(net, place, pattern, bound, used):
             continue
         inner = [y for x, y in bound.items() if x not in base.out]
         if any(net.count(y) != sum(net.operands[i][1].count(y) for i in used) for y in inner):
