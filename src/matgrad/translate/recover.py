@@ -48,7 +48,7 @@ from matgrad.translate.operands import read_operands
 from matgrad.translate.splitting import split_scalar
 from matgrad.translate.spreading import arranged_sums, dissolves, is_sum, spread_sums, worth_spreading
 from matgrad.translate.terms import Ordering, Term, flattened
-from matgrad.translate.triangles import is_triangular
+from matgrad.translate.triangles import diagonal_as_it_is, is_triangular
 from matgrad.translate.typed_products import as_typed, products_in
 
 SIZED = "sizes of the constants, as in zeros(m, n)"
@@ -286,6 +286,9 @@ class Recovery:
             root = norm(squares, self.signed)
             if root is not None:
                 return Term(coefficient, (squared(squares, root, self.written),), (), ())
+        unmasked = diagonal_as_it_is(node) if len({*node.out}) < len(node.out) else None
+        if unmasked is not None:
+            return self._term(coefficient, unmasked)
         masked = self._masked(node, coefficient)
         if masked is not None:
             return masked

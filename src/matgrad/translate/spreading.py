@@ -25,7 +25,8 @@ def dissolves(total: Sum, axes: tuple[int, ...], product: Einsum, *, typed: bool
     outer = [is_outer(term) for _, term in total.terms]
     if any(outer) and (not product.shape or (len(product.shape) == 1 and _thin(total, outer))):
         return True
-    return (axes[0] == axes[1] and all(outer)) or (not typed and _parts_with(total, axes, product))
+    diagonal = axes[0] == axes[1]
+    return (diagonal and (all(outer) or product.out == axes)) or (not typed and _parts_with(total, axes, product))
 
 
 def _parts_with(total: Sum, axes: tuple[int, ...], product: Einsum) -> bool:

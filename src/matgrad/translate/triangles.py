@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from matgrad.tensor.nodes import Apply, Constant, Einsum, Node, Sum, Symbol
+from fractions import Fraction
+
+from matgrad.tensor import builders as b
+from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, Node, Sum, Symbol
 
 _TRIANGLES = {"lower": "tril", "upper": "triu"}
 _OTHER = {"tril": "triu", "triu": "tril"}
@@ -13,7 +16,7 @@ def is_triangular(node: Node, mask: str) -> bool:
     if isinstance(node, Symbol):
         return "diagonal" in node.traits or any(t in node.traits and _TRIANGLES[t] == mask for t in _TRIANGLES)
     if isinstance(node, Apply):
-        return node.function == "inv" and is_triangular(node.arg, mask)
+        return node.function in ("inv", "adj") and is_triangular(node.arg, mask)
     if isinstance(node, Sum):
         return all(is_triangular(term, mask) for _, term in node.terms)
     return isinstance(node, Einsum) and len(node.out) == 2 and _is_product(node, mask)
@@ -43,3 +46,22 @@ def _on(operand: Node, labels: tuple[int, ...], row: int, mask: str) -> bool:
     if isinstance(operand, Constant) and operand.name in _OTHER:
         return operand.name == kind and (operand.parameter <= 0 if kind == "tril" else operand.parameter >= 0)
     return len(labels) == 2 and is_triangular(operand, kind)
+
+
+def diagonal_as_it_is(node: Einsum) -> Node | None:
+    """D for the diagonal matrix of the diagonal of D, and of its row sums, where D is diagonal as it stands; D^2 for
+    those of D.^2. Scalars stay."""
+    pairs = list(zip(node.operands, node.subscripts, strict=True))
+    scalars = [pair for pair in pairs if not pair[1]]
+    if len(node.out) != 2 or len(scalars) != len(pairs) - 1:
+        return None
+    ((matrix, labels),) = [pair for pair in pairs if pair[1]]
+    if len(labels) != 2 or node.out[0] not in labels:
+        return None
+    count = Fraction(1)
+    if isinstance(matrix, Map) and matrix.function == "power" and 1 < matrix.parameter <= b.UNROLLED:
+        count, matrix = matrix.parameter, matrix.args[0]
+    if count.denominator != 1 or not (is_triangular(matrix, "tril") and is_triangular(matrix, "triu")):
+        return None
+    chain = [(matrix, (k, k + 1)) for k in range(int(count))]
+    return b.einsum([*chain, *scalars], (0, int(count)))
