@@ -51,6 +51,8 @@ from matgrad.translate.terms import Ordering, Term, flattened
 from matgrad.translate.triangles import diagonal_as_it_is, is_triangular
 from matgrad.translate.typed_products import as_typed, products_in
 
+_IN_WORDS = 6
+"""Of how many characters one more is worth it to have a sum as it was typed."""
 SIZED = "sizes of the constants, as in zeros(m, n)"
 
 
@@ -154,7 +156,7 @@ class Recovery:
                 return expr if factor > 0 else negative(expr)
         found = in_blocks(node, self.plain, self.size) or self._read_sum(node.terms, node.shape)
         for factor, expr in typed.items():
-            if expr is not None and cost(expr) <= cost(found) + 1:
+            if expr is not None and cost(expr) <= cost(found) + max(1, cost(found) // _IN_WORDS):
                 return expr if factor > 0 else negative(expr)
             turned = self._sum_as_typed(b.scaled(b.transpose(node), factor)) if len(node.shape) == 2 else None
             if turned is not None and cost(turned) < cost(found):
@@ -267,10 +269,13 @@ class Recovery:
             (inner,) = node.operands
             assert isinstance(inner, Sum)
             found = self._read_sum([(node.coefficient * f, t) for f, t in inner.terms], node.shape)
-            if abs(node.coefficient) != 1:
+            sign, expr = self.signed(inner)
+            if abs(node.coefficient) != 1 and expr not in self.typed:
                 return found
-            sign, expr = self.signed(inner)  # as it was typed, perhaps
-            return min(found, expr if sign == node.coefficient else negative(expr), key=cost)
+            parts = ((expr,), (), ()) if not node.shape else ((), (), (expr,))
+            whole = joined(Term(sign * node.coefficient, *parts), self.order, of_order(node.shape))
+            longer = max(1, cost(found) // _IN_WORDS) if expr in self.typed and found.op != "add" else 0
+            return whole if cost(whole) < cost(found) + longer else found
         if len(node.shape) <= 2:
             try:
                 term = self._network(node, node.coefficient)
