@@ -104,6 +104,8 @@ INFERRED = [
     ("k*norm1(w) + (1 - k)*w'*w", "k: scalar; w: vector(n) -> scalar"),
     ("t*c'*x - sum(log(x))", "t: scalar; c: vector(n); x: vector(n) -> scalar"),
     ("w'*S*w - k*w'*w", "w: vector(n); S: matrix(n,n); k: scalar -> scalar"),
+    ("norm1(w) + C/2*w'*w", "w: vector(n); C: scalar -> scalar"),
+    ("C*w'*S*w + w'*b", "C: scalar; w: vector(n); S: matrix(n,n); b: vector(n) -> scalar"),
     ("(1 - y)*norm1(x)", "y: vector(n); x: vector(m) -> vector(n)"),
     ("norm2(x)*C - B", "x: vector(n); C: matrix(m,p); B: matrix(m,p) -> matrix(m,p)"),
     ("tr(A) + norm2(x)*C - B", "A: matrix(n,n); x: vector(m); C: matrix(p,q); B: matrix(p,q) -> matrix(p,q)"),

@@ -236,6 +236,12 @@ class Kinds:
         sides = (side for place in places for side in place[0])
         return all(_gives_scalar(side, kind_of) for side in sides) and all(kind_of(v) == SCALAR for v in terms)
 
+    def leads(self, name: str) -> bool:
+        """Whether a name only stands in front of products in sums, perhaps after numbers: C in C*w'*w + norm1(w)."""
+        places = self.beside.get(name, [])
+        before = (variable for sides, *_ in places for _, variable in sides[0])
+        return bool(places) and all(self.domains[v] == SCALAR_BIT for v in before)
+
     def _product(self, node: Expr) -> None:
         total = self.of_node[id(node.args[0])]
         left: Expr | None = node.args[0]

@@ -33,22 +33,28 @@ def solve(kinds: Kinds, count: int | None = None) -> Reading | None:
     """Kinds for all names, from the first ``count`` constraints (all, where None)."""
     count = len(kinds.hard) if count is None else count
     found = _Search(kinds, count, strict=True).run() or _Search(kinds, count, strict=False).run()
-    return found and _with_scalar_weights(kinds, count, found)
+    if found is None:
+        leading = [n for n in kinds.open if kinds.leads(n) and _natural(n) != SCALAR_BIT]
+        return _with_scalars(kinds, count, leading) if leading else None
+    return _with_scalar_weights(kinds, count, found)
 
 
 def _with_scalar_weights(kinds: Kinds, count: int, found: Reading) -> Reading:
     """Names that only weigh scalars beside scalars are scalars too: C in C*norm1(w) + w'*w, y in y*p + (1 - y)*q."""
     names = [n for n in kinds.open if found.why[n] == "letter" and _natural(n) != SCALAR_BIT and n in kinds.beside]
     names = [name for name in names if kinds.only_weighs(name, found.kinds.__getitem__, 1)]
-    if not names:
-        return found
+    return (names and _with_scalars(kinds, count, names)) or found
+
+
+def _with_scalars(kinds: Kinds, count: int, names: list[str]) -> Reading | None:
+    """A reading in which these names are scalars and only weigh scalars beside scalars, if there is one."""
     search = _Search(kinds, count, strict=True)
     for name in names:
         search.net.domains[kinds.of_name[name]] = SCALAR_BIT
-    again = search.run()
-    if again is None or not all(kinds.only_weighs(n, again.kinds.__getitem__, 3) for n in names):
-        return found
-    return again._replace(why={**again.why, **dict.fromkeys(names, "neighbour")})
+    found = search.run()
+    if found is None or not all(kinds.only_weighs(n, found.kinds.__getitem__, 3) for n in names):
+        return None
+    return found._replace(why={**found.why, **dict.fromkeys(names, "neighbour")})
 
 
 def first_clash(kinds: Kinds) -> tuple[Limit, Reading]:
