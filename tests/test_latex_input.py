@@ -16,6 +16,7 @@ from cases import load_cases, where_text
 from random_formulas import random_formula, variables_of, where_of
 
 import matgrad
+from matgrad.errors import NotSupported
 from matgrad.latex_input.alignment import unaligned
 from matgrad.latex_input.asking import asked_for
 from matgrad.latex_input.parser import read_tree
@@ -377,3 +378,14 @@ def test_arrays_that_share_a_letter_with_a_constant_or_are_declared(
     formula = matgrad.parse_latex(latex, where=where)
     assert (formula.text, formula.latex) == (text, printed)
     assert matgrad.parse_latex(printed, context=formula).text == text
+
+
+def test_a_declared_vector_gives_the_rows_their_length() -> None:
+    formula = matgrad.parse_latex(r"\sum_{i=1}^n (y_i - w^\top x_i)^2", where="w: vector(p)")
+    assert formula.variables == {"y": "vector(n)", "X": "matrix(n, p)", "w": "vector(p)"}
+
+
+@pytest.mark.parametrize("latex", [r"\max_w w^\top x", r"\min_x \|A x - b\|^2"])
+def test_what_is_to_be_maximised_over_is_no_index(latex: str) -> None:
+    with pytest.raises(NotSupported, match="a subscript of"):
+        matgrad.parse_latex(latex)

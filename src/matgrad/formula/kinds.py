@@ -6,7 +6,7 @@ a scalar, are for explicit scalars, and a name next to ``+ - .* ./`` has the kin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -79,6 +79,15 @@ def postorder(root: Expr) -> list[Expr]:
 def _is_plain(node: Expr) -> bool:
     """Whether it is a name or a number, perhaps with a sign."""
     return node.args[0].op in ("name", "number") if node.op == "neg" else node.op in ("name", "number", "constant")
+
+
+def _factors(product: Expr) -> Iterator[tuple[str, Expr]]:
+    """The factors, each with the operator before it; C and 2 for (C/2) in (C/2)*w'*w."""
+    for operator, factor in zip(("*", *product.value), product.args, strict=True):
+        if operator == "*" and factor.op == "product" and all(map(_is_plain, factor.args)):
+            yield from zip((operator, *factor.value), factor.args, strict=True)
+        else:
+            yield operator, factor
 
 
 class Kinds:
@@ -211,10 +220,11 @@ class Kinds:
                 self.beside_numbers[name] = self.beside_numbers.get(name, 0) + 1
             if inner.op != "product":
                 continue
-            pairs = [(o, self.of_node[id(f)]) for o, f in zip(("*", *inner.value), inner.args, strict=True)]
-            for place, factor in enumerate(inner.args):
+            factors = list(_factors(inner))
+            pairs = [(o, self.of_node[id(f)]) for o, f in factors]
+            for place, (_, factor) in enumerate(factors):
                 name = self._bare(factor)
-                if name is not None and others and not all(map(_is_plain, inner.args)):
+                if name is not None and others and not all(_is_plain(f) for _, f in factors):
                     self.beside.setdefault(name, []).append(([pairs[:place], pairs[place + 1 :]], others, names))
 
     def _is_formula(self, node: Expr) -> bool:

@@ -40,12 +40,14 @@ class Arrays:
         self.defined = defined
         self.note = note
         self.declarations: dict[str, Declaration] = {}
+        self.temporary: Mapping[Name, str] = {}
         self._kind_of_term: dict[tuple[Name, int], str] = {}
 
     # -- what the single terms are
 
     def for_terms(self, temporary: Mapping[Name, str]) -> dict[str, Declaration]:
         """The declarations for single terms: where y is declared a vector, y_i is a scalar."""
+        self.temporary = temporary
         found = dict(self.declared)
         alone = {self.table.text(name) for name in self.names if not name.indices}
         for name in self.names:
@@ -92,7 +94,7 @@ class Arrays:
         if whole is None:
             whole = self.table.text(self._proper(name, matrix, typed))
         if whole not in self.declarations:
-            self.declarations[whole] = self.declared.get(whole) or self._declaration(name, matrix)
+            self.declarations[whole] = self.declared.get(whole) or self._declaration(name, matrix, typed)
             term = f"{name.base}_{''.join(name.indices)}"
             what = "rows" if kind == VECTOR else "entries"
             self.note(f"{whole} has the {term} as its {what}")
@@ -117,13 +119,15 @@ class Arrays:
                 return there
         return Name(base, BOLD, name.accent, name.sub, name.sup, "" if base != name.base else name.command)
 
-    def _declaration(self, name: Name, matrix: bool) -> Declaration:
+    def _declaration(self, name: Name, matrix: bool, typed: Typed) -> Declaration:
         highs = self.highs[name]
         dims: tuple[Dim, ...] | None = None
         if all(highs):
             dims = tuple(Dim.of(int(h) if h.isdigit() else h) for h in highs)
             if matrix and len(dims) == 1:
-                dims = (*dims, Dim.of(self._free_size()))
+                term = typed.variables.get(self.temporary.get(name, ""))
+                known = term is not None and all(self.sizes.issuperset(dim.names) for dim in term.type.dims)
+                dims = (*dims, *(term.type.dims if term is not None and known else (Dim.of(self._free_size()),)))
         return Declaration(MATRIX if matrix else VECTOR, dims)
 
     def _free_size(self) -> str:

@@ -2,7 +2,7 @@ r"""From LaTeX to a tree in which what has two readings is still open.
 
 Beside the operations of a formula (see ``formula.syntax``) it has: ``bars`` (|X|: a determinant or absolute values),
 ``norm`` (value: its subscript), ``inner`` (⟨x, y⟩), ``ones`` (value: the digit and its sizes), ``over`` (a sum; value:
-its indices, where they end, and sum or prod), and names whose value is a :class:`Name`.
+its indices, where they end, and sum, prod, max or min), and names whose value is a :class:`Name`.
 """
 
 from __future__ import annotations

@@ -258,24 +258,33 @@ class Sums:
     # -- sums
 
     def _over(self, node: Expr, part: Part, kind: str) -> Part:
-        """Σ over the indices of the node, pushed into sums and products; Π of numbers."""
+        """Σ over the indices of the node, pushed into sums and products; Π, max and min of numbers."""
         indices, high, name = node.value
-        if name == "prod":
-            return self._multiplied(node, part, indices)
+        if name != "sum":
+            return self._of_numbers(node, name, part, indices)
+        inner, within = node.args[0], indices
+        while inner.op == "over" and inner.value[2] == "sum":
+            inner, within = inner.args[0], (*within, *inner.value[0])
+        if inner is not node.args[0]:  # sums of sums at once
+            own: Part = fold(inner, self._visit)
+            if set(within) <= set(own.indices):
+                expr, rest = self._summed(node, inner, own, within, high)
+                return Part(expr, kind, rest)
         expr, rest = self._summed(node, node.args[0], part, indices, high)
         return Part(expr, kind, rest)
 
-    def _multiplied(self, node: Expr, part: Part, indices: tuple[str, ...]) -> Part:
-        """Π over the indices: of all entries, or down or along a matrix."""
+    def _of_numbers(self, node: Expr, name: str, part: Part, indices: tuple[str, ...]) -> Part:
+        """Π, max or min over the indices: of all entries, or down or along a matrix."""
         rest = tuple(i for i in part.indices if i not in indices)
         if part.kind != SCALAR or part.expr is _TOO_LARGE or not set(indices) <= set(part.indices):
+            what, terms = ("product", "factors") if name == "prod" else (f"{name}imum", "terms")
             raise NotSupported(
-                "this product over an index has no matrix form here: its factors are to be numbers with that index",
+                f"this {what} over an index has no matrix form here: its {terms} are to be numbers with that index",
                 source=self.source, span=node.span,
-                hint=r"\exp(\sum_{i} \log x_i), for positive factors; c^n for equal ones",
+                hint=r"\exp(\sum_{i} \log x_i), for positive factors; c^n for equal ones" if name == "prod" else None,
             )  # fmt: skip
         dim = part.indices.index(indices[0]) + 1 if rest else None
-        whole = Expr("call", (part.expr,), Call("prod", dim), node.span)
+        whole = Expr("call", (part.expr,), Call(name, dim), node.span)
         return Part(Expr("transpose", (whole,)) if dim == 1 else whole, SCALAR, rest)
 
     def _summed(
@@ -297,6 +306,10 @@ class Sums:
                 return Expr("add", tuple(terms), None, node.span), rest
         if body.op in ("product", "inner"):
             inners = [fold(arg, self._visit) for arg in body.args]
+            entries = {inner.indices for inner in inners if inner.indices}
+            if body.op == "product" and part.kind == SCALAR and part.indices == indices and entries == {indices}:
+                if len(indices) == 2:  # sum(Y.*P), not tr(Y'*P)
+                    return self._reduced(node, part, indices), rest
             operators = ("*", *body.value) if body.op == "product" else ("*", "*")
             if body.op == "inner":
                 inners[0] = inners[0]._replace(kind=ROW if inners[0].kind == VECTOR else inners[0].kind)

@@ -223,8 +223,23 @@ class _Commands(Words):
             return self.function("prod", at)
         return self._over("prod", at)
 
+    def _do_max(self, at: int) -> None:
+        self._extreme("max", at)
+
+    def _do_min(self, at: int) -> None:
+        self._extreme("min", at)
+
+    def _extreme(self, name: str, at: int) -> None:
+        r"""``\max_i x_i``, where the letter is an index of what follows; ``\max_w f(w)`` is no formula."""
+        script = re.compile(r"\s*_\s*(?:([A-Za-z])|\{\s*([A-Za-z])\s*\})").match(self.text, self.at, self.stop)
+        index = script and (script.group(1) or script.group(2))
+        if script and re.search(rf"_\s*(?:{index}|\{{[^{{}}]*{index}[^{{}}]*\}})", self.text[script.end() : self.stop]):
+            self._over(name, at)
+        else:
+            self.function(name, at)
+
     def _over(self, name: str, at: int) -> None:
-        """A sum or product over an index, with its ends."""
+        """A sum, product, maximum or minimum over an index, with its ends."""
         scripts: dict[str, tuple[int, int]] = {}
         while (char := self.peek()) and char in "_^" and char not in scripts:
             self.at += 1

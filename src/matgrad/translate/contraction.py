@@ -226,7 +226,8 @@ def _chain(c: Contraction) -> bool:
 
 def _hadamard_columns(c: Contraction) -> bool:
     """Several columns on one label: their elementwise product; one is kept for the inner product at the end."""
-    for label, found in c.by_label().items():
+    joined = False
+    for label, found in list(c.by_label().items()):
         columns = [p for p in found if len(p.legs) == 1]
         if len(columns) < 2:
             continue
@@ -235,8 +236,8 @@ def _hadamard_columns(c: Contraction) -> bool:
             columns = sorted(columns, key=lambda p: c.order.rank(p.expr()))[:-1]
         if len(columns) > 1:
             c.replace(columns, hadamard(columns, (label,), c.order))
-            return True
-    return False
+            joined = True
+    return joined
 
 
 def _hadamard_matrices(c: Contraction) -> bool:
