@@ -71,7 +71,7 @@ def factor_of_inverse(node: Einsum) -> Node | None:
         for j, (other, own) in enumerate(pairs):
             found: tuple[Operand, tuple[int, ...], list[Operand]] | None = None
             base, count = power_of(other)
-            if not own and count <= -1:
+            if not own and count <= -node.operands.count(operand):  # of several equal inverses, each takes one
                 found = (base, ()), labels, [(power(base, count + 1), ())]
             elif isinstance(other, Apply) and other.function == "inv" and i != j and len({*labels, *own}) == 3:
                 found = _beside(other.arg, own, labels, pairs, node)
