@@ -31,10 +31,10 @@ class Use(IntEnum):
 _ENTRY_WISE_CALLS = ("tril", "triu", "vec")
 
 
-def ones_shown(expr: Expr, size: Size, typed: Collection[Expr] = ()) -> Expr:
+def ones_shown(expr: Expr, size: Size, typed: Collection[Expr] = (), *, whole: bool = False) -> Expr:
     """The formula, with ones for the numbers in sums of matrices that are not read entry by entry.
 
-    Sums of the formula as ``typed`` stay as they are.
+    Sums of the formula as ``typed`` stay as they are. ``whole``: matrices of ones are ones(m, n).
     """
     if not any(_is_broadcast(e) for e in walk(expr) if e.op == "add"):
         return expr
@@ -43,7 +43,7 @@ def ones_shown(expr: Expr, size: Size, typed: Collection[Expr] = ()) -> Expr:
         if node in typed:
             return (node,) * len(Use)
         return tuple(
-            _written(node.replace(args=tuple([f[u] for f, u in zip(forms, _uses(node, use), strict=True)])), use, size)
+            _written(node.replace(args=tuple([f[u] for f, u in zip(forms, _uses(node, use), strict=True)])), use, size, whole)
             for use in Use
         )
 
@@ -76,7 +76,7 @@ def _use_of_factor(node: Expr, k: int, use: Use) -> Use:
     return use if not joins else Use.ENTRIES if joins[0] in (".*", "./") else Use.MATRIX
 
 
-def _written(node: Expr, use: Use, size: Size) -> Expr:
+def _written(node: Expr, use: Use, size: Size, whole: bool) -> Expr:
     """A sum with its numbers as they should be written for this use; any other node as it is."""
     if not _is_broadcast(node):
         return node
@@ -87,7 +87,7 @@ def _written(node: Expr, use: Use, size: Size) -> Expr:
     assert node.type is not None
     numbers = addition([a for a in node.args if a.kind == SCALAR])
     place = next(k for k, a in enumerate(node.args) if a.kind == SCALAR)
-    terms = [*arrays[:place], filled(numbers, node.type, size), *arrays[place:]]
+    terms = [*arrays[:place], filled(numbers, node.type, size, whole=whole), *arrays[place:]]
     return _number_in_front(terms) if use == Use.ANSWER else addition(terms)
 
 
@@ -131,12 +131,14 @@ def _shows(term: Expr) -> Use:
     return Use.ENTRIES
 
 
-def filled(value: Expr, type_: Type, size: Size) -> Expr:
+def filled(value: Expr, type_: Type, size: Size, *, whole: bool = False) -> Expr:
     """The matrix all of whose entries are a number: the number times 𝟏𝟏ᵀ, before what it is divided by."""
     if value.op == "neg":
-        return negative(filled(value.args[0], type_, size))
+        return negative(filled(value.args[0], type_, size, whole=whole))
     row, col = (_ones(dim, size) for dim in type_.dims)
     ones = [("*", row), ("*", transposed(col))]
+    if whole and row.value.name == col.value.name == "ones":
+        ones = [("*", call("ones", *row.args, *col.args, type=type_))]
     if value.op != "product" or not set(value.value) <= {"*", "/"}:
         return product([*([] if value == number(1) else [("*", value)]), *ones])
     factors = list(zip(("*", *value.value), value.args, strict=True))

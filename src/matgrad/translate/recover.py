@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from matgrad.dims import Dim
 from matgrad.errors import NotSupported
-from matgrad.formula.syntax import SCALAR_TYPE, Expr, walk
+from matgrad.formula.syntax import MATRIX, SCALAR_TYPE, Expr, walk
 from matgrad.tensor import builders as b
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol, topological
 from matgrad.tensor.reading import updated
@@ -75,6 +75,7 @@ class Recovery:
         self._multiples = Multiples(written)
         self._differences = Differences(self.typed)
         self._products = products_in(written)
+        self._ones = any(e.op == "call" and e.value.name == "ones" and e.kind == MATRIX for e in written.values())
         self._sums = [node for node, expr in written.items() if isinstance(node, Sum) and expr.op == "add"]
 
     def formula(self, root: Node) -> Expr:
@@ -89,7 +90,7 @@ class Recovery:
             return sized_zero(root.shape, self.size)
         if any(name[0] == "<" for name in names(found)):
             raise NotSupported(UNPRINTABLE, hint="the parts as variables of their own")
-        return ones_shown(found, self.size, self.typed)
+        return ones_shown(found, self.size, self.typed, whole=self._ones)
 
     def _updated(self, root: Node, found: Expr, order: Sequence[Node]) -> Expr:
         """What was found for the node, or the node with the laws of updates applied throughout, if that is shorter."""
