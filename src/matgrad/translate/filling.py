@@ -43,7 +43,9 @@ def ones_shown(expr: Expr, size: Size, typed: Collection[Expr] = (), *, whole: b
         if node in typed:
             return (node,) * len(Use)
         return tuple(
-            _written(node.replace(args=tuple([f[u] for f, u in zip(forms, _uses(node, use), strict=True)])), use, size, whole)
+            _written(
+                node.replace(args=tuple([f[u] for f, u in zip(forms, _uses(node, use), strict=True)])), use, size, whole
+            )
             for use in Use
         )
 

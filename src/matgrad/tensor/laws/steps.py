@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, map_, multiply, number, power, scaled
+from matgrad.tensor.facts import Fact, nonnegative
 from matgrad.tensor.laws.shared import is_map, power_of, weight
 from matgrad.tensor.nodes import Einsum, Map, Node, Sum
 
@@ -65,6 +66,32 @@ def where_a_step_is_one(net: Network) -> Network | None:
                 found = _of_sign(other, known)
                 if found is not other and weight(found) < weight(other):
                     return net.replaced([j], [(found, labels)])
+    return None
+
+
+@b.NETWORK_LAWS.add(
+    "sign where an absolute value is large",
+    "sign(x)^2*step(abs(x) - c) = step(abs(x) - c) for c ≥ 0, and with relu",
+    on=("step", "relu"),
+    because="where step(abs(x) - c) is not 0, x is not 0",
+    examples=(
+        ("sign(x).^2.*step(abs(x) - c)", "x: vector(n); c: nonnegative"),
+        ("sign(c)^3*relu(2*abs(c) - 1)", "c: scalar"),
+    ),
+)
+def sign_of_large(net: Network) -> Network | None:
+    """sign(x)^k·step(abs(x) - c) = sign(x)^(k mod 2)·step(abs(x) - c)."""
+    for step, labels in net.operands:
+        if not (is_map(step, "step") or is_map(step, "relu")):
+            continue
+        for i, (other, others) in enumerate(net.operands):
+            base, exponent = power_of(other)
+            if labels != others or exponent < 2 or not is_map(base, "sign"):
+                continue
+            size, terms = map_("abs", base.children), b.linear_terms(step.children[0])
+            rest = b.add([number(0, size.shape), *(scaled(t, -f) for t, f in terms.items() if t is not size)])
+            if terms.get(size, 0) > 0 and nonnegative(rest) is Fact.YES:
+                return net.replaced([i], [(power(base, exponent % 2), labels)])
     return None
 
 
