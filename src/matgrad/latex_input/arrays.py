@@ -82,7 +82,7 @@ class Arrays:
     def of(self, name: Name, kind: str, typed: Typed) -> str:
         """The array of an indexed name whose single values have this kind."""
         matrix = len(name.indices) == 2 or kind == VECTOR
-        plain = name._replace(indices=())
+        plain = name._replace(indices=(), block=())
         if self._kind_of_term.setdefault((plain, len(name.indices)), kind) != kind:
             raise FormulaError(
                 f"{name.latex} with one index is read as a number here and as a vector there",
@@ -120,7 +120,7 @@ class Arrays:
         return Name(base, BOLD, name.accent, name.sub, name.sup, "" if base != name.base else name.command)
 
     def _declaration(self, name: Name, matrix: bool, typed: Typed) -> Declaration:
-        highs = self.highs[name]
+        highs = self.highs[name] if not name.block else (self._end_of_blocks(name),)
         dims: tuple[Dim, ...] | None = None
         if all(highs):
             dims = tuple(Dim.of(int(h) if h.isdigit() else h) for h in highs)
@@ -129,6 +129,22 @@ class Arrays:
                 known = term is not None and all(self.sizes.issuperset(dim.names) for dim in term.type.dims)
                 dims = (*dims, *(term.type.dims if term is not None and known else (Dim.of(self._free_size()),)))
         return Declaration(MATRIX if matrix else VECTOR, dims)
+
+    def _end_of_blocks(self, name: Name) -> str:
+        """How long an array is whose blocks are x_{i+1} and the like, or "" where that is not said as a name or number.
+
+        It ends where the last block ends, unless a sum runs over all of it.
+        """
+        same = [n for n in self.names if n.indices and letter(n) == letter(name)]
+        whole = next((high for n in same if not n.block for high in self.highs[n] if high), None)
+        ends = {n.block[1] for n in same if n.block}
+        if whole is not None or not ends:
+            return whole or ""
+        if all(end.isdigit() for end in ends):
+            return max(ends, key=int)
+        names = [end for end in ends if not end.isdigit() and "-" not in end]
+        bases = {end.partition("-")[0] for end in ends}
+        return names[0] if names and len(bases) == 1 else ""
 
     def _free_size(self) -> str:
         ends = {end for ends in self.highs.values() for end in ends}
@@ -144,7 +160,7 @@ class Arrays:
             term = terms.get(letter(name._replace(sub="")))
             if name.indices or term is None or not _ENTRY.fullmatch(name.sub):
                 continue
-            rows = self._kind_of_term[term._replace(indices=()), len(term.indices)] == VECTOR
+            rows = self._kind_of_term[term._replace(indices=(), block=()), len(term.indices)] == VECTOR
             array = Name(name.base.upper() if rows else name.base, BOLD, name.accent, command=name.command).latex
             places = re.findall(r"\d" if len(term.indices) == 2 else r"\d+", name.sub) or ["1"] * len(term.indices)
             entry = ",".join([*places, ":"] if rows else places)
@@ -158,4 +174,4 @@ class Arrays:
 
 def letter(name: Name) -> Name:
     """The name whatever its font and the indices that a sum runs over."""
-    return name._replace(indices=(), style="", command="")
+    return name._replace(indices=(), block=(), style="", command="")

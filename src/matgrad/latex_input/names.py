@@ -21,7 +21,8 @@ GREEK_COMMANDS = {**{name: name for name in GREEK}, **GREEK_VARIANTS, "ell": "el
 class Name(NamedTuple):
     r"""A name as it is written. Two names are the same variable if all parts agree.
 
-    ``indices`` are those subscripts that a sum around it runs over: ``y_i`` is the entry i of ``y``.
+    ``indices`` are those subscripts that a sum around it runs over: ``y_i`` is the entry i of ``y``. Where the sum does
+    not run from 1 to the end, ``block`` says from where to where it goes: 2 and n for ``y_{i+1}``, i from 1 to n - 1.
     """
 
     base: str
@@ -31,6 +32,7 @@ class Name(NamedTuple):
     sup: str = ""
     command: str = ""
     indices: tuple[str, ...] = ()
+    block: tuple[str, ...] = ()
 
     @property
     def upper(self) -> bool:

@@ -69,3 +69,15 @@ def index(text: str, span: Span, source: str) -> tuple[tuple[Any, ...], list[Exp
             value.append(RANGE if len(item) == 2 else AT)
             bounds += [size(end, span, source) for end in item]
     return tuple(value), bounds
+
+
+def part_of(array: Expr, block: tuple[str, ...], more: int) -> Expr:
+    """x[2:n], and X[2:n,:] of an array with more axes."""
+    ends = []
+    for text in block:
+        base, _, less = text.partition("-")
+        end = Expr("number", (), Fraction(base)) if base.isdigit() else Expr("name", (), base)
+        ends.append(Expr("add", (end, Expr("neg", (Expr("number", (), Fraction(less)),)))) if less else end)
+    if all(text.isdigit() for text in block):
+        return Expr("index", (array,), ((int(block[0]), int(block[1])), *(None,) * more))
+    return Expr("index", (array, *ends), (RANGE, *(None,) * more))

@@ -215,15 +215,15 @@ class _Reader:
                 if again:
                     raise self._error(f"the index {min(again)} is summed over twice", node)
                 scope = scope | dict.fromkeys(node.value[0], node.value[1])
-                self.ends.add(node.value[1])
+                self.ends.add(node.value[1].rpartition(":")[2].partition("-")[0])
             scopes[id(node)] = scope
             stack.extend((arg, scope) for arg in node.args)
 
         def visit(node: Expr, args: list[Expr]) -> Expr:
             if node.op == "name":
                 scope = scopes[id(node)]
-                name = self._indexed(node, frozenset(scope))
-                self._end_at(node, name, tuple(scope[index] for index in name.indices))
+                name = self._indexed(node, scope)
+                self._end_at(node, name, tuple("" if ":" in scope[index] else scope[index] for index in name.indices))
                 return node.replace(value=name)
             return node.replace(args=tuple(args)) if args else node
 
@@ -232,11 +232,11 @@ class _Reader:
 
     def _end_at(self, node: Expr, name: Name, ends: tuple[str, ...]) -> None:
         """The indices of an array end at one place each, whatever they are called."""
-        whole = name._replace(indices=())
+        whole = name._replace(indices=(), block=())
         if not name.indices:
             return
         for other, before in self.highs.items():
-            if other._replace(indices=()) == whole and len(before) == len(ends):
+            if other._replace(indices=(), block=()) == whole and len(before) == len(ends):
                 differ = [(a, b) for a, b in zip(before, ends, strict=True) if a and b and a != b]
                 if differ:
                     (first, here), *_ = differ
@@ -244,29 +244,35 @@ class _Reader:
         if not all(self.highs.get(name, ("",))):
             self.highs[name] = ends
 
-    def _indexed(self, node: Expr, scope: frozenset[str]) -> Name:
+    def _indexed(self, node: Expr, scope: Mapping[str, str]) -> Name:
         name: Name = node.value
         if name.base in scope and not (name.sub or name.sup or name.accent):
             raise self._error(f"the index {name.base} is used as a number", node)
-        outside = (self.bound - scope) & set(_subscripts(name))
-        if outside and not scope & set(_subscripts(name)):
+        outside = (self.bound - scope.keys()) & set(_subscripts(name))
+        if outside and not scope.keys() & set(_subscripts(name)):
             raise self._error(
                 f"the index {min(outside)} stands outside its sum: brackets around the terms of the sum?", node
             )
         for place in ("sub", "sup"):
             script = getattr(name, place)
+            bare = name._replace(sub="") if place == "sub" else name._replace(sup="")
             found = re.findall(r"[A-Za-z]+|\d+", script)
             indices = tuple(i for part in found for i in ([part] if part in scope else list(part))) if script else ()
             inside = [i for i in indices if i in scope]
             if not inside:
                 continue
+            if any(":" in scope[i] for i in inside):
+                block = _block(script, scope)
+                if block is None:
+                    raise self._error(f"the index '{script}' goes beyond the index of the sum", node)
+                return bare._replace(indices=tuple(inside), block=block)
             if (
                 len(inside) != len(indices)
                 or not re.fullmatch(r"[A-Za-z,]+", script)
                 or len(set(indices)) != len(indices)
             ):
                 raise self._error(f"the index '{script}' goes beyond the index of the sum", node)
-            return name._replace(**{place: ""}, indices=indices)
+            return bare._replace(indices=indices)
         return name
 
     def _error(self, what: str, node: Expr) -> NotSupported:
@@ -293,7 +299,8 @@ class _Reader:
         """The name of one term, while kinds are decided."""
         if not name.indices:
             return self.table.text(name)
-        return self.table.text(name._replace(sub=",".join((name.sub, *name.indices)).strip(","), indices=()))
+        sub = ",".join((name.sub, *name.indices, *name.block)).strip(",")
+        return self.table.text(name._replace(sub=sub, indices=(), block=()))
 
     # -- declarations and what is asked for
 
@@ -331,6 +338,26 @@ class _Reader:
                 text = other
             found.append(text)
         return tuple(found)
+
+
+def _block(script: str, scope: Mapping[str, str]) -> tuple[str, str] | None:
+    """From where to where a shifted index goes, 2 and n for i+1 where i goes from 1 to n-1; None if that is outside.
+
+    >>> _block("i+1", {"i": "1:n-1"}), _block("i", {"i": "2:9"}), _block("i-1", {"i": "1:n"})
+    (('2', 'n'), ('2', '9'), None)
+    """
+    found = re.fullmatch(r"([A-Za-z]+)(?:([+-]\d+))?", script)
+    if found is None or ":" not in scope.get(found.group(1), ""):
+        return None
+    low, high = scope[found.group(1)].split(":")
+    shift = int(found.group(2) or 0)
+    if int(low) + shift < 1:
+        return None
+    if high.isdigit():
+        return str(int(low) + shift), str(int(high) + shift)
+    base, _, less = high.partition("-")
+    end = shift - int(less or 0)
+    return None if end > 0 else (str(int(low) + shift), f"{base}{end}" if end else base)
 
 
 def _terms(expr: Expr) -> list[Name]:

@@ -16,6 +16,7 @@ from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Type
 from matgrad.functions import card
 from matgrad.latex_input.choices import Kinds, norm, with_reading
 from matgrad.latex_input.names import Name
+from matgrad.latex_input.positions import part_of
 from matgrad.tensor import builders as b
 from matgrad.translate.lower import lower_expression
 from matgrad.translate.recover import Recovery
@@ -93,7 +94,8 @@ class Sums:
             return Part(node.replace(value=self.text_of(name)), kind)
         if len(name.indices) + _OWN[kind] > 2:
             raise self._refused(node, "this has three indices or more")
-        return Part(Expr("name", (), self.array_of(name, kind), node.span), kind, name.indices)
+        array = Expr("name", (), self.array_of(name, kind), node.span)
+        return Part(part_of(array, name.block, _OWN[kind]) if name.block else array, kind, name.indices)
 
     # -- what is entrywise in the indices
 
@@ -320,7 +322,7 @@ class Sums:
         self, node: Expr, part: Part, present: list[str], missing: list[str], high: str, body: Expr
     ) -> tuple[Expr, tuple[str, ...]]:
         """Terms that do not depend on an index, as often as it has values."""
-        if not high:
+        if not high or ":" in high:
             raise self._refused(node, f"the terms do not depend on {missing[0]}, and how many there are is not said")
         number = Expr("number", (), Fraction(high)) if high.isdigit() else Expr("name", (), high)
         expr, rest = self._summed(node, body, part, tuple(present), high) if present else (part.expr, part.indices)

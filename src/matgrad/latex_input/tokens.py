@@ -248,15 +248,28 @@ class _Commands(Words):
             raise self.error("a sum needs its index", at, self.at, r"\sum_{i=1}^{n} …")
         low = plain_script(self.text[slice(*scripts["_"])])
         high = plain_script(self.text[slice(*scripts["^"])]) if "^" in scripts else ""
-        found = re.fullmatch(r"(ell|[A-Za-z](?:,?[A-Za-z])*)(?:=1)?", low)
-        letters = found.group(1).replace(",", "") if found else ""
+        found = re.fullmatch(r"(ell|[A-Za-z](?:,?[A-Za-z])*)(?:=1)?|([A-Za-z])=([1-9]\d*)", low)
+        letters = (found.group(1) or found.group(2)).replace(",", "") if found else ""
         indices = ("ell",) if letters == "ell" else tuple(letters)
         if found is None or len(set(indices)) < len(indices):
             hint = r"\sum_{i=1}^{n}, with indices that count from 1"
             raise self.error(f"the sum over '{low}' cannot be read", *scripts["_"], hint)
-        if high and not re.fullmatch(r"[A-Za-z]\w*|\d+", high):
+        if high and not re.fullmatch(r"[A-Za-z]\w*(-[1-9]\d*)?|\d+", high):
             raise self.error(f"the sum up to '{high}' cannot be read", *scripts["^"], "a number or a name")
+        start = found.group(3) or "1"
+        if (
+            high
+            and len(indices) == 1
+            and (start != "1" or "-" in high or (high.isdigit() and self._shifted(indices[0])))
+        ):
+            high = f"{start}:{high}"  # not over all there are
+        elif start != "1":
+            raise self.error(f"the sum over '{low}' cannot be read", *scripts["_"], r"its end, as in \sum_{i=2}^{n}")
         self.add("SUM", (indices, high, name), at)
+
+    def _shifted(self, index: str) -> bool:
+        """Whether an index is shifted in what follows: x_{i-1}."""
+        return re.search(rf"_\s*\{{\s*{index}\s*[+-]\s*\d", self.text[self.at : self.stop]) is not None
 
     def _do_begin(self, at: int) -> None:
         start, stop = self.argument()
