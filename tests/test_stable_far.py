@@ -116,6 +116,35 @@ CASES: list[tuple[str, str, str, list[Point]]] = [
     ("1/(1 + (x/k)^n)", "x: positive; k: positive; n: scalar", "x", [{"x": 1e3, "k": 900.0, "n": n} for n in (2, 190)]),
     ("log(1 + x) - log(x)", "x: scalar", "x", [{"x": x} for x in (1e-10, 2.0, 1e10, 1e130)]),
     ("log(x) - log(3 + x)", "x: positive", "x", [{"x": x} for x in (1e-10, 2.0, 1e10)]),
+    (
+        MIXTURE.replace("exp(-(x-m1)^2/(2*s1^2))", "normpdf((x-m1)/s1)").replace(
+            "exp(-(x-m2)^2/(2*s2^2))", "normpdf((x-m2)/s2)"
+        ),
+        SCALARS,
+        "x m1 s2",
+        [NORMALS | {"x": x} for x in (0.5, 30.0, -800.0)],
+    ),
+    (  # contrastive: the temperature
+        "-log(exp(x'*y/t)/(exp(x'*y/t) + sum(exp(K*x/t))))",
+        "x: vector(n); y: vector(n); K: matrix(m, n); t: positive",
+        "t x",
+        [{"x": [1.0, -0.5], "y": [0.25, 2.0], "K": [[1.0, 0.5], [-0.5, 1.0]], "t": t} for t in (0.5, 1e-3, 1e-5)],
+    ),
+    (  # Rényi
+        "log(sum(x.^a.*y.^(1-a)))/(a-1)",
+        "x: positive vector(n); y: positive vector(n); a: positive",
+        "x a",
+        [{"x": [0.2, 0.5, 0.3], "y": [0.4, 0.5, 0.1], "a": a} for a in (0.5, 30.0, 800.0)],
+    ),
+    ("log((1 + x)^n - 1)", "x: positive; n: positive", "x n", [{"x": 0.5, "n": n} for n in (1e-8, 3.0, 5e3)]),
+    ("v*s/(k + s)", "v: positive; s: positive; k: positive", "s k", [{"v": 2.0, "s": s, "k": 0.5} for s in (3.0, 1e9)]),
+    ("a*b/(a + b)", "a: positive; b: positive", "a", [{"a": a, "b": 0.3} for a in (3.0, 1e9, 1e-9)]),
+    (  # Geman and McClure
+        "sum((x - y).^2./(c^2 + (x - y).^2))",
+        "x: vector(n); y: vector(n); c: positive",
+        "x c",
+        [{"x": [1.0, 2.0, -0.5], "y": [0.5, -1.0, 3.0], "c": c} for c in (0.7, 1e-9, 1e9)],
+    ),
     ("(x - y)/(x + y)", "x: positive; y: positive", "x y", [{"x": x, "y": 2 * x} for x in (1.0, 1e200, 1e-200)]),
 ]
 EACH = [(text, where, wrt, at) for text, where, names, points in CASES for wrt in names.split() for at in points]

@@ -8,7 +8,8 @@ from matgrad.stabilising.growth import exchanged, multiple, pairs_of
 from matgrad.stabilising.log_forms import log_of
 from matgrad.stabilising.rule import RULES
 from matgrad.tensor import builders as b
-from matgrad.tensor.builders import map_, power, scaled
+from matgrad.tensor.builders import map_, number, power, scaled
+from matgrad.tensor.facts import Fact, positive
 from matgrad.tensor.laws.shared import is_map, power_of
 from matgrad.tensor.nodes import Einsum, Map, Node
 
@@ -105,10 +106,14 @@ def secant_over_logistic(node: Node) -> Node | None:
 
 @RULES.add(
     "exponential over its difference to one",
-    "exp(x)/(exp(x) - 1) = -1/(exp(-x) - 1)",
+    "exp(x)/(exp(x) - 1) = -1/(exp(-x) - 1), exp(x + y)/(exp(x) - 1) = -exp(y)/(exp(-x) - 1)",
     because="the quotient tends to 1 where both overflow",
     on=(Einsum,),
-    examples=(("x.^3.*exp(x)./(exp(x) - 1).^2", "x: positive vector(n)"), ("exp(2*c)/(exp(c) - 1)", "c: positive")),
+    examples=(
+        ("x.^3.*exp(x)./(exp(x) - 1).^2", "x: positive vector(n)"),
+        ("exp(2*c)/(exp(c) - 1) + exp(2*c + a)/(exp(c) - 1)", "a: scalar; c: positive"),
+        ("(1 + x)^(p - 1)/((1 + x)^p - 1)", "x: positive; p: positive"),
+    ),
 )
 def exponential_over_expm1(node: Node) -> Node | None:
     pairs = pairs_of(node)
@@ -118,15 +123,37 @@ def exponential_over_expm1(node: Node) -> Node | None:
             continue
         z = base.args[0]
         for i, (operand, others) in enumerate(pairs):
-            times = multiple(operand.args[0], z) if is_map(operand, "exp") and labels == others else None  # type: ignore[attr-defined]
-            if times is None or times < 1:
-                continue
-            used = min(times.numerator // times.denominator, -count.numerator // count.denominator)
+            exponent = _exponent(operand) if labels == others else None
+            times = _contained(exponent, z) if exponent is not None else 0
+            if exponent is None or times < 1 or (multiple(exponent, z) is None and positive(z) is not Fact.YES):
+                continue  # exp(x + y) may be small where exp(y) is not
+            used = min(times, -count.numerator // count.denominator)
             turned = map_("expm1", (scaled(z, -1),))
             new = [(power(turned, -used), labels), (power(base, count + used), labels),
-                   (map_("exp", (scaled(z, times - used),)), labels)]  # fmt: skip
+                   (map_("exp", (b.subtract(exponent, scaled(z, used)),)), labels)]  # fmt: skip
             return exchanged(node, {i, j}, new, (-1) ** used)
     return None
+
+
+def _exponent(node: Node) -> Node | None:
+    """z for exp(z), and p*log(x) for x^p, multiplied out."""
+    if is_map(node, "exp"):
+        return node.children[0]
+    raised, count = power_of(node)
+    if not is_map(raised, "pow") or positive(raised.children[0]) is not Fact.YES:
+        return None
+    base, exponent = raised.children
+    terms = b.linear_terms(base)
+    one = number(1, base.shape)
+    more = b.add([scaled(term, factor) for term, factor in terms.items() if term is not one])
+    log = map_("log1p", (more,)) if len(terms) > 1 and terms.get(one) == 1 else map_("log", (base,))
+    return b.add([scaled(b.multiply(term, log), count * size) for term, size in b.linear_terms(exponent).items()])
+
+
+def _contained(whole: Node, part: Node) -> int:
+    """How often all terms of a part are in a sum."""
+    found, own = b.linear_terms(whole), b.linear_terms(part)
+    return int(min(found.get(term, Fraction(0)) / factor for term, factor in own.items())) if own else 0
 
 
 @RULES.add(

@@ -10,9 +10,9 @@ from fractions import Fraction
 from functools import reduce
 from typing import NamedTuple
 
-from matgrad.stabilising.growth import grows
+from matgrad.stabilising.growth import exchanged, grows, pairs_of
 from matgrad.stabilising.log_forms import log_of, spread
-from matgrad.stabilising.rule import RULES
+from matgrad.stabilising.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Operand, apply, einsum, map_, number, power, scaled
 from matgrad.tensor.components import components
@@ -165,6 +165,7 @@ def _log_of_rest(rest: Node, level: Node) -> Node:
         ("A*exp(x)/(y'*exp(x))^2*sum(exp(x))", "A: matrix(m, n); x: vector(n); y: vector(n)"),
         ("exp(a + c)/(w*exp(a) + v*exp(c))^2", "a: scalar; c: scalar; w: scalar; v: scalar"),
         ("exp(3*a)/(w*exp(a) + (1 - w)*exp(c))^2", "a: scalar; c: scalar; w: scalar"),
+        ("normpdf(x).^2./(w*normpdf(x) + y.*exp(-x)).^2", "x: vector(n); y: vector(n); w: scalar"),
     ),
 )
 def share_of_weighted(node: Node) -> Node | None:
@@ -186,7 +187,8 @@ def share_of_weighted(node: Node) -> Node | None:
 
 
 def _exponent(node: Node) -> Node | None:
-    return log_of(node) if isinstance(node, Map) and grows(node) else None
+    base, count = power_of(node)
+    return log_of(node) if isinstance(base, Map) and count > 0 and grows(base) else None
 
 
 def _shares(
@@ -226,3 +228,61 @@ def _contains(node: Node, part: Node) -> bool:
     """Whether all terms of a part are in a sum, at least as often."""
     whole, inner = b.linear_terms(node), b.linear_terms(part)
     return bool(inner) and all(whole.get(term, Fraction(0)) / factor >= 1 for term, factor in inner.items())
+
+
+@BEFORE.add(
+    "power of a sum over a power",
+    "(x'*exp(y))^2/s^3 = (x'*exp(y - log(s)))^2/s, where s is made of exponentials",
+    because="each exponential alone is a share of s",
+    on=(Einsum,),
+    examples=(
+        ("(x'*exp(x))^2/sum(exp(x))^2", "x: vector(n)"),
+        ("(A*exp(x)).^3/(exp(c) + sum(exp(x)))^4", "A: matrix(m, n); x: vector(n); c: scalar"),
+        ("(x'*exp(x) - c*exp(c))^2/(c*exp(c) + sum(exp(x)))^2", "x: vector(n); c: scalar"),
+    ),
+)
+def power_of_sum(node: Node) -> Node | None:
+    pairs = pairs_of(node)
+    for i, (above, labels) in enumerate(pairs):
+        top, times = power_of(above)
+        if times < 2 or times.denominator > 1 or not isinstance(top, Einsum | Sum) or not grows(top):
+            continue
+        for j, (below, own) in enumerate(pairs):
+            base, count = power_of(below)
+            if count > -2 or count.denominator > 1 or not set(own) <= set(labels) or len(set(labels)) < len(labels):
+                continue
+            level, rest = log_of(base), None
+            found = weighted(base) if level is None and isinstance(base, Sum | Einsum) else None
+            if found is not None:
+                level, rest = found.level, found.rest
+            share = None if level is None else _shifted(top, level, tuple(map(labels.index, own)))
+            if share is None:
+                continue
+            used = min(times, -count)
+            new = [(power(share, used), labels), (power(top, times - used), labels), (power(base, count + used), own)]
+            return exchanged(node, {i, j}, new if rest is None else [*new, (power(rest, -used), own)])
+    return None
+
+
+def _shifted(node: Node, level: Node, axes: tuple[int, ...]) -> Node | None:
+    """A sum, or a sum over axes, divided by exp(level), which has some of its axes, with that in each exponential."""
+    if isinstance(node, Sum):
+        terms = [(factor, _shifted(term, level, axes)) for factor, term in node.terms]
+        return None if any(made is None for _, made in terms) else b.add(
+            [scaled(made, factor) for factor, made in terms if made is not None])  # fmt: skip
+    out = node.out if isinstance(node, Einsum) else tuple(range(len(node.shape)))
+    own = tuple(out[axis] for axis in axes)
+    pairs = pairs_of(node) if isinstance(node, Einsum) else [(node, out)]
+    exponents = [
+        (place, labels, found) for place, (operand, labels) in enumerate(pairs) if (found := _exponent(operand))
+    ]
+    labels = next(
+        (axes_ for _, axes_, _ in exponents if set(own) <= set(axes_) and len(set(axes_)) == len(axes_)), None
+    )
+    if labels is None:
+        return None
+    alike = {place: found for place, other, found in exponents if other == labels}
+    shape = pairs[min(alike)][0].shape
+    over = einsum([(level, own)], labels, 1, dict(zip(labels, shape, strict=True)))
+    made = map_("exp", (b.subtract(b.add(list(alike.values())), over),))
+    return exchanged(node, set(alike), [(made, labels)]) if isinstance(node, Einsum) else made

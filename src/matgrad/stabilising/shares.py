@@ -71,6 +71,7 @@ def root_of_exponentials(node: Node) -> Node | None:
         ("normpdf(x)./normcdf(2*x)", "x: vector(n)"),
         ("(1 + exp(a))/(1 + exp(a) + exp(c))", "a: scalar; c: scalar"),
         ("x.^c./(1 + x.^c) + 1./(2 + x.^c)", "x: positive vector(n); c: scalar"),
+        ("x.^(c - 1).*y.^(1 - c)/sum(x.^c.*y.^(1 - c))", "x: positive vector(n); y: positive vector(n); c: scalar"),
     ),
 )
 def share_of_sum(node: Node) -> Node | None:
@@ -95,16 +96,22 @@ def share_of_sum(node: Node) -> Node | None:
                     continue
             if others == labels and isinstance(base, Sum) and is_map(top, "exp"):
                 continue  # a share of a weighted sum
-            beside = {k for k, (factor, own) in enumerate(pairs) if is_map(factor, "exp") and k not in gone | {i}
-                      and set(own) < set(others)}  # fmt: skip
+            beside = {k for k, (factor, own) in enumerate(pairs) if k not in gone | {i} and _joins(factor, own, others)}
             axes = dict(zip(others, top.shape, strict=True))
             logs = [upper, scaled(_spread(bottom, labels, axes), -1)]
-            logs += [_spread(pairs[k][0].args[0], pairs[k][1], axes) for k in beside]  # type: ignore[attr-defined]
+            logs += [_spread(found, pairs[k][1], axes) for k in sorted(beside) if (found := log_of(pairs[k][0]))]
             new += [(map_("exp", (b.add(logs),)), others), (power(top, times - 1), others)]
             gone, left = gone | {i} | beside, left - 1
         if new:
             return exchanged(node, gone, [*new, (power(base, -left), labels)])
     return None
+
+
+def _joins(factor: Node, labels: tuple[int, ...], axes: tuple[int, ...]) -> bool:
+    """Whether what stands beside an exponential goes into its exponent: exponentials, and powers with an exponent."""
+    if is_map(factor, "exp"):
+        return set(labels) < set(axes)
+    return is_map(factor, "pow") and labels == axes and log_of(factor) is not None
 
 
 def _share(upper: Node, base: Node, most: Fraction) -> tuple[int, Node, Node] | None:

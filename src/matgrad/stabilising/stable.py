@@ -24,6 +24,7 @@ from matgrad.stabilising import shares as _shares  # noqa: F401
 from matgrad.stabilising import determinants as _determinants  # noqa: F401
 from matgrad.stabilising import close_pairs as _close_pairs  # noqa: F401
 from matgrad.stabilising import close_sums as _close_sums  # noqa: F401
+from matgrad.stabilising import close_quotients as _close_quotients  # noqa: F401
 from matgrad.stabilising import log_products as _log_products  # noqa: F401
 from matgrad.stabilising import logarithms as _logarithms  # noqa: F401
 from matgrad.stabilising import mixtures as _mixtures  # noqa: F401
