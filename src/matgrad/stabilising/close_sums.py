@@ -13,6 +13,9 @@ from matgrad.tensor.facts import Fact, positive
 from matgrad.tensor.laws.shared import power_of
 from matgrad.tensor.nodes import Einsum, Map, Node, Sum
 
+MOST = 4
+"""The power up to which differences of reciprocals of powers are looked for."""
+
 
 def _gap(u: Node, v: Node) -> Node | None:
     """u - v, where terms cancel."""
@@ -90,12 +93,13 @@ def _inside(part: Part) -> Node | None:
 
 @RULES.add(
     "difference of reciprocals",
-    "1/v - 1/(v + y) = y/(v*(v + y)), 1/v^2 - 1/(v + y)^2 = y/(v*(v + y))*(1/v + 1/(v + y))",
+    "1/v - 1/u = (u - v)/(v*u), 1/v^2 - 1/u^2 = (u - v)/(v*u)*(1/v + 1/u), … for u = v + y",
     because="for large v both are nearly equal",
     on=(Sum,),
     examples=(
         ("1/(1 + c) - 1/c", "c: positive"),
         ("y./x.^2 - y./(x + 3).^2", "x: positive vector(n); y: vector(n)"),
+        ("2/a^3 - 2/(a + c)^3", "a: positive; c: positive"),
     ),
 )
 def difference_of_reciprocals(node: Node) -> Node | None:
@@ -112,20 +116,20 @@ def difference_of_reciprocals(node: Node) -> Node | None:
                 continue
             rest = b.linear_terms(part.times(power(v, part.count)))
             if rest and all(factors.get(term) == -factor * size for term, size in rest.items()):
-                ones = [power(u, -1), power(v, -1)]
-                new = part.times(gap, *ones, *[b.add(ones)] * (part.count == -2))
+                shared = [b.multiply(power(u, 1 - k), power(v, part.count + k)) for k in range(1, 1 - int(part.count))]
+                new = part.times(gap, power(u, -1), power(v, -1), *[b.add(shared)] * (part.count < -1))
                 return without(node, {part.term, *rest}, scaled(new, factor))
     return None
 
 
 def _reciprocals(node: Sum) -> Iterator[tuple[Fraction, Part]]:
-    """1/u and 1/u^2 as factors of the terms."""
+    """1/u^k as factors of the terms."""
     for factor, term in node.terms if len(node.terms) <= MANY else ():
         axes = tuple(range(len(term.shape)))
         pairs = zip(term.operands, term.subscripts, strict=True) if isinstance(term, Einsum) else [(term, axes)]
         for operand, labels in pairs:
             base, count = power_of(operand)
-            if count in (-1, -2):
+            if -MOST <= count <= -1 and count.denominator == 1:
                 yield factor, Part(term, base, count, labels)
 
 

@@ -232,6 +232,33 @@ def softplus_beside(node: Node) -> Node | None:
 
 
 @RULES.add(
+    "softplus beside its slope",
+    "softplus(x) - x*sigmoid(x) = softplus(-abs(x)) + abs(x)*sigmoid(-abs(x))",
+    because="it is the same for x and -x, and small where x is large: the entropy of a logistic choice",
+    on=(Sum,),
+    examples=(
+        ("y.*x.*sigmoid(x) - y.*softplus(x)", "x: vector(n); y: vector(n)"),
+        ("log(1 + exp(a*c))/c^2 - a*sigmoid(a*c)/c", "a: scalar; c: positive"),
+    ),
+)
+def softplus_beside_slope(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    factors = {term: factor for factor, term in node.terms}
+    for factor, part in parts_of(node, {"softplus"}):
+        assert isinstance(part.factor, Map)
+        if part.count != 1:
+            continue
+        z = part.factor.args[0]
+        terms = b.linear_terms(part.times(z, map_("sigmoid", (z,))))
+        if terms and all(factors.get(term) == -factor * size for term, size in terms.items()):
+            distance = map_("abs", (z,))
+            less = scaled(distance, -1)
+            entropy = b.add([map_("softplus", (less,)), b.multiply(distance, map_("sigmoid", (less,)))])
+            return without(node, {part.term, *terms}, scaled(part.times(entropy), factor))
+    return None
+
+
+@RULES.add(
     "entry beside logsumexp",
     "x[1] - logsumexp(x) = log_softmax(x)[1]",
     because="accurate where this entry is by far the largest",

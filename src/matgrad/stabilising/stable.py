@@ -18,13 +18,13 @@ from matgrad.tensor.rebuild import rebuilt
 from matgrad.stabilising import differences as _differences  # noqa: F401
 from matgrad.stabilising import differences_of_roots as _differences_of_roots  # noqa: F401
 from matgrad.stabilising import lengths as _lengths  # noqa: F401
+from matgrad.stabilising import close_quotients as _close_quotients  # noqa: F401
 from matgrad.stabilising import exponentials as _exponentials  # noqa: F401
 from matgrad.stabilising import hyperbolic as _hyperbolic  # noqa: F401
 from matgrad.stabilising import shares as _shares  # noqa: F401
 from matgrad.stabilising import determinants as _determinants  # noqa: F401
 from matgrad.stabilising import close_pairs as _close_pairs  # noqa: F401
 from matgrad.stabilising import close_sums as _close_sums  # noqa: F401
-from matgrad.stabilising import close_quotients as _close_quotients  # noqa: F401
 from matgrad.stabilising import log_products as _log_products  # noqa: F401
 from matgrad.stabilising import logarithms as _logarithms  # noqa: F401
 from matgrad.stabilising import mixtures as _mixtures  # noqa: F401
