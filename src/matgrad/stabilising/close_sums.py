@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from matgrad.stabilising.differences import MANY, Part, parts_of, without
-from matgrad.stabilising.rule import RULES
+from matgrad.stabilising.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import einsum, map_, number, power, scaled
 from matgrad.tensor.facts import Fact, positive
@@ -23,6 +23,17 @@ def _gap(u: Node, v: Node) -> Node | None:
     return gap if len(b.linear_terms(gap)) < len(b.linear_terms(u)) + len(b.linear_terms(v)) - 1 else None
 
 
+@BEFORE.add(
+    "difference of logarithms",
+    "log(v + y) - log(v) = log1p(y/v), softplus(log(y) - log(v)) for a v of unknown sign",
+    because="for large v both are nearly equal",
+    on=(Sum,),
+    examples=(
+        ("log(1 + c) - log(c)", "c: positive"),
+        ("log(1 + c) - log(c)", "c: scalar"),
+        ("y.*log(x) - y.*log(x + 3) + y", "x: positive vector(n); y: vector(n)"),
+    ),
+)
 @RULES.add(
     "difference of logarithms",
     "log(v + y) - log(v) = log1p(y/v), softplus(log(y) - log(v)) for a v of unknown sign",
@@ -100,6 +111,7 @@ def _inside(part: Part) -> Node | None:
         ("1/(1 + c) - 1/c", "c: positive"),
         ("y./x.^2 - y./(x + 3).^2", "x: positive vector(n); y: vector(n)"),
         ("2/a^3 - 2/(a + c)^3", "a: positive; c: positive"),
+        ("1/a^2 - 1/(1 + a^2)", "a: scalar"),
     ),
 )
 def difference_of_reciprocals(node: Node) -> Node | None:
@@ -108,9 +120,10 @@ def difference_of_reciprocals(node: Node) -> Node | None:
     parts = list(_reciprocals(node))
     for factor, part in parts:
         for _, other in parts:
-            u, v = part.factor, other.factor
-            if not isinstance(u, Sum) or u is v or u.shape != v.shape or part.count != other.count:
+            u, times = part.factor, other.count / part.count
+            if not isinstance(u, Sum) or u is other.factor or u.shape != other.factor.shape or times.denominator > 1:
                 continue
+            v = power(other.factor, times)
             gap = _gap(v, u)
             if gap is None:
                 continue

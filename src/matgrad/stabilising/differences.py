@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from matgrad.stabilising.rule import RULES
+from matgrad.stabilising.rule import LAST, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import apply, einsum, map_, number, power, scaled
 from matgrad.tensor.facts import Fact, positive
@@ -98,6 +98,26 @@ def power_near_one(node: Node) -> Node | None:
             new = part.times(map_("expm1", (b.multiply(exponent, map_("log", (base,))),)))
             return without(node, {part.term, *rest}, scaled(new, factor))
     return None
+
+
+@LAST.add(
+    "power of one and more",
+    "(1 + x)^p = exp(p*log1p(x))",
+    because="1 + x has lost digits of a small x, of which a large p makes much",
+    on=(Map,),
+    examples=(
+        ("(1 + a/c)^(c*d)", "a: positive; c: positive; d: scalar"),
+        ("(1 + x.^2/c).^(-c)", "x: vector(n); c: positive"),
+    ),
+)
+def power_of_one_more(node: Node) -> Node | None:
+    assert isinstance(node, Map)
+    terms = b.linear_terms(node.args[0]) if node.function == "pow" else {}
+    one = number(1, node.args[0].shape)
+    if len(terms) < 2 or terms.get(one) != 1 or positive(node.args[0]) is not Fact.YES:
+        return None
+    more = b.add([scaled(term, factor) for term, factor in terms.items() if term is not one])
+    return map_("exp", (b.multiply(node.args[1], map_("log1p", (more,))),))
 
 
 @RULES.add(

@@ -48,7 +48,7 @@ def logarithm_of_factor(node: Node) -> Node | None:
     on=(Map,),
     examples=(
         ("log(p^k*(1 - p)^(n - k)*exp(p))", "p: positive; k: positive; n: positive"),
-        ("log(abs(x)^k*y^2/3)", "x: scalar; k: scalar; y: scalar"),
+        ("log(abs(x)^k*y^2/3) + log(x^2)", "x: scalar; k: scalar; y: scalar"),
         ("log(c*x.^3./y.^2) + log(1./y.^4)", "x: positive vector(n); y: positive vector(n); c: scalar"),
     ),
 )
@@ -74,7 +74,8 @@ def logarithm_of_powers(node: Node) -> Node | None:
         certain = positive(base) is Fact.YES
         log = map_("log", (base if certain else map_("abs", (base,)),))
         logs.append(einsum([(b.multiply(exponent, log), labels)], out, 1, {x: sizes[x] for x in out}))
-        if not certain:
+        count = b.as_number(exponent)
+        if not certain and (count is None or count % 2):
             left.append((map_("pow", (map_("sign", (base,)), exponent)), labels))
     if not logs:
         return None
@@ -82,12 +83,13 @@ def logarithm_of_powers(node: Node) -> Node | None:
 
 
 def _power(node: Node) -> tuple[Node, Node | None]:
-    """x and p for x^p, where p is no number, or x > 0 and p neither 1 nor -1."""
+    """x and p for x^p, where p is no number, or even, or x > 0 and p neither 1 nor -1."""
     if is_map(node, "pow"):
         base, exponent = node.children
         return base, exponent
     base, count = power_of(node)
-    return base, number(count, node.shape) if abs(count) != 1 and positive(base) is Fact.YES else None
+    known = count % 2 == 0 or (abs(count) != 1 and positive(base) is Fact.YES)
+    return base, number(count, node.shape) if known else None
 
 
 def _is_sign(node: Node) -> bool:
