@@ -145,6 +145,34 @@ CASES: list[tuple[str, str, str, list[Point]]] = [
         "x c",
         [{"x": [1.0, 2.0, -0.5], "y": [0.5, -1.0, 3.0], "c": c} for c in (0.7, 1e-9, 1e9)],
     ),
+    (
+        "v*s^h/(k^h + s^h)",
+        "v: positive; s: positive; k: positive; h: positive",
+        "s",
+        [{"v": 2.0, "s": 3.0, "k": 0.5, "h": h} for h in (2.0, 30.0, 100.0)],
+    ),
+    ("log(x^2) - log(1 + x^2)", "x: scalar", "x", [{"x": x} for x in (-2.0, 1e-200, 300.0)]),
+    ("log(x^2)/2", "x: scalar", "x", [{"x": x} for x in (-2.0, 1e-150, -1e200)]),
+    (
+        "(1 + r/n)^(n*t)",
+        "r: positive; n: positive; t: positive",
+        "r",
+        [{"r": 0.05, "n": n, "t": 30.0} for n in (12.0, 1e9, 1e17)],
+    ),
+    ("1/a - 1/(a + c)", "a: positive; c: positive", "a c", [{"a": a, "c": 0.3} for a in (2.0, 1e9, 1e-9)]),
+    ("t*log(1 + exp(x/t))", "x: scalar; t: positive", "t", [{"x": x, "t": 0.5} for x in (0.3, 25.0, -25.0, 300.0)]),
+    (
+        "log(1 + exp(norm2(x - y)^2 - norm2(x - z)^2))",
+        "x: vector(n); y: vector(n); z: vector(n)",
+        "x y",
+        [{"x": [far, -1.5 * far], "y": [0.5, -1.0], "z": [0.25, -1.0]} for far in (1.0, 1e8)],
+    ),
+    (
+        "norm2(x - y) - norm2(x - z)",
+        "x: vector(n); y: vector(n); z: vector(n)",
+        "y",
+        [{"x": [far, -1.5 * far], "y": [0.5, -1.0], "z": [0.25, -1.0]} for far in (1.0, 1e8)],
+    ),
     ("(x - y)/(x + y)", "x: positive; y: positive", "x y", [{"x": x, "y": 2 * x} for x in (1.0, 1e200, 1e-200)]),
 ]
 EACH = [(text, where, wrt, at) for text, where, names, points in CASES for wrt in names.split() for at in points]

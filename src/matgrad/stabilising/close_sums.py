@@ -146,6 +146,34 @@ def _reciprocals(node: Sum) -> Iterator[tuple[Fraction, Part]]:
                 yield factor, Part(term, base, count, labels)
 
 
+@RULES.add(
+    "difference of multiples of sums",
+    "y*(x + u) - y*(x + v) = y*(u - v)",
+    because="where x is large, both are nearly equal",
+    on=(Sum,),
+    examples=(("exp(c)*(x - y) - exp(c)*(x - z)", "x: vector(n); y: vector(n); z: vector(n); c: scalar"),),
+)
+def difference_of_multiples(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    parts = list(_sums(node))
+    for factor, part in parts:
+        for size, other in parts if factor > 0 else ():
+            if size != -factor or part.labels != other.labels or part.factor.shape != other.factor.shape:
+                continue
+            gap = _gap(part.factor, other.factor)
+            if gap is not None and part.times() is other.times():
+                return without(node, {part.term, other.term}, scaled(part.times(gap), factor))
+    return None
+
+
+def _sums(node: Sum) -> Iterator[tuple[Fraction, Part]]:
+    """The sums among the factors of the terms."""
+    for factor, term in node.terms if len(node.terms) <= MANY else ():
+        for operand, labels in zip(term.operands, term.subscripts, strict=True) if isinstance(term, Einsum) else ():
+            if isinstance(operand, Sum):
+                yield factor, Part(term, operand, Fraction(1), labels)
+
+
 def _is_part(node: Node, whole: Node) -> bool:
     """Whether terms of a sum are those of another one, or entries those of a sum over axes."""
     if isinstance(whole, Einsum):

@@ -215,3 +215,51 @@ def _root_of_square(node: Node) -> Node | None:
     if not halves or any(size.denominator > 1 or size.numerator % 2 for (_, size), _ in halves):
         return None
     return einsum([(power(n, size / 2), s) for (n, size), s in halves], node.out, 1, dict(enumerate(node.sizes)))
+
+
+@BEFORE.add(
+    "difference of lengths",
+    "sum(u.^2) - sum(v.^2) = sum((u - v).*(u + v)), norm2(u) - norm2(v) = (u - v)'*((u + v)/(norm2(u) + norm2(v)))",
+    because="where terms of u and v cancel: two distances from one point far away are nearly equal",
+    on=(Sum,),
+    examples=(
+        ("norm2(x - y)^2 - norm2(x - z)^2 + c", "x: vector(n); y: vector(n); z: vector(n); c: scalar"),
+        ("norm2(x - y) - norm2(x - z)", "x: vector(n); y: vector(n); z: vector(n)"),
+        ("2*(a - c)^2 - 2*(a + d)^2", "a: scalar; c: scalar; d: scalar"),
+    ),
+)
+def difference_of_lengths(node: Node) -> Node | None:
+    assert isinstance(node, Sum)
+    found = [(factor, term, *side) for factor, term in node.terms if (side := _squared(term)) is not None]
+    for factor, first, u, over, size in found if len(node.terms) <= MANY else ():
+        for other, second, v, axes, count in found:
+            if factor < 0 or other != -factor or u is v or (u.shape, over, size) != (v.shape, axes, count):
+                continue
+            gap, total = b.subtract(u, v), b.add([u, v])
+            if len(b.linear_terms(gap)) >= len(b.linear_terms(u)) + len(b.linear_terms(v)) - 1:
+                continue
+            whole = tuple(range(len(u.shape)))
+            kept = whole[: len(whole) - over]
+            if size == HALF:
+                both = einsum([(b.add([first, second]), kept)], whole, 1, dict(enumerate(u.shape)))
+                total = map_("ratio", (total, both))
+            return without(node, {first, second}, scaled(einsum([(gap, whole), (total, whole)], kept), factor))
+    return None
+
+
+def _squared(term: Node) -> tuple[Node, int, Fraction] | None:
+    """A sum u, over how many of its last axes u^2 is summed, and the power of that: 1, or 1/2 for a length."""
+    inner, size = power_of(term)
+    if size == 2 and isinstance(inner, Sum):
+        return inner, 0, Fraction(1)
+    if size not in (1, HALF) or not isinstance(inner, Einsum) or inner.coefficient != 1:
+        return None
+    labels = inner.subscripts[0] if inner.subscripts else ()
+    over = len(labels) - len(inner.out)
+    if set(inner.subscripts) != {labels} or labels[: len(inner.out)] != inner.out or len(set(labels)) < len(labels):
+        return None
+    bases = {power_of(operand)[0] for operand in inner.operands}
+    if len(bases) > 1 or sum(power_of(operand)[1] for operand in inner.operands) != 2 or not over:
+        return None
+    (base,) = bases
+    return (base, over, size) if isinstance(base, Sum) else None

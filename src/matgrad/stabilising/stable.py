@@ -17,6 +17,7 @@ from matgrad.tensor.rebuild import rebuilt
 # isort: off
 from matgrad.stabilising import differences as _differences  # noqa: F401
 from matgrad.stabilising import differences_of_roots as _differences_of_roots  # noqa: F401
+from matgrad.stabilising import cancelling as _cancelling  # noqa: F401
 from matgrad.stabilising import lengths as _lengths  # noqa: F401
 from matgrad.stabilising import close_quotients as _close_quotients  # noqa: F401
 from matgrad.stabilising import exponentials as _exponentials  # noqa: F401
