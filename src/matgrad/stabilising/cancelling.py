@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import NamedTuple
 
 from matgrad.stabilising.differences import MANY
 from matgrad.stabilising.rule import BEFORE
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import einsum, scaled
-from matgrad.tensor.nodes import Einsum, Node, Sum
+from matgrad.tensor.nodes import Einsum, Node, Sum, Symbol, topological
 
 DEEP = 2
 """Sums within products within sums that are looked into."""
@@ -28,18 +29,48 @@ DEEP = 2
 )
 def term_beside_product(node: Node) -> Node | None:
     assert isinstance(node, Sum)
+    if len(node.terms) > MANY:
+        return None
     factors = {term: factor for factor, term in node.terms}
-    for factor, term in node.terms if len(node.terms) <= MANY else ():
-        for size, own, rest in _taken_out(factor, term, DEEP):
-            other = factors.get(own, Fraction(0))
-            if other * size < 0:
-                new = {t: f for t, f in factors.items() if t is not term} | {own: other + size}
-                return b.add([*(scaled(t, f) for t, f in new.items() if f), rest])
+    for factor, term in node.terms:
+        looks = {_names(other) for other in factors if other is not term}
+        for found in _taken_out(factor, term, DEEP, looks):
+            other = factors.get(found.term, Fraction(0))
+            if other * found.factor < 0:
+                new = {t: f for t, f in factors.items() if t is not term} | {found.term: other + found.factor}
+                return b.add(
+                    [*(scaled(t, f) for t, f in new.items() if f), *(product.rest() for product in found.products)]
+                )
     return None
 
 
-def _taken_out(factor: Fraction, term: Node, deep: int) -> Iterator[tuple[Fraction, Node, Node]]:
-    """c, t and u, where factor*term = c*t + u, and t is a term of the product multiplied out."""
+class _Product(NamedTuple):
+    """factor*term, a product, and a term of the sum at one of its places."""
+
+    factor: Fraction
+    term: Einsum
+    place: int
+    part: Node
+
+    def rest(self) -> Node:
+        """The product without that term."""
+        pairs = list(zip(self.term.operands, self.term.subscripts, strict=True))
+        whole, labels = pairs[self.place]
+        pairs[self.place] = b.subtract(whole, self.part), labels
+        sizes = dict(enumerate(self.term.sizes))
+        return scaled(einsum(pairs, self.term.out, self.term.coefficient, sizes), self.factor)
+
+
+class _Taken(NamedTuple):
+    """factor*term, a term of a product multiplied out, and the products that it was taken out of."""
+
+    factor: Fraction
+    term: Node
+    products: tuple[_Product, ...]
+
+
+def _taken_out(factor: Fraction, term: Node, deep: int, looks: set[frozenset[Node]]) -> Iterator[_Taken]:
+    """The terms of a product multiplied out that have the same names as one of those that are looked for."""
     if not isinstance(term, Einsum) or not deep:
         return
     pairs = list(zip(term.operands, term.subscripts, strict=True))
@@ -48,14 +79,35 @@ def _taken_out(factor: Fraction, term: Node, deep: int) -> Iterator[tuple[Fracti
         if not isinstance(operand, Sum) or len(operand.terms) > MANY:
             continue
         beside = [pair for k, pair in enumerate(pairs) if k != place]
+        names = frozenset[Node]().union(*(_names(n) for n, _ in beside))
+        inside = deep > 1 and any(isinstance(n, Sum) for n, _ in beside)
         for size, part in operand.terms:
+            nested = inside or (
+                deep > 1 and isinstance(part, Einsum) and any(isinstance(n, Sum) for n in part.operands)
+            )
+            if not nested and names | _names(part) not in looks:
+                continue
             whole = b.linear_terms(einsum([*beside, (part, labels)], term.out, term.coefficient, sizes))
             if len(whole) != 1:
                 continue
             ((own, count),) = whole.items()
-            others = b.subtract(operand, scaled(part, size))
-            rest = scaled(einsum([*beside, (others, labels)], term.out, term.coefficient, sizes), factor)
-            total = factor * size * count
-            yield total, own, rest
-            for inner, found, left in _taken_out(total, own, deep - 1):
-                yield inner, found, b.add([rest, left])
+            taken = _Taken(factor * size * count, own, (_Product(factor, term, place, scaled(part, size)),))
+            yield taken
+            for found in _taken_out(taken.factor, own, deep - 1, looks) if nested else ():
+                yield found._replace(products=taken.products + found.products)
+
+
+def _names(node: Node) -> frozenset[Node]:
+    if "symbols" not in node.memo:
+        for part in topological(node, skip=_KNOWN):
+            own = frozenset([part]) if isinstance(part, Symbol) else frozenset()
+            part.memo["symbols"] = own.union(*(child.memo["symbols"] for child in part.children))
+    return node.memo["symbols"]  # type: ignore[no-any-return]
+
+
+class _Known:
+    def __contains__(self, node: object) -> bool:
+        return "symbols" in getattr(node, "memo", ())
+
+
+_KNOWN = _Known()
