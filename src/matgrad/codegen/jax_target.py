@@ -9,7 +9,7 @@ from matgrad.codegen.functional_target import Functional
 from matgrad.codegen.jax_helpers import HELPERS, SPELLED
 from matgrad.codegen.python_text import ATOM, Code, binary, call, suffixed, times
 from matgrad.functions import card_in_code
-from matgrad.planning.steps import Step
+from matgrad.planning.steps import Step, is_chosen
 
 
 class Jax(Functional):
@@ -90,7 +90,7 @@ class Jax(Functional):
 
 def _is_length(step: Step) -> bool:
     """Whether a divisor is a root of squares, which may be tiny or huge."""
-    while step.op in ("view", "expand"):
-        step = step.args[0]
+    while step.op in ("view", "expand") or is_chosen(step):
+        step = step.args[is_chosen(step)]
     name = step.param[0] if step.op in ("reduce", "length") else step.param if step.op == "map" else ""
     return name in ("safe_norm", "hypot")

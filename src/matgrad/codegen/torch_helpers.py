@@ -131,6 +131,11 @@ _SOFTMAX = """\
 def softmax(x, axis):
     return torch.exp(x - torch.logsumexp(x, axis, keepdim=True))
 """
+_SOFTPLUS = '''\
+def softplus(x):
+    """log(1 + exp(x)), finite in derivatives of any order, too, for a very negative x."""
+    return torch.logaddexp(torch.clamp(x, min=math.log(torch.finfo(x.dtype).tiny)), torch.zeros_like(x))
+'''
 _LOG1MEXP = '''\
 def log1mexp(x):
     """log(1 - exp(x)) for x < 0."""
@@ -248,6 +253,7 @@ HELPERS = {
     "smooth": _SMOOTH,
     "adj": _ADJ,
     "softmax": _SOFTMAX,
+    "softplus": _SOFTPLUS,
     "log1mexp": _LOG1MEXP,
     "log_cosh": _LOG_COSH,
     "sech2": _SECH2,
@@ -271,7 +277,7 @@ SPELLED = {
     "one_minus_sigmoid": "torch.sigmoid(-#1)",
     "step": "(#1 > 0).to(#1.dtype)",
     "relu": "torch.relu(#1)",
-    "softplus": "torch.logaddexp(#1, torch.zeros_like(#1))",
+    "softplus": "softplus(#1)",
     "log_add": "torch.logaddexp(#1, #2)",
     "sigmoid": "torch.sigmoid(#1)",
     "bounded_exp": "torch.exp(torch.clamp(#1, max=700))",

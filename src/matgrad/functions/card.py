@@ -44,6 +44,8 @@ class Card:
     ``"det(X) != 0"``); ``kink`` says what is used elsewhere.
     A function of several numbers names them in ``arguments``; its derivatives in each are ``partials``. ``whole`` says
     which of them is a whole number in every formula; it has no derivative, so its partial is empty.
+    ``harmless`` is for a function that may overflow at a moderate argument, or is undefined at some: arguments at which
+    it and all its derivatives are finite, None for one that may be anything.
     ``exact`` is the value of a smooth elementwise function to any precision, given ``mpmath`` first, for tests.
 
     ``facts`` are what the normal form and the facts of expressions use, each a word with its value; ``facts_at(k)``
@@ -92,6 +94,7 @@ class Card:
     source: str = ""
     scipy: bool = False
     exact: Callable[..., Any] | None = None
+    harmless: tuple[str | None, ...] = ()
 
     @property
     def slopes(self) -> tuple[str, ...]:

@@ -37,35 +37,35 @@ EXP = _elementwise(
     lift(lambda np, x: np.exp(x), lambda np, x: np.exp(x)), "np.exp(#1)", latex=r"\exp",
     laws=("exp(log1p(x)) = 1 + x", "exp(-x) = 1./exp(x)"),
     facts={"convex on": "all", "increasing on": "all", "range": "positive", "at 0": "1", "undoes": "log"},
-    exact=lambda mp, x: mp.exp(x),
+    exact=lambda mp, x: mp.exp(x), harmless=("0",),
 )
 LOG = _elementwise(
     "log", "1/x", "the inverse of exp",
     lift(lambda np, x: np.log(x), lambda np, x: 1 / x), "np.log(#1)", latex=r"\log",
     needs="x > 0", laws=("log(exp(x)) = x",),
     facts={"concave on": "positive", "increasing on": "positive", "at 1": "0", "undoes": "exp"},
-    exact=lambda mp, x: mp.log(x),
+    exact=lambda mp, x: mp.log(x), harmless=("1",),
 )
 LOG1P = _elementwise(
     "log1p", "1/(1 + x)", "log(1 + x), accurate for small x",
     lift(lambda np, x: np.log1p(x), lambda np, x: 1 / (1 + x)), "np.log1p(#1)", latex=r"\log(1 + #1)",
     unicode="log(1 + #1)", needs="x > -1",
     facts={"concave on": "all", "increasing on": "all", "at 0": "0", "undoes": "expm1"},
-    exact=lambda mp, x: mp.log(1 + x),
+    exact=lambda mp, x: mp.log(1 + x), harmless=("0",),
 )
 EXPM1 = _elementwise(
     "expm1", "exp(x)", "exp(x) - 1, accurate for small x",
     lift(lambda np, x: np.expm1(x), lambda np, x: np.exp(x)), "np.expm1(#1)", latex=r"\operatorname{expm1}",
     laws=("expm1(x) = exp(x) - 1", "log1p(expm1(x)) = x"),
     facts={"convex on": "all", "increasing on": "all", "at 0": "0", "undoes": "log1p"},
-    exact=lambda mp, x: mp.exp(x) - 1,
+    exact=lambda mp, x: mp.exp(x) - 1, harmless=("0",),
 )
 SQRT = _elementwise(
     "sqrt", "1/(2*sqrt(x))", "the power 1/2",
     lift(lambda np, x: np.sqrt(x), lambda np, x: 0.5 / np.sqrt(x)), "np.sqrt(#1)", latex=r"\sqrt{#1}", unicode="√#1",
     needs="x >= 0", smooth="x > 0",
     facts={"concave on": "nonnegative", "increasing on": "nonnegative", "range": "nonnegative"},
-    exact=lambda mp, x: mp.sqrt(x),
+    exact=lambda mp, x: mp.sqrt(x), harmless=("1",),
 )
 SIN = _elementwise(
     "sin", "cos(x)", "the angle's rate of change",
@@ -85,21 +85,21 @@ TAN = _elementwise(
     lift(lambda np, x: np.tan(x), lambda np, x: 1 + np.tan(x) ** 2), "np.tan(#1)", latex=r"\tan",
     needs="cos(x) != 0", laws=("tan(x) = sin(x)./cos(x)",),
     facts={"parity": "odd", "at 0": "0", "undoes": "arctan", "quotient": "sin/cos"},
-    exact=lambda mp, x: mp.tan(x),
+    exact=lambda mp, x: mp.tan(x), harmless=("0",),
 )
 ARCSIN = _elementwise(
     "arcsin", "1/sqrt(1 - x^2)", "the inverse of sin",
     lift(lambda np, x: np.arcsin(x), lambda np, x: 1 / np.sqrt((1 - x) * (1 + x))), "np.arcsin(#1)", latex=r"\arcsin",
     needs="abs(x) <= 1", smooth="abs(x) < 1",
     facts={"parity": "odd", "at 0": "0", **_GROWING_FASTER},
-    exact=lambda mp, x: mp.asin(x),
+    exact=lambda mp, x: mp.asin(x), harmless=("0",),
 )
 ARCCOS = _elementwise(
     "arccos", "-1/sqrt(1 - x^2)", "pi/2 minus arcsin",
     lift(lambda np, x: np.arccos(x), lambda np, x: -1 / np.sqrt((1 - x) * (1 + x))), "np.arccos(#1)", latex=r"\arccos",
     needs="abs(x) <= 1", smooth="abs(x) < 1", laws=("arccos(x) + arcsin(x) = pi/2",),
     facts={"decreasing on": "all", "convex on": "nonpositive", "concave on": "nonnegative"},
-    exact=lambda mp, x: mp.acos(x),
+    exact=lambda mp, x: mp.acos(x), harmless=("0",),
 )
 ARCTAN = _elementwise(
     "arctan", "1/(1 + x^2)", "the inverse of tan",
@@ -117,7 +117,7 @@ ARCTAN2 = Card(
     ),
     "np.arctan2(#1, #2)", latex=r"\operatorname{arctan2}", arguments=("y", "x"),
     partials=("x/(x^2 + y^2)", "-y/(x^2 + y^2)"), smooth="y != 0 or x > 0",
-    exact=lambda mp, y, x: mp.atan2(y, x),
+    exact=lambda mp, y, x: mp.atan2(y, x), harmless=("0", "1"),
 )
 HYPOT = Card(
     "hypot", "defined", {None: ("*,*->*",)}, "the length of (x, y)",
@@ -133,7 +133,7 @@ SINH = _elementwise(
     "sinh", "cosh(x)", "half of exp(x) - exp(-x)",
     lift(lambda np, x: np.sinh(x), lambda np, x: np.cosh(x)), "np.sinh(#1)", latex=r"\sinh",
     facts={"parity": "odd", "at 0": "0", "undoes": "arcsinh", **_GROWING_FASTER},
-    exact=lambda mp, x: mp.sinh(x),
+    exact=lambda mp, x: mp.sinh(x), harmless=("0",),
 )
 COSH = _elementwise(
     "cosh", "sinh(x)", "half of exp(x) + exp(-x)",
@@ -141,7 +141,7 @@ COSH = _elementwise(
     laws=("cosh(x).^2 - sinh(x).^2 = 1",),
     facts={"parity": "even", "convex on": "all", "range": "positive", "at 0": "1",
            "increasing on": "nonnegative", "decreasing on": "nonpositive", "undoes": "arccosh"},
-    exact=lambda mp, x: mp.cosh(x),
+    exact=lambda mp, x: mp.cosh(x), harmless=("0",),
 )
 TANH = _elementwise(
     "tanh", "1 - tanh(x)^2", "the quotient rule for sinh/cosh",
@@ -164,7 +164,7 @@ ARCCOSH = _elementwise(
     latex=r"\operatorname{arccosh}", needs="x >= 1", smooth="x > 1",
     laws=("cosh(arccosh(x)) = x", "arccosh(x) = log(x + sqrt(x.^2 - 1))"),
     facts={"at 1": "0", "range": "nonnegative", "concave on": "all", "increasing on": "all"},
-    exact=lambda mp, x: mp.acosh(x),
+    exact=lambda mp, x: mp.acosh(x), harmless=("2",),
 )
 ARCTANH = _elementwise(
     "arctanh", "1/(1 - x^2)", "the inverse of tanh",
@@ -172,7 +172,7 @@ ARCTANH = _elementwise(
     latex=r"\operatorname{arctanh}", needs="abs(x) < 1",
     laws=("tanh(arctanh(x)) = x", "arctanh(x) = log((1 + x)./(1 - x))/2"),
     facts={"parity": "odd", "at 0": "0", "undoes": "tanh", **_GROWING_FASTER},
-    exact=lambda mp, x: mp.atanh(x),
+    exact=lambda mp, x: mp.atanh(x), harmless=("0",),
 )
 ABS = _elementwise(
     "abs", "sign(x)", "x where x > 0, -x where x < 0",

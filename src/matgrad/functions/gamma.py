@@ -65,7 +65,7 @@ LGAMMA = Card(
     laws=("lgamma(x + 1) - lgamma(x) = log(x)",
           "lgamma(2*x) = lgamma(x) + lgamma(x + 1/2) + (2*x - 1)*log(2) - log(pi)/2"),
     facts={"convex on": "positive", "at 1": "0"},
-    exact=lambda mp, x: mp.loggamma(x) if x > 0 else mp.mpc(mp.nan), source="DLMF 5",
+    exact=lambda mp, x: mp.loggamma(x) if x > 0 else mp.mpc(mp.nan), source="DLMF 5", harmless=("1",),
 )
 DIGAMMA = Card(
     "digamma", "elementwise", {None: ("*->*",)}, "polygamma counts the derivatives of digamma",
@@ -73,7 +73,7 @@ DIGAMMA = Card(
     derivative="polygamma(1, x)", latex=r"\psi", unicode="ψ", needs="x > 0",
     laws=("digamma(x + 1) - digamma(x) = 1./x",),
     facts={"concave on": "positive", "increasing on": "positive"},
-    exact=lambda mp, x: mp.digamma(x) if x > 0 else mp.mpc(mp.nan), source="DLMF 5",
+    exact=lambda mp, x: mp.digamma(x) if x > 0 else mp.mpc(mp.nan), source="DLMF 5", harmless=("1",),
 )
 POLYGAMMA = Card(
     "polygamma", "elementwise", {None: ("*,*->*",)}, "the next derivative of digamma",
@@ -82,14 +82,14 @@ POLYGAMMA = Card(
     latex=r"\psi^{(#1)}(#2)", unicode="ψ⁽#1⁾(#2)", needs="x > 0",
     laws=("polygamma(1, x + 1) - polygamma(1, x) = -1./x.^2", "polygamma(0, x) = digamma(x)"),
     facts_at=_shape,
-    exact=lambda mp, k, x: mp.psi(int(k), x) if x > 0 else mp.mpc(mp.nan), source="DLMF 5.15",
+    exact=lambda mp, k, x: mp.psi(int(k), x) if x > 0 else mp.mpc(mp.nan), source="DLMF 5.15", harmless=(None, "1"),
 )
 GAMMA = Card(
     "gamma", "defined", {None: ("*->*",)}, "the factorial of x - 1, for any x > 0",
     lift(_on_positive(special("gamma")), lambda np, x: special("gamma")(np, x) * _digamma(np, x)),
     "np.exp(scipy.special.gammaln(#1))", scipy=True, definition="exp(lgamma(x))",
     latex=r"\Gamma", unicode="Γ", needs="x > 0",
-    exact=lambda mp, x: mp.gamma(x) if x > 0 else mp.mpc(mp.nan), source="DLMF 5",
+    exact=lambda mp, x: mp.gamma(x) if x > 0 else mp.mpc(mp.nan), source="DLMF 5", harmless=("1",),
 )
 LBETA = Card(
     "lbeta", "defined", {None: ("*,*->*",)}, "the logarithm of the beta function, gamma(x)*gamma(y)/gamma(x + y)",
@@ -102,6 +102,7 @@ LBETA = Card(
     definition="lgamma(x) + lgamma(y) - lgamma(x + y)", latex=r"\operatorname{lbeta}",
     needs="x > 0 and y > 0",
     exact=lambda mp, x, y: mp.log(mp.beta(x, y)) if min(x, y) > 0 else mp.mpc(mp.nan), source="DLMF 5.12",
+    harmless=("1", "1"),
 )
 # fmt: on
 

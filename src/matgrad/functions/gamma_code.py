@@ -65,8 +65,10 @@ def lgamma_over(z, x, y, s, t):
 CARDS = (
     Card("polygamma_rise", "elementwise", {None: ("*,*,*,*->*",)}, "polygamma(k, z) - polygamma(k, x), lgamma at -1",
          numpy="polygamma_rise(#1, #2, #3, #4)", helper=RISE, arguments=("k", "x", "z", "y"),
-         whole=Whole("k", "how often digamma is differentiated", least=-1)),
+         whole=Whole("k", "how often digamma is differentiated", least=-1),
+         harmless=(None, "1", "2", "1")),
     Card("lgamma_over", "elementwise", {None: ("*,*,*,*,*->*",)},
          "lgamma(z) - lgamma(x) - lgamma(y), z = x + s = y + t",
-         numpy="lgamma_over(#1, #2, #3, #4, #5)", helper=OVER, scipy=True, arguments=("z", "x", "y", "s", "t")),
+         numpy="lgamma_over(#1, #2, #3, #4, #5)", helper=OVER, scipy=True, arguments=("z", "x", "y", "s", "t"),
+         harmless=("2", "1", "1", "1", "1")),
 )  # fmt: skip

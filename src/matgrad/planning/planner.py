@@ -18,6 +18,7 @@ from matgrad.planning.steps import Shape, Step, broadcast
 from matgrad.planning.values import Value, labelled
 from matgrad.stabilising.guarded import guarded
 from matgrad.stabilising.length_forms import sides
+from matgrad.stabilising.masked import masked
 from matgrad.stabilising.stable import stabilised
 from matgrad.tensor import builders as b
 from matgrad.tensor.components import columns_and_rows
@@ -41,6 +42,7 @@ class Planner:
         """The steps of whole arrays for the roots."""
         roots = [stabilised(_known_symmetric(root)) for root in roots]
         roots = [guarded(root) for root in roots] if self.setting.differentiated else roots
+        roots = [masked(root, self.setting.differentiated) for root in roots]
         self._all = set(topological(*roots))
         self._parents = Counter(child for node in self._all for child in node.children) + Counter(roots)
         return finished(self.setting, [dense(self.plan, self.value(root), root.shape) for root in roots])

@@ -260,9 +260,14 @@ def are_transposes(a: Step, b: Step) -> bool:
 
 def _is_norm(step: Step) -> bool:
     """Whether a divisor is the norm of an array: at its kink 0/norm is 0 in a first derivative."""
-    while step.op in ("view", "expand"):
-        step = step.args[0]
+    while step.op in ("view", "expand") or is_chosen(step):
+        step = step.args[is_chosen(step)]
     return step.op == "reduce" and step.param[0] == "safe_norm"
+
+
+def is_chosen(step: Step) -> bool:
+    """Whether it is its second argument, but for what a test masks."""
+    return step.op == "map" and step.param == "chosen"
 
 
 def broadcast(a: Shape, b: Shape) -> Shape:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+from matgrad.stabilising.comparisons import value_where_it_holds
 from matgrad.stabilising.rule import LAST
 from matgrad.tensor.builders import einsum, map_, power
 from matgrad.tensor.laws.shared import power_of
@@ -34,7 +35,8 @@ def power_of_quotient(node: Node) -> Node | None:
     assert isinstance(node, Einsum)
     pairs = list(zip(node.operands, node.subscripts, strict=True))
     for labels in dict.fromkeys(node.subscripts) if len(pairs) > 1 else ():
-        powers = [_Power(i, *power_of(operand)) for i, (operand, own) in enumerate(pairs) if own == labels]
+        powers = [_Power(i, *power_of(operand)) for i, (operand, own) in enumerate(pairs)
+                  if own == labels and value_where_it_holds(operand) is None]  # fmt: skip
         above, below = ([x for x in powers if sign * x.times >= 1 and not isinstance(x.base, Constant)]
                         for sign in (1, -1))  # fmt: skip
         found = [(abs(u.times + v.times), u, v) for u in above for v in below if v.times <= -2 and not _within(u, v)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from matgrad.tensor import laws as _laws  # noqa: F401  (arms the normal form)
 from matgrad.tensor.builders import add, apply, einsum, map_, matrix_power, named, power, scaled
@@ -25,19 +25,26 @@ def rebuilt(node: Node, done: Mapping[Node, Node], expand: bool) -> Node:
     if isinstance(node, Named):
         value = done[node.value]
         return value if expand else node if value is node.value else named(node.name, value, symmetric=node.symmetric)
-    if all(done[child] is child for child in node.children):
+    return remade(node, [done[child] for child in node.children])
+
+
+def remade(node: Node, children: Sequence[Node]) -> Node:
+    """One node made anew from other children, each in its place."""
+    if all(new is old for new, old in zip(children, node.children, strict=True)):
         return node
     if isinstance(node, Einsum):
-        operands = [(done[n], s) for n, s in zip(node.operands, node.subscripts, strict=True)]
+        operands = list(zip(children, node.subscripts, strict=True))
         return einsum(operands, node.out, node.coefficient, dict(enumerate(node.sizes)))
     if isinstance(node, Sum):
-        return add([scaled(done[term], factor) for factor, term in node.terms])
+        return add([scaled(new, factor) for new, (factor, _) in zip(children, node.terms, strict=True)])
     if isinstance(node, Map):
         if node.function == "power":
-            return power(done[node.args[0]], node.parameter)
-        return map_(node.function, [done[arg] for arg in node.args], node.parameter)
+            return power(children[0], node.parameter)
+        return map_(node.function, children, node.parameter)
     if isinstance(node, Apply):
-        return apply(node.function, done[node.arg], node.parameter)
+        return apply(node.function, children[0], node.parameter)
     if isinstance(node, MatrixPower):
-        return matrix_power(done[node.base], done[node.exponent])
+        return matrix_power(*children)
+    if isinstance(node, Named):
+        return named(node.name, children[0], symmetric=node.symmetric)
     raise TypeError(f"no rule to rebuild a {type(node).__name__}")
