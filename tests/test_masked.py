@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from branches import CASES, Branches
+from branches import CASES, WHERE, Branches
 
 import matgrad
 from matgrad.codegen.source import as_function
+from matgrad.formula.reference import evaluate
 
 NAMES = pytest.mark.parametrize("name", CASES)
 
@@ -75,3 +76,14 @@ def test_torch_differentiates_branches(name: str) -> None:
     at = torch.as_tensor(np.array(case.at))
     for place, (function, order) in enumerate(derived):
         agree(function(at).detach().numpy(force=True), case, order, f"{name}, {place}")
+
+
+@NAMES
+def test_the_check_agrees_on_branches(name: str) -> None:
+    """What is printed, by the reference evaluator; verified, at points in all branches."""
+    case = CASES[name]
+    value, gradient, hessian = orders(case)
+    for order, text in enumerate([value.text, gradient.text, hessian.text]):
+        program = matgrad.parse(text, where=WHERE).program
+        agree(evaluate(program, {"x": np.array(case.at)}, {"n": len(case.at)}), case, order, f"{name}: {text}")
+    assert [derivative.verify().passed for derivative in (gradient, hessian)] == [True, True]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from matgrad.formula.masks import is_zero_or_one
 from matgrad.formula.reference import evaluate, operate
 from matgrad.formula.signatures import TRIANGLES, VALUE_CONSTRUCTORS
 from matgrad.formula.syntax import Expr, Program, fold
@@ -51,8 +52,8 @@ def _size(
         return operate(node, magnitudes, arrays, sizes)
     if node.op == "product":
         divided = [
-            np.abs(v) if operator in ("/", "./") else m
-            for operator, (v, m) in zip(("*", *node.value), args, strict=True)
+            np.abs(v) if operator in ("/", "./") or is_zero_or_one(arg) else m
+            for operator, arg, (v, m) in zip(("*", *node.value), node.args, args, strict=True)
         ]
         return np.abs(operate(node, divided, arrays, sizes))
     if node.op == "call" and _is_linear(node.value.name):

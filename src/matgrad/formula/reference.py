@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from matgrad.errors import DataError, NotSupported
+from matgrad.formula.masks import Tests, named_tests
 from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, index_items, product_kind
 from matgrad.functions import card
@@ -28,7 +29,8 @@ def evaluate(
     """The value of a typed formula, given its variables and its dimension names.
 
     An unspecified function is given as ``(g0, g1, …)``: callables for itself and its derivatives. A printed
-    gradient x/norm2(x) is 0/0 at 0, the kink of the norm; with ``subgradient`` it is taken as 0 there.
+    gradient x/norm2(x) is 0/0 at 0, the kink of the norm; with ``subgradient`` it is taken as 0 there. What is
+    multiplied by a test that fails is 0: see ``masks``.
 
     >>> from matgrad.dims import Dim
     >>> from matgrad.formula.syntax import Type
@@ -40,9 +42,10 @@ def evaluate(
         if not isinstance(formula, Program):
             return _Walk(arrays, sizes, subgradient).value(formula)
         known = dict(arrays)
+        named = named_tests(formula)
         for name, definition in formula.definitions:
-            known[name] = _Walk(known, sizes).value(definition)
-        return _Walk(known, sizes, subgradient).value(formula.body)
+            known[name] = _Walk(known, sizes, named=named).value(definition)
+        return _Walk(known, sizes, subgradient, named).value(formula.body)
 
 
 def operate(node: Expr, values: Sequence[Array], arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
@@ -52,10 +55,17 @@ def operate(node: Expr, values: Sequence[Array], arrays: Mapping[str, Any], size
 
 
 class _Walk:
-    def __init__(self, arrays: Mapping[str, Any], sizes: Mapping[str, int], subgradient: bool = False) -> None:
+    def __init__(
+        self,
+        arrays: Mapping[str, Any],
+        sizes: Mapping[str, int],
+        subgradient: bool = False,
+        named: Mapping[str, Expr] | None = None,
+    ) -> None:
         self.arrays = arrays
         self.sizes = sizes
         self.subgradient = subgradient
+        self.tests = Tests(self.value, named or {})
 
     def value(self, expr: Expr) -> Array:
         return fold(expr, self.visit)
@@ -73,7 +83,7 @@ class _Walk:
             case "neg":
                 return -values[0]
             case "product":
-                return _product(node, values, self.subgradient)
+                return _product(node, self.tests.masked(node, values), self.subgradient)
             case "power":
                 return _power(node, *values)
             case "transpose":
@@ -85,6 +95,8 @@ class _Walk:
             case "stack":
                 return _stack(node, values)
             case "einsum":
+                if not is_fused(node.value):
+                    values = self.tests.masked_operands(node, node.value, values)
                 return split_and_joined(node, values, self.sizes, _einsum)
         raise NotSupported(f"the reference evaluator has no rule for {node.op!r}")
 
