@@ -219,6 +219,24 @@ def test_the_commutation_matrix_transposes() -> None:
     assert k @ x.ravel(order="F") == pytest.approx(x.T.ravel(order="F"))
 
 
+ENTRYWISE = [c for c in CARDS.values() if c.value is not None and c.family != "constructor"
+             and ("*->*" in c.signatures.get(None, ())[:1] or c.of_pairs)]  # fmt: skip
+EXTREME = np.array([0.0, 1e-300, -1e-300, 1.0, -1.0, 750.0, -750.0])
+
+
+@pytest.mark.parametrize("entry", ENTRYWISE, ids=lambda entry: entry.name)
+def test_harmless_arguments(entry: Card) -> None:
+    """Values and slopes are finite there, and anywhere if none are named."""
+    if entry.harmless:
+        points = [np.array(float(value or 1)) for value in entry.harmless]
+    else:
+        assert not entry.needs
+        points = [np.repeat(EXTREME[1:], 7), np.tile(EXTREME, 6)] if entry.of_pairs else [EXTREME]
+    for k in range(len(points)):
+        value = call_of(entry, *[x + 1j * STEP * (i == k) * (i or not entry.whole) for i, x in enumerate(points)])
+        assert np.all(np.isfinite(value)), entry.name
+
+
 @pytest.mark.parametrize(("name", "law"), LAWS)
 def test_laws(name: str, law: str) -> None:
     left, right = law.split(" = ")

@@ -77,13 +77,14 @@ class Search:
         self.least = least_size(program)
 
     def value(self, point: Point) -> Array:
-        return np.asarray(evaluate(self.program, point.arrays, point.sizes), dtype=float)
+        """On the domain of all branches: facts are about that."""
+        return np.asarray(evaluate(self.program, point.arrays, point.sizes, strict=True), dtype=float)
 
     def scale(self, *points: Point) -> float:
         return max(magnitude(self.program, p.arrays, p.sizes) for p in points)
 
     def is_inside(self, point: Point) -> bool:
-        return inside(self.program, point.arrays, point.sizes, self.inverted)
+        return inside(self.program, point.arrays, point.sizes, self.inverted, strict=True)
 
     def has_zero(self, point: Point, value: Array) -> bool:
         """Whether an entry that is computed as 0 is 0."""

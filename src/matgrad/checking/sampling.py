@@ -136,18 +136,23 @@ def inverted_in(part: Expr) -> Iterator[Expr]:
 
 
 def inside(
-    program: Program, arrays: dict[str, Any], sizes: Mapping[str, int], inverted: Sequence[Sequence[Expr]]
+    program: Program,
+    arrays: dict[str, Any],
+    sizes: Mapping[str, int],
+    inverted: Sequence[Sequence[Expr]],
+    strict: bool = False,
 ) -> bool:
-    """Whether the formula has a finite value at a point, with its matrices far from singular."""
+    """Whether the formula has a finite value at a point, with its matrices far from singular; ``strict`` is that of
+    ``evaluate``."""
     known = dict(arrays)
     try:
         steps = [*program.definitions, ("", program.body)]
         for (name, part), matrices in zip(steps, inverted, strict=True):
             for matrix in matrices:
-                entries = evaluate(matrix, known, sizes)
+                entries = evaluate(matrix, known, sizes, strict=strict)
                 if not np.all(np.isfinite(entries)) or not np.linalg.cond(entries) < CONDITION:
                     return False
-            value = evaluate(part, known, sizes)
+            value = evaluate(part, known, sizes, strict=strict)
             if not np.all(np.isfinite(value)) or np.iscomplexobj(value):
                 return False
             known[name] = value

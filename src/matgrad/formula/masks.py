@@ -47,7 +47,7 @@ class Tests:
         for j, operator in enumerate(("*", *node.value)):
             for i, own in enumerate(zeros):
                 at = [aligned.over(zero.at, i, j, np.shape(values[j])) for zero in own
-                      if i != j and not _is_about(node.args[j], zero.test)]  # fmt: skip
+                      if i != j and not _is_about(node.args[j], zero.test, operator in ("/", "./"))]  # fmt: skip
                 for place in at:
                     if place is not None:
                         found[j] = np.where(place, 1.0 if operator in ("/", "./") else 0.0, found[j])
@@ -100,11 +100,22 @@ class Tests:
         return [Zero(reduce(np.logical_and, [reduce(np.logical_or, term) for term in terms]), expr)]
 
     def _of_product(self, expr: Expr, shape: tuple[int, ...]) -> list[Zero]:
+        if expr.value == ("*",) and [arg.kind for arg in expr.args] == [VECTOR, ROW]:
+            rows, columns = map(self._inside, expr.args)
+            spread = [*((at[:, None], test) for at, test in rows), *((at, test) for at, test in columns)]
+            return [Zero(np.broadcast_to(at, shape), test) for at, test in spread]
         entrywise = all(operator in (".*", "./", "/") for operator in expr.value)
         factors = [arg for arg, operator in zip(expr.args, ("*", *expr.value), strict=True)
                    if operator in ("*", ".*") and (entrywise or arg.kind == SCALAR)]  # fmt: skip
         found = [zero for arg in factors for zero in self._inside(arg)]
         return [Zero(np.broadcast_to(at, shape), test) for at, test in found if at.shape in ((), shape)]
+
+
+class Unmasked(Tests):
+    """No test masks anything: a branch that is not taken must have a value, too."""
+
+    def zeros(self, expr: Expr, value: Array) -> list[Zero]:  # noqa: ARG002
+        return []
 
 
 class _Alignment:
@@ -180,14 +191,14 @@ def _is_comparison(call: Expr) -> bool:
     return call.value.name in ("step", "relu") and not call.value.primes
 
 
-def _is_about(factor: Expr, test: Expr) -> bool:
+def _is_about(factor: Expr, test: Expr, divides: bool = False) -> bool:
     """Whether a factor divides by relu(z), or applies a function to it, where the test is about z."""
     compared = {node.args[0] for node in walk(test) if node.op == "call" and _is_comparison(node)}
-    return any(node.args[0] in compared for node in _inner_rectifiers(factor))
+    return any(node.args[0] in compared for node in _inner_rectifiers(factor, divides))
 
 
-def _inner_rectifiers(root: Expr) -> Iterator[Expr]:
-    stack = [(root, False)]
+def _inner_rectifiers(root: Expr, divides: bool) -> Iterator[Expr]:
+    stack = [(root, divides)]
     while stack:
         node, inner = stack.pop()
         if node.op == "call" and node.value.name == "relu":
@@ -196,5 +207,5 @@ def _inner_rectifiers(root: Expr) -> Iterator[Expr]:
             continue
         operators = ("*", *node.value) if node.op == "product" else ()
         for k, arg in enumerate(node.args):
-            divides = bool(operators) and operators[k] in ("/", "./")
-            stack.append((arg, inner or divides or node.op in ("call", "power")))
+            below = bool(operators) and operators[k] in ("/", "./")
+            stack.append((arg, inner or below or node.op in ("call", "power")))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from matgrad.errors import DataError, NotSupported
-from matgrad.formula.masks import Tests, named_tests
+from matgrad.formula.masks import Evaluate, Tests, Unmasked, named_tests
 from matgrad.formula.subscripts import is_fused, letter_sizes, plain, split_shapes
 from matgrad.formula.syntax import MATRIX, ROW, SCALAR, VECTOR, Call, Expr, Program, fold, index_items, product_kind
 from matgrad.functions import card
@@ -24,13 +25,18 @@ Array = Any
 
 
 def evaluate(
-    formula: Expr | Program, arrays: Mapping[str, Any], sizes: Mapping[str, int], *, subgradient: bool = False
+    formula: Expr | Program,
+    arrays: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    *,
+    subgradient: bool = False,
+    strict: bool = False,
 ) -> Array:
     """The value of a typed formula, given its variables and its dimension names.
 
     An unspecified function is given as ``(g0, g1, …)``: callables for itself and its derivatives. A printed
     gradient x/norm2(x) is 0/0 at 0, the kink of the norm; with ``subgradient`` it is taken as 0 there. What is
-    multiplied by a test that fails is 0: see ``masks``.
+    multiplied by a test that fails is 0: see ``masks``; with ``strict`` it must have a value, too.
 
     >>> from matgrad.dims import Dim
     >>> from matgrad.formula.syntax import Type
@@ -40,12 +46,12 @@ def evaluate(
     """
     with np.errstate(all="ignore"):
         if not isinstance(formula, Program):
-            return _Walk(arrays, sizes, subgradient).value(formula)
+            return _Walk(arrays, sizes, subgradient, Unmasked if strict else Tests).value(formula)
         known = dict(arrays)
-        named = named_tests(formula)
+        tests = Unmasked if strict else partial(Tests, named=named_tests(formula))
         for name, definition in formula.definitions:
-            known[name] = _Walk(known, sizes, named=named).value(definition)
-        return _Walk(known, sizes, subgradient, named).value(formula.body)
+            known[name] = _Walk(known, sizes, tests=tests).value(definition)
+        return _Walk(known, sizes, subgradient, tests).value(formula.body)
 
 
 def operate(node: Expr, values: Sequence[Array], arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> Array:
@@ -60,12 +66,12 @@ class _Walk:
         arrays: Mapping[str, Any],
         sizes: Mapping[str, int],
         subgradient: bool = False,
-        named: Mapping[str, Expr] | None = None,
+        tests: Callable[[Evaluate], Tests] = Tests,
     ) -> None:
         self.arrays = arrays
         self.sizes = sizes
         self.subgradient = subgradient
-        self.tests = Tests(self.value, named or {})
+        self.tests = tests(self.value)
 
     def value(self, expr: Expr) -> Array:
         return fold(expr, self.visit)

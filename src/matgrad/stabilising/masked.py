@@ -76,17 +76,18 @@ class _Search:
             if part not in self.parts:
                 self.parts[part] = self._parts(*part)
                 self.tests[part] = self._tests(*part)
-            missing = next((p for p in self._needed(part) if p not in self.done), None)
-            if missing is not None:
-                stack.append(missing)
-                continue
-            self.done[part] = self._made(part)
-            stack.pop()
+            missing = [needed for needed in self._needed(part) if needed not in self.done]
+            if missing:
+                stack += missing[::-1]
+            else:
+                stack.pop()
+                if part not in self.done:
+                    self.done[part] = self._made(part)
         return self.done[root, ()]
 
     def _needed(self, part: Part) -> Iterator[Part]:
         yield from self.parts[part]
-        yield from ((test.node, test.under) for test in self.tests.get(part, ()))
+        yield from ((test.node, test.under) for test in self.tests[part])
 
     def _tests(self, node: Node, tests: Tests) -> Tests:
         """Those where a function is computed at harmless arguments; what is above in a quotient has some, too."""
@@ -96,8 +97,8 @@ class _Search:
             whole = tuple(range(len(node.shape)))
             tests = self._with(tests, [(test, axes) for test, axes in tests_of(node.args[0])], whole)
         replaced = [arg for arg, other in zip(node.args, harmless(node), strict=True) if other is not None]
-        below = set(topological(*replaced)) if tests else set()
-        return tuple(test for test in tests if not any(map_("relu", (z,)) in below for z in _positive(test.node)))
+        rectified = {n.children[0] for n in topological(*replaced) if is_map(n, "relu")} if tests else set()
+        return tuple(test for test in tests if rectified.isdisjoint(_positive(test.node)))
 
     def _parts(self, node: Node, tests: Tests) -> list[Part]:
         """The children, and by what each is masked."""
