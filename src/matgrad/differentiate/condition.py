@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from matgrad.formula.masks import is_zero_or_one
 from matgrad.formula.syntax import SCALAR, Expr
 
 
@@ -17,7 +18,8 @@ class Condition:
     """``expr sign bound``, entry by entry; at a kink ``otherwise`` is what the answer uses instead.
 
     ``words`` stands for conditions that are no comparison ("the maximum of x is unique"); ``shares`` is then the
-    part of each entry in the extremum, a fraction at ties. ``instead`` is another condition that serves as well.
+    part of each entry in the extremum, a fraction at ties. ``instead`` is another condition that serves as well. It is
+    asked for where none of the tests ``under`` which it stands is 0: x > 0 of step(x - 1).*log(x).
     """
 
     expr: Expr
@@ -26,6 +28,7 @@ class Condition:
     otherwise: str = ""
     words: str = ""
     instead: Condition | None = None
+    under: tuple[Expr, ...] = ()
     shares: Expr | None = None
 
     def fails(self, value: Callable[[Expr], Any]) -> bool:
@@ -41,7 +44,10 @@ class Condition:
         """Whether the derivative has a value by this condition, where ``value`` gives the values of formulas."""
         if self.words or self.otherwise:
             return True
-        found = bool(np.all(_COMPARED[self.sign](np.asarray(value(self.expr)), float(self.bound))))
+        entries = _COMPARED[self.sign](np.asarray(value(self.expr)), float(self.bound))
+        for test in self.under:
+            entries = entries | (np.asarray(value(test)) == 0)
+        found = bool(np.all(entries))
         return found or (self.instead is not None and self.instead.holds(value))
 
     def at_kink(self, text: Callable[[Expr], str]) -> str:
@@ -56,11 +62,14 @@ class Condition:
     def says(self, text: Callable[[Expr], str]) -> str:
         main = self.words.replace("#1", text(self.expr)) or f"{text(self.expr)} {self.sign} {self.bound}"
         main = f"{main} or {self.instead.says(text)}" if self.instead is not None else main
+        main = f"{main} where {' and '.join([_held(test, text) for test in self.under])}" if self.under else main
         return f"{main}; elsewhere the answer uses {self.otherwise}" if self.otherwise else main
 
     def follows_from(self, other: Condition) -> bool:
         """Whether another condition already says so: E > b says E ≥ b and E ≠ b, and E > 0 says sqrt(E) ≠ 0."""
         if self == other or any(c.words or c.instead for c in (self, other)) or self.bound != other.bound:
+            return False
+        if not set(other.under) <= set(self.under):
             return False
         inner = self.expr
         if self.bound == "0" and inner != other.expr:
@@ -72,6 +81,21 @@ class Condition:
         if self.sign == other.sign:
             return inner is not self.expr or (bool(self.otherwise) and not other.otherwise)
         return self.sign in _WEAKER.get(other.sign, ())
+
+    def follows_from_tests(self) -> bool:
+        """Whether a test under which it stands says so: x > 0 of step(x).*log(x)."""
+        return self.bound == "0" and any(
+            test.op == "call" and (test.args[0], self.sign) in [(self.expr, sign) for sign in (">", "≥", "≠")]
+            for test in self.under
+        )
+
+
+def _held(test: Expr, text: Callable[[Expr], str]) -> str:
+    """What a test says where it is not 0."""
+    if test.op == "call":
+        return f"{text(test.args[0])} > 0"
+    inner = test.args[1].args[0] if test.op == "add" and test.args[1].op == "neg" else test
+    return f"{text(inner.args[0])} ≤ 0" if inner.op == "call" and is_zero_or_one(test) else f"{text(test)} ≠ 0"
 
 
 def _base(expr: Expr) -> Expr:

@@ -8,12 +8,13 @@ derivative also needs what the derivative below it, as printed, needs: that of d
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 from matgrad.differentiate.condition import Condition
 from matgrad.formula.kinds import constant_value
+from matgrad.formula.masks import is_rectifier, is_zero_or_one, may_be_test
 from matgrad.formula.parser import parse_expression
 from matgrad.formula.syntax import MATRIX, SCALAR, SCALAR_TYPE, Call, Expr, Program, compared, walk
 from matgrad.functions import Card, card
@@ -35,8 +36,8 @@ def conditions(
     found = needed(program, wrt, node_of)
     kinks = any(c.otherwise for c in found)
     for part in below:
-        for expr, _ in _with_parents(part):
-            found += _domains(expr, node_of, 1)
+        for expr, _, tests in _with_tests(part):
+            found += _asked(_domains(expr, node_of, 1), tests)
     found = [c for c in found if not any(c.follows_from(other) for other in found)]
     found = _strict(found)
     lines = [c.says(text) + _rank_note(c, node_of) for c in found]
@@ -51,11 +52,19 @@ def needed(program: Program, wrt: Sequence[str], node_of: NodeOf) -> list[Condit
     varying = _varying(program, set(wrt))
     found: list[Condition] = []
     for part in (*(value for _, value in program.definitions), program.body):
-        for expr, parent in _with_parents(part):
-            found += _domains(expr, node_of, len(wrt))
+        for expr, parent, tests in _with_tests(part):
+            found += _asked(_domains(expr, node_of, len(wrt)), tests)
             found += _exponents(expr, varying, node_of)
-            found += _kinks(expr, parent, varying, node_of)
+            found += _asked(_kinks(expr, parent, varying, node_of), tests)
     return found
+
+
+def _asked(found: Iterable[Condition], tests: tuple[Expr, ...]) -> list[Condition]:
+    """Conditions on what tests mask."""
+    if not tests:
+        return list(found)
+    under = [replace(c, under=tests) if not c.words and not c.otherwise else c for c in found]
+    return [c for c in under if not c.follows_from_tests()]
 
 
 def kinks(program: Program, wrt: Sequence[str], node_of: NodeOf) -> list[Condition]:
@@ -101,6 +110,29 @@ def _with_parents(root: Expr) -> Iterator[tuple[Expr, Expr | None]]:
         node, parent = stack.pop()
         yield node, parent
         stack.extend((a, node) for a in reversed(node.args))
+
+
+def _with_tests(root: Expr) -> Iterator[tuple[Expr, Expr | None, tuple[Expr, ...]]]:
+    """All parts with their parents, and the tests that they are multiplied with."""
+    stack: list[tuple[Expr, Expr | None, tuple[Expr, ...]]] = [(root, None, ())]
+    while stack:
+        node, parent, tests = stack.pop()
+        if node.op == "product" and any(map(may_be_test, node.args)):
+            own = [arg for arg, operator in zip(node.args, ("*", *node.value), strict=True)
+                   if operator in ("*", ".*") and (is_zero_or_one(arg) or is_rectifier(arg))]  # fmt: skip
+            tests = tuple(dict.fromkeys((*tests, *(t for t in own if t.dims in ((), node.dims)))))
+        yield node, parent, tests
+        kept = tests if _is_entrywise(node) else tuple(t for t in tests if not t.dims)
+        stack += [(arg, node, tuple(t for t in kept if t is not arg and t.dims in ((), arg.dims)))
+                  for arg in reversed(node.args)]  # fmt: skip
+
+
+def _is_entrywise(expr: Expr) -> bool:
+    """Whether each entry is one of the entries of the arguments with these axes."""
+    if expr.op == "product":
+        return set(expr.value) <= {".*", "./", "/"} or sum(bool(arg.dims) for arg in expr.args) == 1
+    known = card(expr.value.name) if expr.op == "call" else None
+    return expr.op in ("add", "neg", "power") or (known is not None and known.signatures.get(None) == ("*->*",))
 
 
 def _varying(program: Program, wrt: set[str]) -> set[str]:

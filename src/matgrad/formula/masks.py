@@ -182,6 +182,11 @@ def _is_one_without(whole: Expr, test: Expr, named: Named) -> bool:
     return whole == Expr("neg", (_ONE,)) and is_zero_or_one(test, named)
 
 
+def is_rectifier(expr: Expr) -> bool:
+    """Whether it is relu(z), which is 0 where step(z) is."""
+    return expr.op == "call" and expr.value.name == "relu"
+
+
 def named_tests(program: Program) -> dict[str, Expr]:
     """The definitions that are tests as they stand."""
     return {name: value for name, value in program.definitions if may_be_test(value)}
