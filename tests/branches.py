@@ -134,6 +134,8 @@ CASES = {
         [-3.0, 0.5, 3.0]),
     "either": Branches(w((x > 1) | (x < -1), np.log(x**2 - 1), 0), _where(
         lambda z: mpmath.log(z * z - 1), test=lambda z: abs(z) > 1), [-3.0, -1.0, 0.0, 0.5, 3.0]),
+    "a logarithm over x": Branches(w(x < 1, 0, np.log(x) / x), _where(
+        lambda z: 0 * z, lambda z: mpmath.log(z) / z, lambda z: z < 1), _NEAR),
     "growth until a bound": Branches(w(x < 5, np.sinh(x), np.cosh(5.0)), _where(
         mpmath.sinh, lambda z: 0 * z + mpmath.cosh(5), lambda z: z < 5), [-3.0, 0.5, 5.0, 800.0]),
 }  # fmt: skip

@@ -92,10 +92,11 @@ class Tests:
         """1 - test is one; another sum is 0 where all its terms are."""
         if is_zero_or_one(expr, self.named):
             return [Zero(np.real(value) == 0, expr)]
-        if not all(may_be_test(arg, self.named) for arg in expr.args):
+        kept = _without_constants(expr.args)
+        if not all(may_be_test(arg, self.named) for arg in kept):
             return []
-        terms = [[zero.at for zero in self._inside(arg)] for arg in expr.args]
-        if not all(terms) or any(at.shape != np.shape(value) for term in terms for at in term):
+        terms = [[zero.at for zero in self._inside(arg)] for arg in kept]
+        if not terms or not all(terms) or any(at.shape != np.shape(value) for term in terms for at in term):
             return []
         return [Zero(reduce(np.logical_and, [reduce(np.logical_or, term) for term in terms]), expr)]
 
@@ -104,7 +105,7 @@ class Tests:
             rows, columns = map(self._inside, expr.args)
             spread = [*((at[:, None], test) for at, test in rows), *((at, test) for at, test in columns)]
             return [Zero(np.broadcast_to(at, shape), test) for at, test in spread]
-        entrywise = all(operator in (".*", "./", "/") for operator in expr.value)
+        entrywise = all(block == 0 for block, _ in _Alignment(expr).places)
         factors = [arg for arg, operator in zip(expr.args, ("*", *expr.value), strict=True)
                    if operator in ("*", ".*") and (entrywise or arg.kind == SCALAR)]  # fmt: skip
         found = [zero for arg in factors for zero in self._inside(arg)]
@@ -160,7 +161,7 @@ def may_be_test(expr: Expr, named: Named = NONE) -> bool:
     if expr.op == "product":
         return any(may_be_test(arg, named) for arg in expr.args)
     if expr.op == "add":
-        return is_zero_or_one(expr, named) or all(may_be_test(arg, named) for arg in expr.args)
+        return is_zero_or_one(expr, named) or all(may_be_test(arg, named) for arg in _without_constants(expr.args))
     return expr.op == "call" and _is_comparison(expr)
 
 
@@ -180,6 +181,47 @@ def _is_one_without(whole: Expr, test: Expr, named: Named) -> bool:
     if test.op == "neg":
         return whole == _ONE and is_zero_or_one(test.args[0], named)
     return whole == Expr("neg", (_ONE,)) and is_zero_or_one(test, named)
+
+
+def _without_constants(terms: Sequence[Expr]) -> Sequence[Expr]:
+    """y.*(1 - t) of 3 - 3*t + y.*(1 - t), since 3 - 3*t is 0 where 1 - t is; else all terms."""
+    for one in terms:
+        size = _multiple(one, _ONE)
+        if size is None:
+            continue
+        for term in terms:
+            test = _test_in(term)
+            if test is None or _multiple(term, test) != -size:
+                continue
+            rest = [other for other in terms if other is not one and other is not term]
+            whole = Expr("add", (_ONE, Expr("neg", (test,))))
+            if rest and all(whole in _factors(other) for other in rest):
+                return rest
+    return terms
+
+
+def _multiple(term: Expr, of: Expr) -> Fraction | None:
+    """c, where a term is c*of."""
+    if term.op == "neg":
+        inner = _multiple(term.args[0], of)
+        return None if inner is None else -inner
+    if of is _ONE:
+        return term.value if term.op == "number" else None
+    if term == of:
+        return Fraction(1)
+    twice = term.op == "product" and len(term.args) == 2 and term.args[0].op == "number" and term.args[1] == of
+    return term.args[0].value if twice and "/" not in term.value[0] else None
+
+
+def _test_in(term: Expr) -> Expr | None:
+    return next((factor for factor in _factors(term) if is_zero_or_one(factor)), None)
+
+
+def _factors(term: Expr) -> tuple[Expr, ...]:
+    """The factors of a term, without its sign."""
+    while term.op == "neg":
+        term = term.args[0]
+    return term.args if term.op == "product" else (term,)
 
 
 def is_rectifier(expr: Expr) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from math import prod
 
-from matgrad.tensor.builders import number
+from matgrad.tensor.builders import add, is_zero, number, scaled
 from matgrad.tensor.laws.shared import is_map, power_of
 from matgrad.tensor.nodes import Einsum, Map, Named, Node, Sum, topological
+from matgrad.tensor.rebuild import rebuild
 
 MOST = 6
 """Tests of one node that are kept."""
@@ -50,8 +51,20 @@ def _tests(node: Node) -> Tests:
         return ()
     if value_where_it_holds(node) is not None or all(_is_nonnegative(factor, term) for factor, term in node.terms):
         return _itself(node)
-    first, *others = [tests_of(term) for term in node.children]
-    return tuple(test for test in first if all(test in other for other in others))
+    inner = [tests_of(term) for term in node.children]
+    every = dict.fromkeys([test for tests in inner for test in tests])
+    others = {test: [term for term, tests in zip(node.terms, inner, strict=True) if test not in tests]
+              for test in every}  # fmt: skip
+    return tuple(test for test in every if _vanishes(others[test], test[0]))
+
+
+def _vanishes(terms: list[tuple[Fraction, Node]], test: Node) -> bool:
+    """Whether the other terms are 0 where a test is: 3 - 3*t, beside y*(1 - t), where t is 1."""
+    if not terms or len(terms) > MOST or not isinstance(test, Sum) or value_where_it_holds(test) is None:
+        return not terms
+    (t,) = [term for term in test.children if term is not number(1, test.shape)]
+    one = number(value_where_it_holds(t) or 0, t.shape)
+    return is_zero(add([scaled(rebuild(term, {t: one}), factor) for factor, term in terms]))
 
 
 def _itself(node: Node) -> Tests:
