@@ -6,7 +6,6 @@ at the end is one array over the labels of ``out`` that it depends on, and moves
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import reduce
@@ -14,15 +13,13 @@ from typing import NamedTuple
 
 from matgrad.dims import ONE, Dim
 from matgrad.planning.mirrored import Half, mirrored
+from matgrad.planning.order import Operand, first_pair, laid, source
 from matgrad.planning.pairs import contract
 from matgrad.planning.setting import Setting
 from matgrad.planning.steps import Plan, Shape, Step
 from matgrad.planning.values import Value, labelled
 from matgrad.tensor.facts import Fact, nonnegative
 from matgrad.tensor.nodes import Node
-
-MOST_OF_ALL = 16
-"""Factors up to which the cheapest of all orders is looked for."""
 
 Labels = tuple[int, ...]
 Move = Callable[[Step], Step]
@@ -34,14 +31,6 @@ class Factor(NamedTuple):
     value: Value
     labels: Labels
     node: Node
-
-
-class Operand(NamedTuple):
-    """A factor without broadcast axes and diagonals: a step with one label for each axis."""
-
-    step: Step
-    labels: Labels
-    nonnegative: bool = False
 
 
 def dense(plan: Plan, value: Value, shape: Shape) -> Step:
@@ -322,13 +311,13 @@ class Network:
         """The product of all, two at a time, in the cheapest order; a product may make others known."""
         operands = self._known_products(list(operands), out)
         while len(operands) > 1:
-            pair = self._path(operands, out)[0]
+            pair = first_pair(self.setting, self.sizes, operands, out)
             taken = [operands[i] for i in pair]
             operands = [o for i, o in enumerate(operands) if i not in pair]
             wanted = set(out).union(*(o.labels for o in operands))
             total = taken[0]
             for other in taken[1:]:
-                total = self._two(total, other, wanted, _laid(total, other, operands, out))
+                total = self._two(total, other, wanted, laid(total, other, operands, out))
             self.setting.products.add(total.step)
             operands = self._known_products([*operands, total], out)
         (last,) = operands
@@ -349,7 +338,7 @@ class Network:
             rest = [o for k, o in enumerate(operands) if k not in (i, j)]
             with self.plan.tried() as made:
                 total = self._two(a, b, set(out).union(*(o.labels for o in rest)), out)
-            if not made and _source(total.step) in self.setting.products and len(total.labels) < 3:
+            if not made and source(total.step) in self.setting.products and len(total.labels) < 3:
                 return self._known_products([*rest, total], out)
         return operands
 
@@ -358,50 +347,6 @@ class Network:
         b = self._summed(b, wanted | set(a.labels))
         step, labels = contract(self.plan, (a.step, a.labels), (b.step, b.labels), wanted, out)
         return Operand(step, labels, a.nonnegative and b.nonnegative)
-
-    def _path(self, operands: list[Operand], out: Labels) -> list[tuple[int, ...]]:
-        if len(operands) < 3:
-            return [tuple(range(len(operands)))] if len(operands) == 2 else []
-        self.setting.by_size = True
-        if len(operands) == 3:
-            return [min([(0, 1), (0, 2), (1, 2)], key=lambda pair: self._cost(operands, pair, out))]
-        import opt_einsum
-
-        letters = {
-            x: opt_einsum.get_symbol(k) for k, x in enumerate(dict.fromkeys(x for o in operands for x in o.labels))
-        }
-        inputs = ",".join("".join(letters[x] for x in o.labels) for o in operands)
-        output = "".join(letters[x] for x in out if x in letters)
-        shapes = [tuple(self.setting.size(self.sizes[x]) for x in o.labels) for o in operands]
-        optimize = "dp" if len(operands) <= MOST_OF_ALL else "greedy"  # "optimal" passes products of entries over
-        path, _ = opt_einsum.contract_path(f"{inputs}->{output}", *shapes, shapes=True, optimize=optimize)
-        return [tuple(pair) for pair in path]
-
-    def _cost(self, operands: list[Operand], pair: tuple[int, ...], out: Labels) -> tuple[int, int, bool]:
-        """Products of numbers, where this pair of three is multiplied first; of equals that which takes what is given,
-        since others may need it, too, and what stands to the left."""
-        (last,) = {0, 1, 2} - {*pair}
-        first = {*operands[pair[0]].labels, *operands[pair[1]].labels}
-        rest = {*operands[last].labels}
-        second = first & (rest | {*out}) | rest
-        made = [_source(operands[i].step) in self.setting.products for i in pair]
-        total = sum([math.prod([self.setting.size(self.sizes[x]) for x in labels]) for labels in (first, second)])
-        return total, sum(made), first.isdisjoint(out[:1])
-
-
-def _laid(a: Operand, b: Operand, others: Sequence[Operand], out: Labels) -> Labels:
-    """The order in which the axes of a product may lie: that of the result, or of an array that it meets entry by
-    entry."""
-    rest = {*a.labels} ^ {*b.labels}
-    if not rest <= {*out}:
-        for other in others:
-            if rest == {*other.labels}:
-                return other.labels
-    return out
-
-
-def _source(step: Step) -> Step:
-    return _source(step.args[0]) if step.op == "view" else step
 
 
 def _product_of(dims: Sequence[Dim]) -> Dim:

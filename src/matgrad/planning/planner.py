@@ -12,6 +12,7 @@ from matgrad.dims import Dim
 from matgrad.planning.common import factored
 from matgrad.planning.contraction import Factor, Network, dense
 from matgrad.planning.finish import finished
+from matgrad.planning.forms import flattened, holds_outer, is_large, is_outer, known_symmetric
 from matgrad.planning.outer import joined
 from matgrad.planning.setting import Setting
 from matgrad.planning.steps import Shape, Step, broadcast
@@ -21,10 +22,8 @@ from matgrad.stabilising.length_forms import sides
 from matgrad.stabilising.masked import masked
 from matgrad.stabilising.stable import stabilised
 from matgrad.tensor import builders as b
-from matgrad.tensor.components import columns_and_rows
 from matgrad.tensor.facts import Fact, spd
 from matgrad.tensor.nodes import Apply, Constant, Einsum, Map, MatrixPower, Named, Node, Sum, Symbol, topological
-from matgrad.tensor.rebuild import rebuilt
 
 
 class Planner:
@@ -40,7 +39,7 @@ class Planner:
 
     def outputs(self, roots: Sequence[Node]) -> list[Step]:
         """The steps of whole arrays for the roots."""
-        roots = [stabilised(_known_symmetric(root)) for root in roots]
+        roots = [stabilised(known_symmetric(root)) for root in roots]
         roots = [guarded(root) for root in roots] if self.setting.differentiated else roots
         roots = [masked(root, self.setting.differentiated) for root in roots]
         self._all = set(topological(*roots))
@@ -56,7 +55,7 @@ class Planner:
 
     def value(self, root: Node) -> Value:
         for node in topological(root, skip=self._values):
-            if node not in self._values and (node is root or not _is_large(node)):
+            if node not in self._values and (node is root or not is_large(node)):
                 found = self._turned(node) or _RULES[type(node)](self, node)
                 if len(node.shape) == len(found.labels) == 2 and b.is_symmetric(node):
                     self.plan.symmetric.add(found.step)
@@ -278,7 +277,7 @@ class Planner:
         place = next((i for i, operand in enumerate(node.operands) if self._is_spread(node, operand)), None)
         if place is None:
             coefficient, operands = self._signed(node)
-            coefficient, network, sizes = _flattened(coefficient, operands, node)
+            coefficient, network, sizes = flattened(coefficient, operands, node)
             factors = [Factor(self.value(x), own, x) for x, own in network]
             if self._lean(node) < 0:
                 return _turned_back(Network(self.setting, coefficient, factors, node.out[::-1], sizes).contracted())
@@ -312,16 +311,16 @@ class Planner:
         if len(node.operands) == 1 and node.subscripts[0] == node.out and len(set(node.out)) == len(node.out):
             if not node.shape or self._parents[operand] > 1:
                 return not node.shape
-            return node.coefficient == -1 or all(self._has_diagonal(x) or _is_outer(x) for _, x in operand.terms)
+            return node.coefficient == -1 or all(self._has_diagonal(x) or is_outer(x) for _, x in operand.terms)
         if len(node.operands) == 1 or node.operands.count(operand) > 1:
             return False
-        if any(self._has_diagonal(term) or _is_outer(term) for _, term in operand.terms):
+        if any(self._has_diagonal(term) or is_outer(term) for _, term in operand.terms):
             return True
-        return not node.shape and any(_holds_outer(term) for _, term in operand.terms)
+        return not node.shape and any(holds_outer(term) for _, term in operand.terms)
 
     def _has_diagonal(self, term: Node) -> bool:
         """Whether an array is zero off a diagonal; large products, which may never be formed, are not planned."""
-        if not isinstance(term, Einsum) or not _is_large(term):
+        if not isinstance(term, Einsum) or not is_large(term):
             return len(set(self.value(term).out)) < len(term.shape)
         return len(set(term.out)) < len(term.out)
 
@@ -354,57 +353,6 @@ class Planner:
 def _turned_back(value: Value) -> Value:
     """The matrix of which this is the transpose."""
     return Value(value.step, value.labels, value.out[::-1])
-
-
-def _known_symmetric(root: Node) -> Node:
-    """Named intermediates that are symmetric by their values, replaced by these, so that it is seen; then those
-    that are made of them."""
-    done: dict[Node, Node] = {}
-    for node in topological(root):
-        made = rebuilt(node, done, False)
-        done[node] = made.value if isinstance(made, Named) and b.is_symmetric(made.value) else made
-    return done[root]
-
-
-def _flattened(
-    coefficient: Fraction, operands: Sequence[Node], node: Einsum
-) -> tuple[Fraction, list[tuple[Node, tuple[int, ...]]], list[Dim]]:
-    """Products that have more than two axes are never formed for another product: their factors take part in it."""
-    waiting = list(zip(operands, node.subscripts, strict=True))
-    sizes = list(node.sizes)
-    found = []
-    while waiting:
-        operand, labels = waiting.pop(0)
-        if not isinstance(operand, Einsum) or not _is_large(operand) or len(set(operand.out)) < len(operand.out):
-            found.append((operand, labels))
-            continue
-        table = dict(zip(operand.out, labels, strict=True))
-        for x in range(len(operand.sizes)):
-            if x not in table:
-                table[x] = len(sizes)
-                sizes.append(operand.sizes[x])
-        coefficient *= operand.coefficient
-        inner = zip(operand.operands, operand.subscripts, strict=True)
-        waiting += [(x, tuple(table[label] for label in own)) for x, own in inner]
-    return coefficient, found, sizes
-
-
-def _is_large(node: Node) -> bool:
-    """Whether a product or sum has more than two axes: as a factor of a product it may never be formed."""
-    return isinstance(node, Einsum | Sum) and len(node.shape) > 2
-
-
-def _is_outer(term: Node) -> bool:
-    """Whether a term is a product of factors that share no label, and have axes of the result each."""
-    return isinstance(term, Einsum) and columns_and_rows(term.subscripts, term.out) > 1
-
-
-def _holds_outer(term: Node) -> bool:
-    """Whether a term is a product with a sum that has outer products, at any depth."""
-    if not isinstance(term, Einsum):
-        return False
-    inner = [x for x in term.operands if isinstance(x, Sum) and len(x.shape) == 2]
-    return any(_is_outer(part) or _holds_outer(part) for x in inner for _, part in x.terms)
 
 
 def _begins(part: Dim | tuple[Dim, Dim] | None) -> bool:
