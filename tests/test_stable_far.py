@@ -143,7 +143,7 @@ CASES: list[tuple[str, str, str, list[Point]]] = [
         "sum((x - y).^2./(c^2 + (x - y).^2))",
         "x: vector(n); y: vector(n); c: positive",
         "x c",
-        [{"x": [1.0, 2.0, -0.5], "y": [0.5, -1.0, 3.0], "c": c} for c in (0.7, 1e-9, 1e9)],
+        [{"x": [1.0, 2.0, -0.5], "y": [0.5, -1.0, 3.0], "c": c} for c in (0.7, 1e-9, 1e9, 1e-100)],
     ),
     (
         "v*s^h/(k^h + s^h)",

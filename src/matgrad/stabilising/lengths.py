@@ -146,7 +146,7 @@ def _is_scaled(node: Node) -> bool:
         ("x'*y/(norm2(x)*norm2(y))", "x: vector(n); y: vector(n)"),
         ("x.^2./(1 + x.^2)", "x: vector(n)"),
         ("diag(1./sqrt(sum(X.^2, dim=2)))*X", "X: matrix(m, n)"),
-        ("(x - y)/norm2(x - y)", "x: vector(n); y: vector(n)"),
+        ("(x - y)/norm2(x - y) + c^2*x./(c^2 + x.^2).^2", "x: vector(n); y: vector(n); c: scalar"),
         ("X*diag(1./sqrt(sum(X.^2, dim=1))')", "X: matrix(m, n)"),
     ),
 )
@@ -164,6 +164,13 @@ def part_of_length(node: Node) -> Node | None:
         sides = longest(whole)
         for i, (above, others) in enumerate(pairs):
             base_side, times = power_of(above)
+            along = next((n for n in sides if _is_along(n, base_side, others, labels)), None)
+            if along is not None and times >= 1:
+                used = min(times // 1, -count // 1)
+                new = [(power(map_("ratio", (along, whole)), used), labels), (power(base_side, times - used), others),
+                       (power(whole, count + used), labels)]  # fmt: skip
+                rest = [pair for place, pair in enumerate(pairs) if place not in (i, j)]
+                return einsum([*rest, *new], node.out, node.coefficient, dict(enumerate(node.sizes)))
             side, others, beside = _as_side(base_side, others, sides)
             if times < 1 or side is None or len(set(others)) < len(others):
                 continue
@@ -215,6 +222,16 @@ def _power_of_largest(node: Node) -> tuple[Node | None, Node | None]:
         return (base, b.scalar_of(exponent)) if is_apply(base, "largest") else (None, None)
     base, count = power_of(node)
     return (base, b.number(count)) if is_apply(base, "largest") else (None, None)
+
+
+def _is_along(side: Node, node: Node, own: tuple[int, ...], labels: tuple[int, ...]) -> bool:
+    """Whether a side is a factor that is the same along some of its axes."""
+    if not isinstance(side, Einsum) or side.operands != (node,) or side.coefficient != 1 or len(own) >= len(side.out):
+        return False
+    inner = side.subscripts[0]
+    if len(side.out) != len(labels) or len(set(side.out)) < len(labels) or not set(inner) <= set(side.out):
+        return False
+    return own == tuple(labels[side.out.index(x)] for x in inner)
 
 
 def _as_side(
