@@ -136,6 +136,21 @@ CASES = {
         lambda z: mpmath.log(z * z - 1), test=lambda z: abs(z) > 1), [-3.0, -1.0, 0.0, 0.5, 3.0]),
     "a logarithm over x": Branches(w(x < 1, 0, np.log(x) / x), _where(
         lambda z: 0 * z, lambda z: mpmath.log(z) / z, lambda z: z < 1), _NEAR),
+    "over one denominator": Branches(
+        "step(x - 1).*(tanh(x)./x.^2) + (1 - step(x - 1)).*(step(-1 - x).*(sin(x)./x) + step(1 - x.^2).*sigmoid(x))", [
+            (lambda z: z > 1, lambda z: mpmath.tanh(z) / z**2), (lambda z: z < -1, lambda z: mpmath.sin(z) / z),
+            (_ELSE, _share)], [-3.0, -0.5, 0.0, 0.5, 3.0]),
+    "beside a series": Branches(w(x > -2, w(abs(x) > 1, np.tanh(x) / x**2, np.cosh(2 * x)), np.sin(x) / x), [
+        (lambda z: z > -2 and abs(z) > 1, lambda z: mpmath.tanh(z) / z**2),
+        (lambda z: z > -2, lambda z: mpmath.cosh(2 * z)), (_ELSE, lambda z: mpmath.sin(z) / z)],
+        [-5.5, -1.5, -0.5, 0.0, 0.5, 3.0, 700.0]),
+    "beside an arcsine": Branches(w(x > 0, np.sqrt(x + 1), np.arcsin(x)) * (np.sin(x) / x), _where(
+        lambda z: mpmath.sqrt(z + 1) * mpmath.sin(z) / z, lambda z: mpmath.asin(z) * mpmath.sin(z) / z),
+        [-0.5, 0.5, 1.0, 3.0]),
+    "an exponential beside a series": Branches(
+        w(x > -2, np.log(1 + np.exp(-x)) * (np.sin(x) / x), w(x > 1, np.exp(3 * x), np.exp(x))), [
+            (lambda z: z > -2, lambda z: mpmath.log(1 + e(-z)) * mpmath.sin(z) / z), (_ELSE, e)],
+        [-5.5, -1.5, 0.5, 3.0, 700.0]),
     "growth until a bound": Branches(w(x < 5, np.sinh(x), np.cosh(5.0)), _where(
         mpmath.sinh, lambda z: 0 * z + mpmath.cosh(5), lambda z: z < 5), [-3.0, 0.5, 5.0, 800.0]),
 }  # fmt: skip

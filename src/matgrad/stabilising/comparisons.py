@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import prod
 
-from matgrad.tensor.builders import add, is_zero, number, scaled
+from matgrad.tensor.builders import add, einsum, is_zero, linear_terms, map_, number, scaled
 from matgrad.tensor.laws.shared import is_map, power_of
-from matgrad.tensor.nodes import Einsum, Map, Named, Node, Sum, topological
+from matgrad.tensor.nodes import Einsum, Map, Named, Node, Shape, Sum, topological
 from matgrad.tensor.rebuild import rebuild
 
 MOST = 6
@@ -39,7 +40,7 @@ def _tests(node: Node) -> Tests:
         return tests_of(node.value)
     if isinstance(node, Map):
         if node.function in ("step", "relu"):
-            return _itself(node)
+            return _itself(map_("step", node.args))  # relu(z) is 0 where step(z) is
         positive = node.function == "power" and node.parameter > 0
         return tests_of(node.args[0]) if positive or node.function == "ratio" else ()
     if isinstance(node, Einsum):
@@ -55,7 +56,24 @@ def _tests(node: Node) -> Tests:
     every = dict.fromkeys([test for tests in inner for test in tests])
     others = {test: [term for term, tests in zip(node.terms, inner, strict=True) if test not in tests]
               for test in every}  # fmt: skip
-    return tuple(test for test in every if _vanishes(others[test], test[0]))
+    common = tuple(test for test in every if _vanishes(others[test], test[0]))
+    return common or (_either(inner, node.shape) if all(inner) and len(inner) <= MOST else ())
+
+
+def _either(found: Sequence[Tests], shape: Shape) -> Tests:
+    """The test that is 0 where in each list one is: t + s of t*x + s*y."""
+    axes = range(len(shape))
+    sizes = dict(enumerate(shape))
+    lists = dict.fromkeys(tuple((_positive(test), own) for test, own in tests) for tests in found)
+    either = add([einsum(tests, axes, 1, sizes) for tests in lists])
+    terms = linear_terms(either)
+    never = all(factor > 0 for factor in terms.values()) and number(1, shape) in terms
+    return () if never else _itself(either)
+
+
+def _positive(test: Node) -> Node:
+    value = value_where_it_holds(test)
+    return test if value is None else scaled(test, 1 / value)
 
 
 def _vanishes(terms: list[tuple[Fraction, Node]], test: Node) -> bool:

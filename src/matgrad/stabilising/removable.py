@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from matgrad.dims import Dim
+from matgrad.stabilising.comparisons import value_where_it_holds
 from matgrad.stabilising.differences import MANY
 from matgrad.stabilising.expansions import (
     LOOK,
@@ -196,14 +197,15 @@ def _divides(node: Node) -> bool:
 
 
 def multiplied_out(node: Sum) -> Terms:
-    """The terms with sums in their factors multiplied out; none where nothing is to be done."""
+    """The terms with sums in their factors multiplied out, but for tests; none where nothing is to be done."""
     found: dict[Node, Fraction] = {}
     for factor, term in node.terms:
         left = [(factor, term)]
         while left:
             size, part = left.pop()
             pairs = [pair for own in _pairs(part) for pair in _by_length(own)] if isinstance(part, Einsum) else []
-            place = next((k for k, (operand, _) in enumerate(pairs) if isinstance(operand, Sum)), None)
+            place = next((k for k, (operand, _) in enumerate(pairs)
+                          if isinstance(operand, Sum) and value_where_it_holds(operand) is None), None)  # fmt: skip
             if place is None or not isinstance(part, Einsum):
                 if isinstance(part, Einsum) and len(pairs) > len(part.operands):
                     part = einsum(pairs, part.out, part.coefficient, dict(enumerate(part.sizes)))
