@@ -35,6 +35,14 @@ def test_all_forms_agree(text: str, wrt: str, order: int) -> None:
     assert failure_of(text, wrt, order, share=1) is None
 
 
+@pytest.mark.parametrize("text", ["d*norm2(X^3)^2", "q = X^3; d*norm2(q)^2", "q = X*X; d/(1 + norm2(q)^2)"])
+def test_the_squares_of_a_power_of_a_matrix_are_not_powers_of_its_entries(text: str) -> None:
+    """norm2(X^3)^2 of a named X^3 was printed as sum(X.^6)."""
+    derivative = matgrad.derive(text, "d", where="X: matrix(n,n); d: scalar")
+    assert "norm2(X" in derivative.text
+    assert derivative.verify().passed
+
+
 def test_one_minus_a_name_stands_as_the_name_does() -> None:
     """sigmoid(-x*t') is 1 - P' where P = sigmoid(t*x'): with equal sizes nothing but values shows it."""
     derivative = matgrad.derive("((x*t').*sigmoid(x*t'))[:,2]", "t", where="x: vector(n); t: vector(n)")

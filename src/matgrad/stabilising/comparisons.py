@@ -24,7 +24,7 @@ def tests_of(root: Node) -> Tests:
     >>> from matgrad import parse
     >>> node = parse("step(x).*(A*x) + (1 - c)*relu(x).*step(x)", where="x: vector(n); c: scalar").node
     >>> [(test.function, axes) for test, axes in tests_of(node)]
-    []
+    [('step', (0,))]
     >>> [(test.function, axes) for test, axes in tests_of(parse("A.*(step(x)*y')").node)]
     [('step', (0,))]
     """

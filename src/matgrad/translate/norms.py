@@ -70,7 +70,7 @@ def squared(node: Node, root: Expr, written: Mapping[Node, Expr]) -> Expr:
         return typed
     if b.power(node, Fraction(1, 2)) in written:
         return square
-    if inside.op == "power" and inside.args[1].op == "number":  # sum(x.^4), not norm2(x.^2)^2
+    if inside.op == "power" and inside.value == ".^" and inside.args[1].op == "number":  # sum(x.^4), not norm2(x.^2)^2
         return call("sum", power(inside.args[0], 2 * inside.args[1].value), type=SCALAR_TYPE)
     if inside.kind == MATRIX and _of_symmetric(node):
         return call("tr", Expr("power", (inside, number(2)), "^", type=inside.type), type=SCALAR_TYPE)

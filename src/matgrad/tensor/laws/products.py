@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import Network, map_, number, power
+from matgrad.tensor.facts import Fact, positive
 from matgrad.tensor.laws.shared import is_apply, is_map, power_of
 from matgrad.tensor.nodes import Apply, Einsum, Map, Node
 
@@ -122,10 +123,10 @@ def product_over_itself(net: Network) -> Network | None:
 
 @b.NETWORK_LAWS.add(
     "adjugate",
-    "adj(X)*det(X)^p = inv(X)*det(X)^(p + 1) for p < 0 and a symbolic p, inv(X)*det(X)^p = adj(X)*det(X)^(p - 1) for "
-    "p ≥ 1",
+    "adj(X)*det(X)^p = inv(X)*det(X)^(p + 1) for p < 0, and for a symbolic p where det(X) > 0, "
+    "inv(X)*det(X)^p = adj(X)*det(X)^(p - 1) for p ≥ 1",
     on=("adj", "inv"),
-    because="adj(X) = det(X)*inv(X); what has a symbolic exponent is positive",
+    because="adj(X) = det(X)*inv(X)",
     examples=(
         ("adj(X)/det(X)", "X: matrix(n,n)"),
         ("det(X)^2*inv(X)'", "X: matrix(n,n)"),
@@ -144,7 +145,7 @@ def adjugate(net: Network) -> Network | None:
             if not isinstance(of, Apply) or of.function != "det" or of.arg is not node.arg:
                 continue
             if symbolic:
-                if node.function == "adj":
+                if node.function == "adj" and positive(of) is Fact.YES:
                     raised = map_("pow", (of, b.add([base.children[1], number(1)])))
                     return net.replaced([i, j], [(b.apply("inv", node.arg), labels), (raised, ())])
                 continue
