@@ -282,6 +282,8 @@ def _between(mp: Any, x: Any, y: Any) -> Any:
 
 NEAR = [(1e-9, -1e-9), (0.5, 0.25), (9.5, 9.0), (-40.0, -39.0), (60.0, -60.0), (30.0, -2.0), (2.0, 30.0)]
 EXACT_PAIRS = [
+    ("larger", [*NEAR, (0.25, 0.25)], lambda mp, x, y: max(x, y)),
+    ("smaller", [*NEAR, (0.25, 0.25)], lambda mp, x, y: min(x, y)),
     ("log_normcdf_between", NEAR, _between),
     ("exp_difference", [*NEAR, (1.0, 1.0 + 1e-9), (-800.0, 0.25)], lambda mp, x, y: mp.exp(x) - mp.exp(y)),
 ]
@@ -297,6 +299,21 @@ def test_functions_of_two_for_code(name: str, at: list[tuple[float, float]], exa
     for (first, second), value in zip(at, wanted, strict=True):
         found = evaluate(b.map_(name, (x, y)), {"x": np.asarray(first), "y": np.asarray(second)}, {})
         assert float(found) == pytest.approx(value, rel=1e-13, abs=1e-15)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_what_is_clipped_keeps_its_digits(backend: Any) -> None:
+    """max(min(r, d), -d) - r was rounding instead of 0, of which norm2 made a unit vector."""
+    if backend == "jax":
+        pytest.importorskip("jax")
+    where = "r: vector(n); d: positive"
+    lost = matgrad.gradient("d*norm2(r - max(min(r,d),-d))", "r", where=where)
+    huber = matgrad.gradient("c = max(min(r,d),-d); c'*(r - c/2)", "r", where=where)
+    for derivative, wanted in ((lost, np.zeros(3)), (huber, np.array([1e-12, -0.3, 0.2]))):
+        found = matgrad.compile(derivative, backend=backend)(r=np.array([1e-12, -0.3, 0.2]), d=1.0)
+        np.testing.assert_allclose(np.asarray(found), wanted, rtol=1e-14, atol=0)
+    far = matgrad.compile(matgrad.parse("max(min(r,d),-d)", where=where), backend=backend)
+    np.testing.assert_array_equal(np.asarray(far(r=np.array([1e30, -1e30, np.nan]), d=0.3)), [0.3, -0.3, np.nan])
 
 
 AT_ZERO = {"decay": "exp", "arctan": "atan", "arcsin": "asin", "arcsinh": "asinh", "arctanh": "atanh"}

@@ -257,6 +257,11 @@ def log_normcdf(x):
     middle = jnp.log(jax.scipy.special.ndtr(near))
     return jnp.where(x < -3, left, jnp.where(x > 0, jnp.log1p(-jax.scipy.special.ndtr(-right)), middle))
 '''
+_EXTREME = '''\
+def {name}(x, y):
+    """The {name} of two; at ties y, with its derivatives, as y + relu(x - y) has."""
+    return jnp.where((x {sign} y) | (x != x), x, y)
+'''
 _LEVEL = '''\
 def level(x, y):
     """The larger of two, at least the smallest number: what exponents are taken relative to."""
@@ -288,10 +293,14 @@ HELPERS = {
     "length": _LENGTH,
     "log1p_squares": _LOG1P_SQUARES,
     "level": _LEVEL,
+    "larger": _EXTREME.format(name="larger", sign=">"),
+    "smaller": _EXTREME.format(name="smaller", sign="<"),
     "log_normcdf": _LOG_NORMCDF,
 }
 
 SPELLED = {
+    "larger": "larger(#1, #2)",
+    "smaller": "smaller(#1, #2)",
     "sigmoid": "jax.nn.sigmoid(#1)",
     "softplus": "jax.nn.softplus(#1)",
     "softmax": "jax.nn.softmax(#1, axis=#axis)",

@@ -229,6 +229,11 @@ def largest(x, axis):
     size = torch.amax(torch.abs(x), axis).detach()
     return torch.where((size > 0) & (size < torch.inf), size, 1.0)
 '''
+_EXTREME = '''\
+def {name}(x, y):
+    """The {name} of two; at ties y, with its derivatives, as y + relu(x - y) has."""
+    return torch.where((x {sign} y) | (x != x), x, y)
+'''
 _LEVEL = '''\
 def level(x, y):
     """The larger of two, at least the smallest number: what exponents are taken relative to."""
@@ -264,6 +269,8 @@ HELPERS = {
     "length": _LENGTH,
     "log1p_squares": _LOG1P_SQUARES,
     "level": _LEVEL,
+    "larger": _EXTREME.format(name="larger", sign=">"),
+    "smaller": _EXTREME.format(name="smaller", sign="<"),
     "largest": _LARGEST,
     "prod_others": _PROD_OTHERS,
     "prod": _PROD,
@@ -273,6 +280,8 @@ HELPERS = {
 }
 
 SPELLED = {
+    "larger": "larger(#1, #2)",
+    "smaller": "smaller(#1, #2)",
     "sech2_of_tanh": "sech2(#1)",
     "one_minus_sigmoid": "torch.sigmoid(-#1)",
     "step": "(#1 > 0).to(#1.dtype)",

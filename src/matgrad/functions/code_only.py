@@ -165,6 +165,8 @@ CARDS = (
          numpy="np.exp(np.minimum(#1, 700))", facts={"range": "positive"}),
     Card("level", "elementwise", _PAIR, "max(x, y), a number to shift by, of which nothing depends",
          numpy="level(#1, #2)", helper=_LEVEL),
+    Card("larger", "elementwise", _PAIR, "y + relu(x - y)", numpy="np.maximum(#1, #2)", arguments=("x", "y")),
+    Card("smaller", "elementwise", _PAIR, "y - relu(y - x)", numpy="np.minimum(#1, #2)", arguments=("x", "y")),
     Card("log_add", "elementwise", _PAIR, "log(exp(x) + exp(y))", numpy="np.logaddexp(#1, #2)"),
     Card("log1mexp", "elementwise", _EACH, "log(1 - exp(x)), for x < 0", numpy="log1mexp(#1)", helper=_LOG1MEXP,
          harmless=("-1",)),

@@ -36,6 +36,7 @@ from matgrad.stabilising import gammas as _gammas  # noqa: F401
 from matgrad.stabilising import log_sums as _log_sums  # noqa: F401
 from matgrad.stabilising import ratios as _ratios  # noqa: F401
 from matgrad.stabilising import complements as _complements  # noqa: F401
+from matgrad.stabilising import extremes as _extremes  # noqa: F401
 # isort: on
 
 
