@@ -14,6 +14,8 @@ from matgrad.tensor.nodes import Einsum, Node, Sum, Symbol, topological
 
 DEEP = 2
 """Sums within products within sums that are looked into."""
+SUMS = 3
+"""Sums in one product that are looked into; a product with more, as of many tests 1 - step(z), is left alone."""
 
 
 @BEFORE.add(
@@ -74,6 +76,8 @@ def _taken_out(factor: Fraction, term: Node, deep: int, looks: set[frozenset[Nod
     if not isinstance(term, Einsum) or not deep:
         return
     pairs = list(zip(term.operands, term.subscripts, strict=True))
+    if sum(isinstance(operand, Sum) for operand, _ in pairs) > SUMS:
+        return
     sizes = dict(enumerate(term.sizes))
     for place, (operand, labels) in enumerate(pairs):
         if not isinstance(operand, Sum) or len(operand.terms) > MANY:

@@ -160,6 +160,8 @@ def difference_of_multiples(node: Node) -> Node | None:
         for size, other in parts if factor > 0 else ():
             if size != -factor or part.labels != other.labels or part.factor.shape != other.factor.shape:
                 continue
+            if {*part.term.children} - {part.factor} != {*other.term.children} - {other.factor}:
+                continue
             gap = _gap(part.factor, other.factor)
             if gap is not None and part.times() is other.times():
                 return without(node, {part.term, other.term}, scaled(part.times(gap), factor))

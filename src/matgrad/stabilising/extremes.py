@@ -29,14 +29,13 @@ def relu_beside_its_terms(node: Node) -> Node | None:
     assert isinstance(node, Sum)
     known = {term: factor for factor, term in node.terms}
     for factor, relu in node.terms:
-        if not is_map(relu, "relu") or not isinstance(relu.children[0], Sum):
+        if not is_map(relu, "relu"):
             continue
         (inner,) = relu.children
-        assert isinstance(inner, Sum)
         taken: dict[Node, Fraction] = {}
-        for own, term in inner.terms:
+        for term, own in b.linear_terms(inner).items():
             share = -own * factor
-            if term is not relu and known.get(term, Fraction(0)) * share > 0:
+            if term is not inner and known.get(term, Fraction(0)) * share > 0:
                 taken[term] = min(known[term], share, key=abs)
         if taken:
             size = abs(factor)
