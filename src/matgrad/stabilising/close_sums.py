@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from matgrad.stabilising.differences import MANY, Part, parts_of, without
+from matgrad.stabilising.differences import MANY, Part, is_taken_off, parts_of, without
 from matgrad.stabilising.rule import BEFORE, RULES
 from matgrad.tensor import builders as b
 from matgrad.tensor.builders import einsum, map_, number, power, scaled
@@ -23,28 +23,6 @@ def _gap(u: Node, v: Node) -> Node | None:
     return gap if len(b.linear_terms(gap)) < len(b.linear_terms(u)) + len(b.linear_terms(v)) - 1 else None
 
 
-@BEFORE.add(
-    "difference of logarithms",
-    "log(v + y) - log(v) = log1p(y/v), softplus(log(y) - log(v)) for a v of unknown sign",
-    because="for large v both are nearly equal",
-    on=(Sum,),
-    examples=(
-        ("log(1 + c) - log(c)", "c: positive"),
-        ("log(1 + c) - log(c)", "c: scalar"),
-        ("y.*log(x) - y.*log(x + 3) + y", "x: positive vector(n); y: vector(n)"),
-    ),
-)
-@RULES.add(
-    "difference of logarithms",
-    "log(v + y) - log(v) = log1p(y/v), softplus(log(y) - log(v)) for a v of unknown sign",
-    because="for large v both are nearly equal",
-    on=(Sum,),
-    examples=(
-        ("log(1 + c) - log(c)", "c: positive"),
-        ("log(1 + c) - log(c)", "c: scalar"),
-        ("y.*log(x) - y.*log(x + 3) + y", "x: positive vector(n); y: vector(n)"),
-    ),
-)
 def difference_of_logarithms(node: Node) -> Node | None:
     assert isinstance(node, Sum)
     factors = {term: factor for factor, term in node.terms}
@@ -56,9 +34,23 @@ def difference_of_logarithms(node: Node) -> Node | None:
             if gap is None or positive(gap) is not Fact.YES:
                 continue
             rest = b.linear_terms(part.times(other.factor))
-            if rest and all(factors.get(term) == -factor * size for term, size in rest.items()):
+            if is_taken_off(rest, factor, factors):
                 return without(node, {part.term, *rest}, scaled(part.times(_more(gap, smaller)), factor))
     return None
+
+
+for _rules in (BEFORE, RULES):  # as typed, and once what is inside is stable
+    _rules.add(
+        "difference of logarithms",
+        "log(v + y) - log(v) = log1p(y/v), softplus(log(y) - log(v)) for a v of unknown sign",
+        because="for large v both are nearly equal",
+        on=(Sum,),
+        examples=(
+            ("log(1 + c) - log(c)", "c: positive"),
+            ("log(1 + c) - log(c)", "c: scalar"),
+            ("y.*log(x) - y.*log(x + 3) + y", "x: positive vector(n); y: vector(n)"),
+        ),
+    )(difference_of_logarithms)
 
 
 def _more(gap: Node, v: Node) -> Node:
@@ -128,7 +120,7 @@ def difference_of_reciprocals(node: Node) -> Node | None:
             if gap is None:
                 continue
             rest = b.linear_terms(part.times(power(v, part.count)))
-            if rest and all(factors.get(term) == -factor * size for term, size in rest.items()):
+            if is_taken_off(rest, factor, factors):
                 shared = [b.multiply(power(u, 1 - k), power(v, part.count + k)) for k in range(1, 1 - int(part.count))]
                 new = part.times(gap, power(u, -1), power(v, -1), *[b.add(shared)] * (part.count < -1))
                 return without(node, {part.term, *rest}, scaled(new, factor))

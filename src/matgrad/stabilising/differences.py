@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 
 from matgrad.stabilising.rule import LAST, RULES
@@ -94,7 +94,7 @@ def power_near_one(node: Node) -> Node | None:
         assert isinstance(part.factor, Map)
         base, exponent = part.factor.args
         rest = b.linear_terms(part.times()) if part.count == 1 and positive(base) is Fact.YES else {}
-        if rest and all(factors.get(term) == -factor * size for term, size in rest.items()):
+        if is_taken_off(rest, factor, factors):
             new = part.times(map_("expm1", (b.multiply(exponent, map_("log", (base,))),)))
             return without(node, {part.term, *rest}, scaled(new, factor))
     return None
@@ -158,6 +158,11 @@ def one_without_quotient(node: Node) -> Node | None:
                     new = einsum([*beside, (left, labels), (operand, labels)], out, 1, sizes)
                     return without(node, {term, *rest}, new)
     return None
+
+
+def is_taken_off(terms: Mapping[Node, Fraction], factor: Fraction, known: Mapping[Node, Fraction]) -> bool:
+    """Whether the known terms of a sum have these, times -factor."""
+    return bool(terms) and all(known.get(term) == -factor * size for term, size in terms.items())
 
 
 def without(node: Sum, gone: set[Node], new: Node) -> Node:
@@ -225,7 +230,7 @@ def two_logistics(node: Node) -> Node | None:
         turned, half = map_("sigmoid", (scaled(z, -1),)), map_("tanh", (scaled(z, Fraction(1, 2)),))
         for other, rest in ((turned, half), (half, turned)):
             terms = b.linear_terms(part.times(left, other))
-            if terms and all(factors.get(term) == -factor * size for term, size in terms.items()):
+            if is_taken_off(terms, factor, factors):
                 return without(node, {part.term, *terms}, scaled(part.times(left, rest), factor))
     return None
 
@@ -245,7 +250,7 @@ def softplus_beside(node: Node) -> Node | None:
         if part.count != 1:
             continue
         terms = b.linear_terms(part.times(part.factor.args[0]))
-        if terms and all(factors.get(term) == -factor * size for term, size in terms.items()):
+        if is_taken_off(terms, factor, factors):
             new = part.times(map_("softplus", (scaled(part.factor.args[0], -1),)))
             return without(node, {part.term, *terms}, scaled(new, factor))
     return None
@@ -270,7 +275,7 @@ def softplus_beside_slope(node: Node) -> Node | None:
             continue
         z = part.factor.args[0]
         terms = b.linear_terms(part.times(z, map_("sigmoid", (z,))))
-        if terms and all(factors.get(term) == -factor * size for term, size in terms.items()):
+        if is_taken_off(terms, factor, factors):
             distance = map_("abs", (z,))
             less = scaled(distance, -1)
             entropy = b.add([map_("softplus", (less,)), b.multiply(distance, map_("sigmoid", (less,)))])
